@@ -1,0 +1,138 @@
+"""What a person sees of a run in a terminal: the plan, a progress bar, and what came of it."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from ganatomy.core.observer import Moment, Observer
+
+EVERY = 30.0  # seconds between two lines where there is no terminal to redraw
+TIMED = 3.0  # seconds of rounds before the expected duration is told
+
+
+class Watcher(Observer):
+    """A progress bar with images/s, time left, and the figures that tell how the game goes."""
+
+    def __init__(self, console: Console, images: int) -> None:
+        self.console, self.images = console, images
+        self.figures_text = ""
+        self.progress: Progress | None = None
+        self.task = TaskID(0)
+        self.begun = self.told = time.monotonic()
+        self.from_images = 0
+        self.expectation_told = False
+
+    def announce(self, text: str) -> None:
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def begin(self, moment: Moment) -> None:
+        self.begun = self.told = time.monotonic()
+        self.from_images = moment.images
+        if self.console.is_terminal:
+            self.progress = Progress(
+                BarColumn(20),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[speed]:,.0f} img/s"),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[figures]}", markup=False),
+                console=self.console,
+            )
+            self.task = self.progress.add_task("", total=self.images, completed=moment.images, speed=0.0, figures="")
+            self.progress.start()
+
+    def figures(self, moment: Moment, figures: Mapping[str, float]) -> None:
+        self.figures_text = figures_line(figures)
+
+    def after_round(self, moment: Moment) -> None:
+        now = time.monotonic()
+        speed = (moment.images - self.from_images) / max(now - self.begun, 1e-9)
+        if not self.expectation_told and now - self.begun > TIMED:
+            self.expectation_told = True
+            left = (self.images - moment.images) / speed
+            self.announce(
+                f"expected   {duration(left)} for {self.images - moment.images:,} images at {speed:,.0f} images/s"
+            )
+        if self.progress is not None:
+            self.progress.update(self.task, completed=moment.images, speed=speed, figures=self.figures_text)
+        elif now - self.told > EVERY:
+            self.told = now
+            time_left = duration((self.images - moment.images) / speed)
+            self.announce(f"{moment.images:>10,} images  {speed:,.0f} images/s  {time_left} left  {self.figures_text}")
+
+    def scored(self, moment: Moment, scores: Mapping[str, Any]) -> None:
+        self.announce(f"{moment.images:>10,} images  {score_line(scores)}")
+
+    def end(self, moment: Moment) -> None:
+        if self.progress is not None:
+            self.progress.update(self.task, completed=moment.images)
+            self.progress.stop()
+        trained = duration(moment.seconds)
+        self.announce(f"trained    {moment.images:,} images in {moment.round:,} rounds, {trained} over all sessions")
+
+    def evaluated(self, records: Sequence[Mapping[str, Any]]) -> None:
+        self.console.print(score_table(records))
+
+
+def figures_line(figures: Mapping[str, float]) -> str:
+    """The losses and accuracies of the players: D on real and on generated images apart, and G.
+
+    >>> figures_line({"D/real": 0.5, "D/score_real": 0.7, "G/adversarial": 1.25, "learning_rate/D": 0.1})
+    'D/real 0.50  G/adversarial 1.25'
+    """
+    hidden = ("learning_rate/", "held_out/")
+    shown = {k: v for k, v in figures.items() if not k.startswith(hidden) and "/score_" not in k}
+    return "  ".join(f"{name} {value:.2f}" for name, value in shown.items())
+
+
+def score_line(record: Mapping[str, Any]) -> str:
+    scores, floor = record["scores"], record["floor"]
+    return (
+        f"Fréchet {scores['frechet']:.2f} = {scores['frechet'] / floor['frechet']:.1f} x floor, "
+        f"coverage {known(scores['coverage'])} of {known(floor['coverage'])}, "
+        f"classifier score {scores['classifier_score']:.2f} of {floor['classifier_score']:.2f}"
+    )
+
+
+def score_table(records: Sequence[Mapping[str, Any]]) -> Table:
+    """Every score beside its floor; no score that a collapsed generator wins stands without those that it loses."""
+    protocol, floor = records[0]["protocol"], records[0]["floor"]
+    samples = f"{protocol['count']:,} samples of seed {protocol['seed']}, {protocol['weights']} weights"
+    table = Table(title=f"{samples}; reference: {protocol['reference']}", title_justify="left")
+    table.add_column("")
+    for record in records:
+        table.add_column(f"{record['which']}, {record['images']:,} images", justify="right")
+    table.add_column("real, held out", justify="right")
+    columns = [*(record["scores"] for record in records), floor]
+    for name, cell in SCORE_ROWS.items():
+        table.add_row(name, *(cell(scores, floor) for scores in columns))
+    return table
+
+
+def known(value: float | None, form: str = ".2f") -> str:
+    return "-" if value is None else format(value, form)
+
+
+SCORE_ROWS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], str]] = {
+    "Fréchet distance": lambda scores, floor: known(scores["frechet"], ".3g"),
+    "  x floor": lambda scores, floor: known(scores["frechet"] / floor["frechet"]),
+    "coverage within class": lambda scores, floor: known(scores["coverage"]),
+    "classifier score": lambda scores, floor: known(scores["classifier_score"]),
+    "  share of real": lambda scores, floor: known(scores["classifier_score"] / floor["classifier_score"], ".3f"),
+    "class shares": lambda scores, floor: f"{min(scores['class_shares']):.1%} to {max(scores['class_shares']):.1%}",
+    "recognized as asked": lambda scores, floor: known(scores["accuracy"], ".1%"),
+}
+
+
+def duration(seconds: float) -> str:
+    """A duration as people say it.
+
+    >>> duration(42), duration(600), duration(5400)
+    ('42 s', '10 min', '1.5 h')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

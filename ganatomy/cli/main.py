@@ -1,0 +1,234 @@
+"""The front door: parses, looks up, calls. Commands import what they need, so that `--help` is quick."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ganatomy.core.errors import GanatomyError
+
+app = typer.Typer(
+    help="Train, measure and use generative adversarial networks.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+data_app = typer.Typer(help="Look at images before training on them.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+ImportFile = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--import", metavar="FILE.py", help="Import one's own networks, games and recipes from a Python file."
+    ),
+]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.", show_default=False)]
+Out = Annotated[Path | None, typer.Option("--out", help="The folder to write into.", show_default=False)]
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name, or a recipe.yaml.", show_default=False)],
+    assignments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE ...]", help="Other values for existing fields, such as optimizers.D.lr=1e-4."
+        ),
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="A named source, a folder of images, Parquet or idx files, or an .npz.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run's folder; runs/RECIPE unless said. A run that is there is continued.")
+    ] = None,
+    images: Annotated[int | None, typer.Option(help="The budget: real images shown.")] = None,
+    duration: Annotated[
+        str | None, typer.Option("--for", help="Stop after a time, such as 20m; the budget stays.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="The seed of every draw.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start anew; a run that is there is moved aside, never deleted.")
+    ] = False,
+    imports: ImportFile = None,
+) -> None:
+    """Train a recipe, or continue the run that its folder holds."""
+    prepare(imports)
+    from ganatomy.cli.console import Watcher
+    from ganatomy.distributed.processes import is_first
+    from ganatomy.experiments.train import Stopped, prepared
+    from ganatomy.experiments.train import train as train_recipe
+
+    wanted = prepared(recipe, assignments or [], data=data, images=images, seed=seed)
+    console = Console(quiet=not is_first())
+    watcher = Watcher(console, wanted.images)
+    try:
+        run = train_recipe(
+            wanted, out=out, duration=duration, device=device, fresh=fresh, show=watcher, command=sys.argv
+        )
+    except Stopped as stopped:
+        console.print(
+            f"Stopped by {stopped}. Continue with the same command; {stopped.run.path} holds all of it.",
+            highlight=False,
+        )
+        raise typer.Exit(128 + stopped.number) from None
+    for what, path in (
+        ("grid", run.last_grid()),
+        ("curves", run.path / "curves.png"),
+        ("scores", run.path / "evaluations.jsonl"),
+    ):
+        if path is not None and path.exists():
+            console.print(f"{what:<10} {path}", highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command()
+def sample(
+    run: RunPath,
+    n: Annotated[int | None, typer.Option("-n", help="How many in all; 64 unless said.", show_default=False)] = None,
+    per_class: Annotated[int | None, typer.Option(help="How many of each class, of a conditional model.")] = None,
+    out: Out = None,
+    format: Annotated[
+        Literal["png", "npz"], typer.Option(help="png: a file each and a manifest; npz: one array.")
+    ] = "png",
+    seed: Annotated[int, typer.Option(help="Latent i depends on the seed and i alone.")] = 0,
+    weights: Annotated[
+        Literal["average", "raw"], typer.Option(help="average: the moving average; raw: the weights as trained.")
+    ] = "average",
+    checkpoint: Annotated[
+        Literal["last", "best"], typer.Option(help="last, or best by its Fréchet distance in training.")
+    ] = "last",
+    imports: ImportFile = None,
+) -> None:
+    """Write samples of a run's generator."""
+    prepare(imports)
+    from ganatomy.experiments.run import load
+    from ganatomy.experiments.writing import write_samples
+
+    opened = load(run)
+    samples = opened.samples(n, per_class=per_class, seed=seed, weights=weights, checkpoint=checkpoint)
+    for warning in opened.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    count = f"{per_class}-per-class" if per_class else str(len(samples.images))
+    default = run / "generated" / f"{checkpoint}-{weights}-seed{seed}-{count}-{format}"
+    written = write_samples(samples, out or default, format)
+    typer.echo(f"{len(samples.images)} samples in {written}")
+
+
+@app.command()
+def evaluate(
+    run: RunPath,
+    n: Annotated[
+        int | None, typer.Option("-n", help="How many samples; as the recipe says unless said.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The seed of the samples.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Every number with its protocol, as JSON.")] = False,
+    imports: ImportFile = None,
+) -> None:
+    """Score a run's last and best checkpoint, with the floor that real images set."""
+    prepare(imports)
+    from ganatomy.cli.console import score_table
+    from ganatomy.experiments.run import load
+
+    records = load(run).evaluate(n, seed=seed, announce=lambda text: typer.echo(text, err=True))
+    if as_json:
+        typer.echo(json.dumps(records, indent=2))
+    else:
+        Console().print(score_table(records))
+
+
+@app.command()
+def recipes(
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[PATTERN | show NAME]", help="Part of a name; or show and a name.")
+    ] = None,
+    imports: ImportFile = None,
+) -> None:
+    """List the recipes, or show one as it would be written to a run's folder."""
+    prepare(imports)
+    from ganatomy.core.recipe import find_recipe
+    from ganatomy.core.recipe import recipes as known
+
+    words = words or []
+    if words[:1] == ["show"]:
+        if len(words) != 2:
+            raise GanatomyError("Which recipe? For instance: ganatomy recipes show digits-dcgan")
+        typer.echo(find_recipe(words[1]).to_yaml(), nl=False)
+        return
+    if len(words) > 1:
+        raise GanatomyError(f"One pattern, please, not {len(words)}; or: ganatomy recipes show NAME")
+    found = [known[name]() for name in known if not words or words[0].lower() in name]
+    if not found:
+        raise GanatomyError(f"No recipe's name contains '{words[0]}'. There are: {', '.join(known)}.")
+    table = Table()
+    for column in ("name", "data", "game", "images", "expected score", "time"):
+        table.add_column(column, overflow="fold")
+    for recipe in found:
+        size = recipe.data.settings["size"]
+        source = str(recipe.data.settings["source"]) + (f" {size} px" if size else "")
+        table.add_row(
+            recipe.name, source, recipe.game.name, f"{recipe.images:,}", escape(recipe.expected), escape(recipe.time)
+        )
+    Console().print(table)
+
+
+@data_app.command("check")
+def check_data(
+    source: Annotated[str, typer.Argument(help="What --data would be given.", show_default=False)],
+    assignments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE ...]", help="As for train: data.size=64, data.channels=rgb, data.label=Smiling."
+        ),
+    ] = None,
+) -> None:
+    """Say what is in there and what is wrong with it; exit code 1 if training would fail."""
+    prepare(None)
+    from ganatomy.core.spec import Spec, key_and_value, overridden
+    from ganatomy.data.check import check
+    from ganatomy.data.images import Images
+
+    images = Spec(Images, source=source)
+    for key, text in map(key_and_value, assignments or []):
+        images = overridden(key, key.removeprefix("data.").split("."), images, text)
+    report = check(images.build())
+    for line in report.lines():
+        typer.echo(line)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+@app.callback(invoke_without_command=True)
+def version(show: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
+    if show:
+        from ganatomy import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def prepare(files: list[Path] | None) -> None:
+    """Register the package's own parts and recipes, those of installed packages, and those of the files named."""
+    import ganatomy.recipes
+    from ganatomy.experiments.outside import import_file, import_installed
+
+    assert ganatomy.recipes
+    import_installed()
+    for file in files or []:
+        import_file(file)
+
+
+def main() -> None:
+    """The program: a caller's mistake is one line on standard error and exit code 1."""
+    try:
+        app()
+    except GanatomyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        raise SystemExit(130) from None

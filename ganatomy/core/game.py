@@ -1,0 +1,62 @@
+"""What a game is: mathematics only. It names its players and yields turns; a turn returns named loss terms.
+
+A game never calls `backward`, steps, logs, moves tensors or asks for a device: the engine does, for every game alike.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+
+from ganatomy.core.randomness import Draws
+
+Terms = Mapping[str, Tensor]
+"""Named scalars. The movers descend their sum; every name is logged."""
+
+GroupedTerms = Mapping[tuple[str, ...], Terms]
+"""Terms per group of movers, for simultaneous play: each group descends its own sum, all on one graph."""
+
+
+@dataclass(frozen=True)
+class Play:
+    """What a turn may ask for beside the data: the clock, keyed randomness, a place for figures only watched."""
+
+    round: int
+    images: int
+    draws: Draws
+    notes: dict[str, Tensor] = field(default_factory=dict)
+
+    def note(self, name: str, value: Tensor) -> None:
+        """Log a scalar that nobody descends."""
+        self.notes[name] = value.detach()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Real data of one micro-batch. x: [N, C, H, W] in [-1, 1]; y: [N] class numbers, None without labels."""
+
+    x: Tensor
+    y: Tensor | None
+    play: Play
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Who moves, and what they minimize."""
+
+    movers: tuple[str, ...]
+    terms: Callable[[Batch], Terms | GroupedTerms]
+    times: int = 1  # how often per round
+    fresh: bool = True  # draw new data, or play on the last batch drawn
+
+
+class Game(nn.Module):
+    """Players are attributes, named as in the paper. What a game remembers between turns is a buffer: it is saved."""
+
+    def order(self) -> Iterator[Turn]:
+        """The turns of one round, as the paper's algorithm box has them."""
+        raise NotImplementedError
+
+    def held_out(self, batch: Batch) -> Terms:
+        """Figures on real images that nobody trained on, players in evaluation mode; none by default."""
+        return {}

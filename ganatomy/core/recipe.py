@@ -1,0 +1,177 @@
+"""A recipe is data: everything that decides a run, and nothing else. It can be written to YAML and read back."""
+
+import dataclasses
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import NonNegativeInt, PositiveInt
+
+from ganatomy.core.errors import GanatomyError, near, one_line, unknown
+from ganatomy.core.registry import Registry
+from ganatomy.core.spec import Spec, checked_value, from_plain, handed_over, key_and_value, overridden, parsed, to_plain
+
+Precision = Literal["auto", "float32", "bfloat16", "float64"]
+
+DESCRIPTION = frozenset({"name", "paper", "expected", "time"})
+"""Fields that say what a recipe is for; two runs that differ in them alone are the same run."""
+
+WATCHING = frozenset({"images", "watch", "scores"})
+"""Fields that decide how long a run goes and what is looked at, but never a weight."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What to run.
+
+    Batches and budgets are counted in images: `batch` is the global batch of all processes, `images` the real images
+    drawn from the data by the time the run is done.
+    """
+
+    name: str
+    paper: str = ""
+    expected: str = "not measured"
+    time: str = "not measured"
+    data: Spec
+    game: Spec
+    players: Mapping[str, Spec]
+    optimizers: Mapping[str, Spec]
+    batch: PositiveInt = 128
+    accumulate: PositiveInt = 1
+    images: PositiveInt
+    seed: NonNegativeInt = 0
+    precision: Precision = "auto"
+    average: Spec | None = None
+    watch: Spec
+    scores: Spec | None = None
+
+    def __post_init__(self) -> None:
+        for name, annotation in field_types().items():
+            value = getattr(self, name)
+            if isinstance(value, Mapping) and not isinstance(value, Spec):
+                value = {key: from_plain(item) for key, item in value.items()}
+            else:
+                value = checked_value(f"{self.name}.{name}", annotation, value)
+            object.__setattr__(self, name, value)
+        self._check_players()
+
+    def _check_players(self) -> None:
+        seats = handed_over(self.game.part)
+        kinds = typing.get_type_hints(self.game.part.__init__)
+        if set(self.players) != set(seats):
+            raise GanatomyError(
+                f"{self.name}: {self.game.name} is played by {', '.join(seats)}, not by {', '.join(self.players)}."
+            )
+        if set(self.optimizers) != set(seats):
+            raise GanatomyError(
+                f"{self.name}: optimizers are needed for {', '.join(seats)}, not for {', '.join(self.optimizers)}."
+            )
+        for name, player in self.players.items():
+            if not issubclass(typing.cast(type, player.part), kinds[name]):
+                raise GanatomyError(f"{self.name}: players.{name} is a {player.name}, not a {kinds[name].__name__}.")
+        if self.batch % self.accumulate:
+            raise GanatomyError(
+                f"{self.name}: a batch of {self.batch} cannot be cut into {self.accumulate} equal parts."
+            )
+
+    def replace(self, **fields: Any) -> "Recipe":
+        """A variant: the same recipe with other fields."""
+        return dataclasses.replace(self, **fields)
+
+    def override(self, key: str, text: str) -> "Recipe":
+        """The recipe with one existing field, by its dotted name, read from text.
+
+        >>> recipe.override("optimizers.D.lr", "1e-4")  # doctest: +SKIP
+        """
+        path = key.split(".")
+        types = field_types()
+        if path[0] not in types:
+            raise GanatomyError(f"{self.name} has no field '{path[0]}' (of '{key}'). {near(path[0], types)}")
+        if len(path) == 1:
+            if isinstance(getattr(self, key), Mapping):
+                raise GanatomyError(f"'{key}' holds several parts: name one of {', '.join(getattr(self, key))}.")
+            return self.replace(**{key: parsed(key, types[key], text)})
+        value = getattr(self, path[0])
+        return self.replace(**{path[0]: overridden(key, path[1:], value, text)})
+
+    def overridden(self, assignments: typing.Iterable[str]) -> "Recipe":
+        """The recipe after `KEY=VALUE` words of a command line."""
+        recipe = self
+        for assignment in assignments:
+            recipe = recipe.override(*key_and_value(assignment))
+        return recipe
+
+    def to_yaml(self) -> str:
+        plain = {field.name: to_plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=120)
+
+    @classmethod
+    def from_yaml(cls, text: str, origin: str = "recipe") -> "Recipe":
+        try:
+            plain = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise GanatomyError(f"{origin} is not YAML: {one_line(error)}") from None
+        if not isinstance(plain, dict):
+            raise GanatomyError(f"{origin} holds no recipe.")
+        for name in plain:
+            if name not in field_types():
+                raise GanatomyError(f"{origin}: a recipe has no field '{name}'. {near(str(name), field_types())}")
+        missing = [f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING and f.name not in plain]
+        if missing:
+            raise GanatomyError(f"{origin} lacks {', '.join(missing)}.")
+        return cls(**{name: from_plain(value) for name, value in plain.items()})
+
+    def flat(self) -> dict[str, Any]:
+        """Every field by its dotted name."""
+        rows: dict[str, Any] = {}
+        for name in field_types():
+            _flatten(name, to_plain(getattr(self, name)), rows)
+        return rows
+
+    def differences(self, other: "Recipe", ignoring: typing.Container[str] = DESCRIPTION) -> list[str]:
+        """One line for each field that differs, as `field: here -> there`."""
+        here, there = self.flat(), other.flat()
+        names = [name for name in {**here, **there} if name.split(".")[0] not in ignoring and name not in ignoring]
+        absent = "(absent)"
+        return [
+            f"{name}: {here.get(name, absent)} -> {there.get(name, absent)}"
+            for name in names
+            if here.get(name, absent) != there.get(name, absent)
+        ]
+
+
+def field_types() -> dict[str, Any]:
+    return typing.get_type_hints(Recipe, include_extras=True)
+
+
+def _flatten(name: str, plain: Any, rows: dict[str, Any]) -> None:
+    if isinstance(plain, Mapping):
+        for key, value in plain.items():
+            _flatten(f"{name}.{key}", value, rows)
+    else:
+        rows[name] = plain
+
+
+recipes: Registry[Callable[[], Recipe]] = Registry("recipe")
+
+
+def recipe(function: Callable[[], Recipe]) -> Callable[[], Recipe]:
+    """Register a function that returns a Recipe under its name with dashes: `digits_dcgan` is `digits-dcgan`."""
+    recipes.add(function.__name__.replace("_", "-"), function)
+    return function
+
+
+def find_recipe(name: str) -> Recipe:
+    """A registered recipe by name, or the recipe of a YAML file or of a run folder by path."""
+    if name in recipes:
+        return recipes[name]()
+    path = Path(name)
+    if path.is_dir() and (path / "recipe.yaml").is_file():
+        path = path / "recipe.yaml"
+    if path.is_file():
+        return Recipe.from_yaml(path.read_text(encoding="utf-8"), origin=str(path))
+    if path.suffix in (".yaml", ".yml") or "/" in name:
+        raise GanatomyError(f"No recipe file '{name}'.")
+    raise unknown("recipe", name, recipes)

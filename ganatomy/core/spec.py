@@ -1,0 +1,253 @@
+"""A part of a recipe: a registered callable and its settings, checked when declared, built when needed."""
+
+import contextlib
+import dataclasses
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Union
+
+import yaml
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
+
+from ganatomy.core.errors import GanatomyError, near, one_line
+from ganatomy.core.registry import parts
+
+USE = "use"  # the key under which a recipe file names the part
+
+
+@dataclasses.dataclass(frozen=True, init=False)
+class Spec:
+    """A registered callable with every one of its keyword-only settings, defaults included.
+
+    Positional parameters of the callable are not settings: they are handed over by `build`.
+
+    >>> from ganatomy.engine.optimizers import Adam
+    >>> Spec(Adam, lr=1e-4).settings["lr"]
+    0.0001
+    """
+
+    part: Callable[..., Any]
+    settings: Mapping[str, Any]
+
+    def __init__(self, part: Callable[..., Any], /, **settings: Any) -> None:
+        if parts.get(part.__name__) is not part:
+            raise GanatomyError(
+                f"'{part.__name__}' is not registered: put @part above it so that a recipe file can name it."
+            )
+        declared = declared_settings(part)
+        checked = {}
+        for name in settings:
+            if name not in declared:
+                raise GanatomyError(f"{part.__name__} has no setting '{name}'. {near(name, declared)}")
+        for name, setting in declared.items():
+            if name in settings:
+                checked[name] = checked_value(f"{part.__name__}.{name}", setting.annotation, settings[name])
+            elif setting.default is inspect.Parameter.empty:
+                raise GanatomyError(f"{part.__name__} needs the setting '{name}'.")
+            else:
+                checked[name] = as_spec(setting.default)
+        object.__setattr__(self, "part", part)
+        object.__setattr__(self, "settings", types.MappingProxyType(checked))
+
+    @property
+    def name(self) -> str:
+        return self.part.__name__
+
+    def build(self, *handed_over: Any, **named: Any) -> Any:
+        """Call the part with what it is handed and with its settings, nested parts built first."""
+        settings = {name: built(value) for name, value in self.settings.items()}
+        return self.part(*handed_over, **named, **settings)
+
+    def replace(self, **settings: Any) -> "Spec":
+        return Spec(self.part, **{**self.settings, **settings})
+
+    def __hash__(self) -> int:
+        return hash((self.name, str(to_plain(self))))
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    annotation: Any
+    default: Any
+
+
+@cache
+def declared_settings(part: Callable[..., Any]) -> dict[str, Setting]:
+    """The keyword-only parameters of a registered callable, with their resolved annotations."""
+    function = part.__init__ if isinstance(part, type) else part  # type: ignore[misc]
+    hints = typing.get_type_hints(function, include_extras=True)
+    parameters = inspect.signature(part).parameters.values()
+    return {
+        parameter.name: Setting(hints.get(parameter.name, Any), parameter.default)
+        for parameter in parameters
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+
+
+def handed_over(part: Callable[..., Any]) -> list[str]:
+    """The names of the positional parameters, which are handed over when the part is built."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [p.name for p in inspect.signature(part).parameters.values() if p.kind in kinds]
+
+
+def as_spec(value: Any) -> Any:
+    """A registered frozen dataclass becomes the Spec that would build it; all else stays as it is."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, (type, Spec)) and type(value).__name__ in parts:
+        fields = {name: getattr(value, name) for name in declared_settings(type(value))}
+        return Spec(type(value), **fields)
+    if isinstance(value, (tuple, list)):
+        return tuple(as_spec(item) for item in value)
+    return value
+
+
+def built(value: Any) -> Any:
+    if isinstance(value, Spec):
+        return value.build()
+    if isinstance(value, tuple):
+        return tuple(built(item) for item in value)
+    return value
+
+
+def checked_value(where: str, annotation: Any, value: Any) -> Any:
+    """The value as the annotation has it, or a one-line error that starts with `where`."""
+    value = as_spec(from_plain(value))
+    kinds = alternatives(annotation)
+    if value is None and type(None) in kinds:
+        return None
+    if isinstance(value, str) and Spec in kinds:
+        value = Spec(part_called(value))
+    if isinstance(value, Spec):
+        if not admits(annotation, value.part):
+            raise GanatomyError(f"{where}: a {value.name} does not belong here; {fitting(annotation)}.")
+        return value
+    if isinstance(value, tuple) and any(isinstance(item, Spec) for item in value):
+        element = next((a for a in typing.get_args(annotation) if a is not Ellipsis), Any)
+        return tuple(checked_value(where, element, item) for item in value)
+    if isinstance(value, str):
+        named = next((p for p in fitting_parts(annotation) if p.__name__.lower() == value.lower()), None)
+        if named is not None:
+            return Spec(named)
+    try:
+        return adapter(annotation).validate_python(value)
+    except ValidationError as error:
+        problem = error.errors()[0]["msg"]
+        options = fitting_parts(annotation)
+        if options:
+            problem = near(str(value), [p.__name__ for p in options])
+        raise GanatomyError(f"{where}={value}: {one_line(problem)}") from None
+
+
+def parsed(where: str, annotation: Any, text: str) -> Any:
+    """A setting from the command line's text: YAML's reading of it, or else the text itself."""
+    readings: list[Any] = []
+    if text.strip().lower() in ("none", "null", "~"):
+        readings.append(None)
+    else:
+        listed = "," in text and not text.lstrip().startswith(("[", "{"))
+        with contextlib.suppress(yaml.YAMLError):
+            readings.append(yaml.safe_load(f"[{text}]" if listed else text))
+        readings.append(text)
+    failure: GanatomyError | None = None
+    for reading in readings:
+        try:
+            return checked_value(where, annotation, reading)
+        except GanatomyError as error:
+            failure = failure or error
+    assert failure is not None
+    raise GanatomyError(one_line(failure).replace(f"={readings[0]}:", f"={text}:", 1))
+
+
+def overridden(key: str, path: list[str], value: Any, text: str) -> Any:
+    """A Spec, or a mapping of Specs, with what stands at `path` below it read from `text`; errors name `key`."""
+    name, rest = path[0], path[1:]
+    if isinstance(value, Spec):
+        declared = declared_settings(value.part)
+        if name not in declared:
+            raise GanatomyError(f"{value.name} has no setting '{name}' (of '{key}'). {near(name, declared)}")
+        if rest:
+            return value.replace(**{name: overridden(key, rest, value.settings[name], text)})
+        return value.replace(**{name: parsed(key, declared[name].annotation, text)})
+    if isinstance(value, Mapping):
+        if name not in value:
+            raise GanatomyError(f"No '{name}' in '{key}'. {near(name, value)}")
+        if rest:
+            return {**value, name: overridden(key, rest, value[name], text)}
+        return {**value, name: parsed(key, Spec, text)}
+    raise GanatomyError(f"'{key}': {value!r} has no settings of its own.")
+
+
+def key_and_value(assignment: str) -> tuple[str, str]:
+    """The two sides of `KEY=VALUE`."""
+    key, equals, text = assignment.partition("=")
+    if not equals:
+        raise GanatomyError(f"'{assignment}' is not KEY=VALUE, such as optimizers.D.lr=1e-4.")
+    return key.strip(), text.strip()
+
+
+@cache
+def adapter(annotation: Any) -> TypeAdapter[Any]:
+    try:
+        return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
+    except PydanticUserError:  # a dataclass brings its own configuration and refuses another
+        return TypeAdapter(annotation)
+
+
+def alternatives(annotation: Any) -> list[Any]:
+    """The members of a union, Annotated peeled off."""
+    origin = typing.get_origin(annotation)
+    if origin in (Union, types.UnionType):
+        return [a for member in typing.get_args(annotation) for a in alternatives(member)]
+    if origin is typing.Annotated:
+        return alternatives(typing.get_args(annotation)[0])
+    if origin is tuple:
+        return [a for member in typing.get_args(annotation) if member is not Ellipsis for a in alternatives(member)]
+    return [annotation]
+
+
+def admits(annotation: Any, part: Callable[..., Any]) -> bool:
+    kinds = alternatives(annotation)
+    if Any in kinds or Spec in kinds:
+        return True
+    return isinstance(part, type) and any(isinstance(a, type) and issubclass(part, a) for a in kinds)
+
+
+def part_called(name: str) -> Callable[..., Any]:
+    """A registered part by name, upper and lower case alike."""
+    folded = {known.lower(): known for known in parts}
+    return parts[folded.get(name.lower(), name)]
+
+
+def fitting_parts(annotation: Any) -> list[Callable[..., Any]]:
+    if annotation is Any:
+        return []
+    return [parts[name] for name in parts if admits(annotation, parts[name])]
+
+
+def fitting(annotation: Any) -> str:
+    names = [p.__name__ for p in fitting_parts(annotation)]
+    return f"what does: {', '.join(names)}" if names else f"it takes {annotation}"
+
+
+def to_plain(value: Any) -> Any:
+    """A Spec, mapping or tuple as what YAML and JSON can hold."""
+    if isinstance(value, Spec):
+        return {USE: value.name, **{name: to_plain(v) for name, v in value.settings.items()}}
+    if isinstance(value, Mapping):
+        return {name: to_plain(v) for name, v in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [to_plain(item) for item in value]
+    return value
+
+
+def from_plain(value: Any) -> Any:
+    """The reverse of `to_plain`: a mapping that names a part becomes its Spec, a list a tuple."""
+    if isinstance(value, Mapping) and not isinstance(value, Spec):
+        settings = {name: from_plain(v) for name, v in value.items() if name != USE}
+        return Spec(parts[value[USE]], **settings) if USE in value else settings
+    if isinstance(value, list):
+        return tuple(from_plain(item) for item in value)
+    return value

@@ -1,0 +1,127 @@
+"""The images of a recipe: where they come from, and how they are prepared."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.core.registry import part
+from ganatomy.core.shape import Shape
+from ganatomy.core.spec import checked_value, declared_settings
+from ganatomy.data.decoding import Preparation
+from ganatomy.data.packed import OnError, Split, cache_folder, packed
+from ganatomy.data.sources import source_of
+
+__all__ = ["ImageSet", "Images", "Split"]
+
+Size = PositiveInt | tuple[PositiveInt, PositiveInt]
+Part = Annotated[float, Field(gt=0, le=1)]
+Subset = Literal["all", "first-half"]
+ProperPart = Annotated[float, Field(gt=0, lt=1)]
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images ready to be fed.
+
+    shape: the size at which to train; the packed images are larger if random crops are taken from them.
+    content: hash of the packed training images, labels and shape; the same wherever they came from.
+    flip: whether training flips at random.
+    skipped: the names of unreadable images that were left out.
+    """
+
+    train: Split
+    held_out: Split
+    classes: tuple[str, ...] | None
+    shape: Shape
+    content: str
+    source: str
+    flip: bool = False
+    skipped: tuple[str, ...] = ()
+
+
+@part
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """Where images come from, and how they are prepared; `Preparation` says how they are resized and converted.
+
+    source: a named source, or the path of a folder of images, Parquet or idx files, or of a .parquet or .npz.
+    size: at which to train, in pixels, one number or height and width; None: the images' own, common to all.
+    channels: None: as the source has them, which must then be all gray, all RGB or all RGBA.
+    crop: the part of each side that is kept, around the center; None: as the named source has it, else 1.
+    load_size: packed size that random crops of `size` are taken from; None: no such crops.
+    flip: left to right at random; None: as the named source has it, else not.
+    label: the label column, or a boolean column by its name; None: recognized by itself.
+    held_out: the part that is held out, where the source has no test or validation split.
+    on_error: what to do about unreadable images.
+    subset: of the training images; a data set's judge is trained on the first half.
+
+    >>> Images(source="digits").open().shape
+    Shape(channels=1, height=8, width=8)
+    """
+
+    source: str
+    size: Size | None = None
+    channels: Literal["gray", "rgb", "rgba"] | None = None
+    crop: Part | None = None
+    load_size: Size | None = None
+    flip: bool | None = None
+    label: str | None = None
+    held_out: ProperPart = 0.1
+    on_error: OnError = "stop"
+    subset: Subset = "all"
+
+    def __post_init__(self) -> None:
+        for name, setting in declared_settings(Images).items():
+            object.__setattr__(self, name, checked_value(f"Images.{name}", setting.annotation, getattr(self, name)))
+        size, load_size = pair(self.size), pair(self.load_size)
+        if load_size is None:
+            return
+        if size is None:
+            raise GanatomyError(
+                f"data.load_size={self.load_size} needs data.size, the size of the crops taken from it."
+            )
+        if load_size[0] < size[0] or load_size[1] < size[1]:
+            raise GanatomyError(f"data.load_size={self.load_size} is smaller than data.size={self.size}.")
+
+    def preparation(self) -> Preparation:
+        """How the images are packed."""
+        size = pair(self.size)
+        crop = self.crop
+        if crop is None:
+            crop = source_of(self.source).crop_for(min(size) if size else None)
+        return Preparation(channels=self.channels, crop=crop, size=pair(self.load_size) or size)
+
+    def open(self, *, progress: bool = False, cache: Path | None = None) -> ImageSet:
+        """The packed images, converted first if need be. Raises GanatomyError for whatever is wrong with them."""
+        source = source_of(self.source)
+        entry = packed(
+            source,
+            self.preparation(),
+            label=self.label,
+            held_out=self.held_out,
+            on_error=self.on_error,
+            cache=(cache or cache_folder()).absolute(),
+            progress=progress,
+        )
+        train, held_out = entry.split("train"), entry.split("held_out")
+        if self.subset == "first-half":
+            train = train.first(len(train) // 2)
+        height, width = pair(self.size) or train.images.shape[1:3]
+        return ImageSet(
+            train=train,
+            held_out=held_out,
+            classes=entry.classes,
+            shape=Shape(train.images.shape[3], height, width),
+            content=entry.content,
+            source=self.source,
+            flip=source.flip if self.flip is None else self.flip,
+            skipped=entry.skipped,
+        )
+
+
+def pair(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
+    """Height and width."""
+    return (size, size) if isinstance(size, int) else size

@@ -1,0 +1,174 @@
+"""The sources known by name, each with its preprocessing as the papers have it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ganatomy.core.errors import GanatomyError, one_line, unknown
+from ganatomy.core.randomness import keyed
+from ganatomy.core.registry import Registry
+from ganatomy.data.labels import columns_of, numbered
+from ganatomy.data.listing import Array, Found, HubRows, Labels, Listing
+from ganatomy.data.reading import find, found_of, missing, refuse_label, visible, without_nulls
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+sources: "Registry[Source]" = Registry("data source")
+
+Fingerprint = list[str | int | None]
+
+
+@dataclass(frozen=True)
+class Source(ABC):
+    """Where images come from. crop: the part of each side kept around the center, or such a part per size in pixels."""
+
+    name: str
+    _: KW_ONLY
+    crop: float | Mapping[int, float] = 1.0
+    flip: bool = False
+
+    def crop_for(self, size: int | None) -> float:
+        """The crop for images of this size: that of the nearest size the source names."""
+        if not isinstance(self.crop, Mapping):
+            return self.crop
+        wanted = size or max(self.crop)
+        return self.crop[min(self.crop, key=lambda named: abs(named - wanted))]
+
+    @abstractmethod
+    def fingerprint(self) -> Fingerprint:
+        """What changes when the source changes."""
+
+    @abstractmethod
+    def find(self, label: str | None) -> Found:
+        """What the source holds."""
+
+
+@dataclass(frozen=True)
+class Place(Source):
+    """A path."""
+
+    path: Path
+
+    def fingerprint(self) -> Fingerprint:
+        """Names, sizes and times of all files."""
+        if not self.path.exists():
+            raise GanatomyError(missing(self.path, beside=sources if len(self.path.parts) == 1 else ()))
+        marks: Fingerprint = ["path", str(self.path.resolve())]
+        folders = [self.path] if self.path.is_dir() else []
+        files = [] if folders else [self.path]
+        while folders:
+            for entry in visible(folders.pop()):
+                (folders if entry.is_dir() else files).append(entry)
+        for file in sorted(files):
+            status = file.stat()
+            marks += [str(file.relative_to(self.path)), status.st_size, status.st_mtime_ns]
+        return marks
+
+    def find(self, label: str | None) -> Found:
+        return find(self.path, label)
+
+
+@dataclass(frozen=True)
+class Hub(Source):
+    """A data set on the Hugging Face hub, loaded by the `datasets` library."""
+
+    hub: str
+    config: str | None = None
+    train: str = "train"
+    held_out: str | None = "test"
+    revision: str | None = None
+
+    def fingerprint(self) -> Fingerprint:
+        return ["hub", self.hub, self.config, self.revision, self.train, self.held_out]
+
+    def find(self, label: str | None) -> Found:
+        loaded = {"train": self.load(self.train)}
+        if self.held_out is not None:
+            loaded["test"] = self.load(self.held_out)
+        columns = columns_of(loaded["train"].features.arrow_schema, self.hub, label)
+        rows = {split: dataset.with_format("arrow") for split, dataset in loaded.items()}
+        items = {split: HubRows(f"{self.hub} {split}", of_split, columns.image) for split, of_split in rows.items()}
+        labels: dict[str, Labels | None] = dict.fromkeys(rows)
+        classes = None
+        if columns.label is not None:
+            where = f"the column '{columns.label}' of {self.hub}"
+            table = {split: of_split.select_columns([columns.label])[:] for split, of_split in rows.items()}
+            values = {split: without_nulls(of_split.column(0), where) for split, of_split in table.items()}
+            labels, classes = numbered(values, columns.names, self.hub)
+        return found_of({split: Listing(items[split], labels[split]) for split in rows}, classes, self.hub)
+
+    def load(self, split: str) -> "Dataset":
+        """Download the split, or take it from the library's cache. Raises GanatomyError without a network."""
+        import datasets  # here, because it takes a second and paths do not need it
+
+        try:
+            return datasets.load_dataset(self.hub, self.config, split=split, revision=self.revision)
+        except Exception as error:  # network, hub, disk and parsing errors of four libraries
+            raise GanatomyError(
+                f"'{self.name}' could not be loaded from the Hugging Face hub ({self.hub}): {one_line(error)[:160]}. "
+                f"Without a network, point at a local copy: --data PATH{self.preprocessing()}"
+            ) from None
+
+    def preprocessing(self) -> str:
+        """The overrides that give a local copy the preprocessing this name brings."""
+        crop = f" data.crop={self.crop}" if not isinstance(self.crop, Mapping) and self.crop != 1 else ""
+        if isinstance(self.crop, Mapping):
+            crop = " " + " or ".join(f"data.crop={crop} (at {size} px)" for size, crop in self.crop.items())
+        return crop + (" data.flip=true" if self.flip else "")
+
+
+@dataclass(frozen=True)
+class Digits(Source):
+    """scikit-learn's handwritten digits: 1,797 real scans of 8x8, inside that package.
+
+    Alpaydin and Kaynak (1998), "Optical Recognition of Handwritten Digits", UCI.
+    Values 0 .. 16 become round(v * 255 / 16).
+    """
+
+    def fingerprint(self) -> Fingerprint:
+        return ["digits"]
+
+    def find(self, label: str | None) -> Found:
+        """1,197 training and 600 held-out images, after one fixed shuffle (the first writers differ from the last)."""
+        from sklearn.datasets import load_digits  # here, because it takes a second and nothing else needs it
+
+        refuse_label(label, Path(self.name))
+        bunch = load_digits()
+        order = keyed("digits").permutation(len(bunch.target))
+        images = np.round(bunch.images[order] * 255 / 16).astype(np.uint8)
+        labels = bunch.target[order].astype(np.int64)
+        train = Listing(Array("digits train", images[:1197]), labels[:1197])
+        held_out = Listing(Array("digits held-out", images[1197:]), labels[1197:])
+        return Found(train, held_out, tuple(str(name) for name in bunch.target_names))
+
+
+def source_of(text: str) -> Source:
+    """The named source, or the path. Raises GanatomyError for what is neither."""
+    if text in sources:
+        return sources[text]
+    path = Path(text).expanduser()
+    if not path.exists() and len(path.parts) == 1 and not path.suffix:
+        said = missing(path, beside=sources)
+        raise GanatomyError(said) if "Did you mean" in said else unknown("data source or path", text, sources)
+    return Place(text, path=path)
+
+
+for source in (
+    Digits("digits"),
+    Hub("mnist", hub="ylecun/mnist"),
+    Hub("fashion-mnist", hub="zalando-datasets/fashion_mnist"),
+    Hub("cifar10", hub="uoft-cs/cifar10"),
+    Hub("cifar100", hub="uoft-cs/cifar100"),  # `fine_label`, the hundred classes, is recognized before `coarse_label`
+    Hub("celeba", hub="flwrlabs/celeba", crop=0.7),
+    Hub("lsun-bedroom", hub="pcuenq/lsun-bedrooms", crop={32: 0.5, 64: 0.7}),
+    Hub(
+        "imagenet-32", hub="benjamin-paine/imagenet-1k-32x32", held_out="validation", flip=True
+    ),  # test labels are hidden
+    Hub("afhq", hub="huggan/AFHQ", held_out=None),
+):
+    sources.add(source.name, source)

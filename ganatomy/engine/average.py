@@ -1,0 +1,73 @@
+"""A moving average of a player's weights, and batch-norm statistics that stand for it."""
+
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+from pydantic import Field, PositiveInt
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ganatomy.core.registry import part
+
+
+@part
+@dataclass(frozen=True, kw_only=True)
+class ExponentialAverage:
+    """Weights averaged with a half-life counted in images (Karras et al., 2018, and its warm-up of 2020).
+
+    Early in training the half-life is `warm_up` times the images shown, so that the first weights are soon forgotten.
+    """
+
+    players: tuple[str, ...] = ("G",)
+    half_life: PositiveInt = 10_000
+    warm_up: Annotated[float, Field(ge=0, le=1)] = 0.05
+
+    def decay(self, images_shown: int, images_in_round: int) -> float:
+        half_life = min(self.half_life, self.warm_up * images_shown) if self.warm_up else self.half_life
+        return float(0.5 ** (images_in_round / max(half_life, 1e-8)))
+
+
+class AveragedPlayer:
+    """A copy of a player whose parameters follow the player's."""
+
+    def __init__(self, player: nn.Module) -> None:
+        self.module = copy.deepcopy(player).eval().requires_grad_(False)
+        self._theirs: list[Tensor] = list(player.parameters())
+        self._ours: list[Tensor] = list(self.module.parameters())
+        self._buffers = list(zip(self.module.buffers(), player.buffers(), strict=True))
+
+    @torch.no_grad()
+    def update(self, decay: float) -> None:
+        torch._foreach_lerp_(self._ours, self._theirs, 1 - decay)
+        for ours, theirs in self._buffers:
+            ours.copy_(theirs)
+
+
+def batch_norms(network: nn.Module) -> list[_BatchNorm]:
+    return [m for m in network.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+
+
+@torch.no_grad()
+def standing_statistics(network: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> None:
+    """Recompute a network's batch-norm statistics as the plain mean over `batches` (Brock et al., 2019, appendix D).
+
+    The running statistics of training lag behind the weights, and belong to the raw weights, not to averaged ones.
+    """
+    norms = batch_norms(network)
+    if not norms:
+        return
+    momenta = [norm.momentum for norm in norms]
+    was_training = network.training
+    network.eval()
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # torch: the cumulative mean
+        norm.train()
+    for batch in batches:
+        network(*batch)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    network.train(was_training)

@@ -1,0 +1,53 @@
+"""What the terms were, round by round: kept as tensors, read seldom, so that the loop never waits for the device."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganatomy.core.errors import GanatomyError
+
+
+class NonFiniteError(GanatomyError):
+    """A term became infinite or not a number."""
+
+
+class Ledger:
+    """Every named figure of every round since the last observation."""
+
+    def __init__(self) -> None:
+        self._unread: list[tuple[int, str, Tensor]] = []
+        self._read: list[tuple[int, str, float]] = []
+
+    def record(self, round: int, figures: Mapping[str, Tensor]) -> None:
+        self._unread += [(round, name, value.detach()) for name, value in figures.items()]
+
+    def read(self) -> None:
+        """Fetch what the device still holds; a non-finite figure is an error that names it and its round."""
+        if not self._unread:
+            return
+        values = torch.stack([value.double().reshape(()) for _, _, value in self._unread]).tolist()
+        for (round, name, _), value in zip(self._unread, values, strict=True):
+            if not math.isfinite(value):
+                raise NonFiniteError(f"{name} became {value} in round {round}")
+            self._read.append((round, name, value))
+        self._unread.clear()
+
+    def means(self) -> dict[str, float]:
+        """The mean of every figure since the last call, and start anew."""
+        self.read()
+        sums: dict[str, list[float]] = {}
+        for _, name, value in self._read:
+            sums.setdefault(name, []).append(value)
+        self._read.clear()
+        return {name: math.fsum(values) / len(values) for name, values in sums.items()}
+
+    def state(self) -> list[Any]:
+        self.read()
+        return [list(row) for row in self._read]
+
+    def restore(self, rows: list[Any]) -> None:
+        self._unread.clear()
+        self._read = [(int(round), str(name), float(value)) for round, name, value in rows]

@@ -1,0 +1,55 @@
+"""What to compute with: the device, and the precision it is good at."""
+
+import contextlib
+
+import torch
+
+from ganatomy.core.errors import GanatomyError, near
+from ganatomy.core.recipe import Precision
+
+
+def find_device(name: str = "auto") -> torch.device:
+    """A device by name; `auto` takes a GPU where there is one."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    kinds = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    kind = name.split(":")[0]
+    if kind not in kinds:
+        raise GanatomyError(f"No device called '{name}'. {near(name, ['auto', *kinds])}")
+    if not kinds[kind]:
+        usable = ", ".join(k for k, there in kinds.items() if there)
+        raise GanatomyError(f"This machine or this torch has no {kind} device; there is: {usable}.")
+    return torch.device(name)
+
+
+def native_bfloat16(device: torch.device) -> bool:
+    """Whether the processor multiplies bfloat16 matrices itself, so that autocast makes it faster."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        return bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
+    return False
+
+
+def resolved(precision: Precision, device: torch.device) -> Precision:
+    """What `auto` means on this device."""
+    if precision == "auto":
+        return "bfloat16" if native_bfloat16(device) else "float32"
+    return precision
+
+
+def autocast(precision: Precision, device: torch.device) -> contextlib.AbstractContextManager[object]:
+    if precision == "bfloat16":
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def weights_dtype(precision: Precision) -> torch.dtype:
+    return torch.float64 if precision == "float64" else torch.float32
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    text = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in text or "can't allocate memory" in text

@@ -1,0 +1,70 @@
+"""From a recipe to players, a game and an engine."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.core.game import Game
+from ganatomy.core.observer import Observer
+from ganatomy.core.randomness import reseed_default_generator
+from ganatomy.core.recipe import Recipe
+from ganatomy.core.shape import Shape
+from ganatomy.core.spec import handed_over
+from ganatomy.data.feed import Feed
+from ganatomy.data.images import ImageSet
+from ganatomy.engine.engine import Engine, Settings
+
+
+def build_players(recipe: Recipe, shape: Shape, classes: int | None) -> dict[str, nn.Module]:
+    """The players with their first weights, which depend on the seed and the player's name alone."""
+    players = {}
+    for name in handed_over(recipe.game.part):
+        reseed_default_generator(recipe.seed, "weights", name)
+        players[name] = recipe.players[name].build(shape, classes)
+    return players
+
+
+def build_game(recipe: Recipe, shape: Shape, classes: int | None) -> Game:
+    game = recipe.game.build(**build_players(recipe, shape, classes))
+    assert isinstance(game, Game)
+    return game
+
+
+def build_engine(recipe: Recipe, data: ImageSet, device: torch.device, observers: Sequence[Observer] = ()) -> Engine:
+    if len(data.train.images) == 0:
+        raise GanatomyError(f"{data.source} has no training images.")
+    return Engine(
+        build_game(recipe, data.shape, class_count(data.classes)),
+        {name: spec.build() for name, spec in recipe.optimizers.items()},
+        Feed(data.train, shape=data.shape, flip=data.flip, seed=recipe.seed, device=device),
+        Settings(recipe.batch, recipe.accumulate, recipe.seed, recipe.precision, recipe.watch.settings["log"]),
+        held_out=Feed(data.held_out, shape=data.shape, flip=False, seed=recipe.seed, device=device)
+        if len(data.held_out)
+        else None,
+        average=recipe.average.build() if recipe.average else None,
+        device=device,
+        observers=observers,
+    )
+
+
+def class_count(classes: Sequence[str] | None) -> int | None:
+    return len(classes) if classes else None
+
+
+def data_facts(data: ImageSet) -> dict[str, Any]:
+    """What a run has to remember of its data to be sampled, and resumed, without it."""
+    return {
+        "source": data.source,
+        "content": data.content,
+        "shape": list(data.shape),
+        "classes": list(data.classes) if data.classes else None,
+        "train": len(data.train.images),
+        "held_out": len(data.held_out.images),
+    }
+
+
+def shape_of(facts: Mapping[str, Any]) -> Shape:
+    return Shape(*facts["shape"])

@@ -1,0 +1,186 @@
+"""The judge of a data set, and what it says of a generator.
+
+A judge belongs to exactly the pixels it was trained on: it is found by the content hash of the packed training
+images. Those of `digits` and MNIST are shipped; any other labelled data set gets its own on first use, which the
+cache keeps. A judge is trained on the first half of the training images; the second half is the reference; the
+held-out images are the floor.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.core.recipe import Recipe
+from ganatomy.core.spec import Spec, from_plain, to_plain
+from ganatomy.data.feed import to_unit
+from ganatomy.data.images import ImageSet
+from ganatomy.data.packed import cache_folder
+from ganatomy.experiments.build import build_engine
+from ganatomy.experiments.sampling import Sampler
+from ganatomy.metrics.judged import JudgeScores
+from ganatomy.metrics.moments import Array, Moments
+from ganatomy.metrics.scores import Scores, judge_scores
+from ganatomy.networks.classifier import ConvClassifier
+from ganatomy.recipes.judges import judge as judge_recipe
+from ganatomy.runs.files import write_bytes, write_json
+
+BATCH = 250
+CHOOSING_SEED, REPORTING_SEED = 1, 0  # the best checkpoint is chosen on one seed's samples and reported on another's
+EPOCHS = 10  # that a data set's own judge trains for
+SHIPPED = resources.files("ganatomy.experiments") / "judges"
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A trained classifier, with what made it."""
+
+    network: ConvClassifier
+    facts: Mapping[str, Any]  # content, command, sha256, accuracy on held-out images
+
+    @property
+    def sha256(self) -> str:
+        return str(self.facts["sha256"])
+
+    @torch.inference_mode()
+    def see(self, images: Array) -> tuple[Array, Array]:
+        """uint8 [N, H, W, C] to features [N, d] and probabilities [N, classes]."""
+        seen = [self.network.see(to_unit(images[i : i + BATCH])) for i in range(0, len(images), BATCH)]
+        features = torch.cat([part.features for part in seen]).numpy()
+        probabilities = torch.cat([part.logits.softmax(1) for part in seen]).numpy()
+        return features, probabilities
+
+
+class Bench:
+    """A data set with its judge: everything that is needed to score a generator of such images."""
+
+    def __init__(self, data: ImageSet, judge: Judge, how: JudgeScores) -> None:
+        if data.train.labels is None or data.held_out.labels is None:
+            raise GanatomyError(f"{data.source} has no labels, so it has no judge and no scores.")
+        self.data, self.judge = data, judge
+        self.how = replace(how, count=min(how.count, len(data.held_out.images)))
+        self.first = len(data.train.images) // 2
+
+    @cached_property
+    def _reference(self) -> tuple[Array, Array, Moments]:
+        """Features and labels of the half that the judge has not seen."""
+        assert self.data.train.labels is not None
+        features, _ = self.judge.see(self.data.train.images[self.first :])
+        return features, np.asarray(self.data.train.labels[self.first :]), Moments.of(features)
+
+    @cached_property
+    def floor(self) -> Scores:
+        """What real images that nobody trained on score, at the same count."""
+        assert self.data.held_out.labels is not None
+        chosen = slice(0, self.how.count)
+        return self._scores(
+            *self.judge.see(self.data.held_out.images[chosen]), np.asarray(self.data.held_out.labels[chosen])
+        )
+
+    def score(self, sampler: Sampler, seed: int = REPORTING_SEED) -> Scores:
+        indices = range(self.how.count)
+        labels = sampler.labels(indices)
+        images = sampler.images(seed, indices, labels)
+        return self._scores(*self.judge.see(images), None if labels is None else np.asarray(labels))
+
+    def protocol(self, *, seed: int, weights: str, checkpoint: str) -> dict[str, Any]:
+        """All that has to agree before two scores may stand in one column."""
+        return {
+            "reference": f"training images {self.first}-{len(self.data.train.images) - 1}",
+            "content": self.data.content,
+            "floor": f"{self.how.count} held-out images",
+            "count": self.how.count,
+            "extractor": "judge",
+            "extractor_sha256": self.judge.sha256,
+            "resize": None,
+            "precision": "float32",
+            "k": self.how.k,
+            "per_class": self.how.per_class,
+            "seed": seed,
+            "weights": weights,
+            "checkpoint": checkpoint,
+        }
+
+    def record(self, scores: Scores, **protocol: Any) -> dict[str, Any]:
+        """A score as it is written down: never without its floor and its protocol."""
+        return {"scores": asdict(scores), "floor": asdict(self.floor), "protocol": self.protocol(**protocol)}
+
+    def _scores(self, features: Array, probabilities: Array, asked: Array | None) -> Scores:
+        return judge_scores(
+            *self._reference, features, probabilities, asked, k=self.how.k, per_class=self.how.per_class
+        )
+
+
+def find_judge(data: ImageSet, spec: Spec, announce: Callable[[str], None] = lambda text: None) -> Judge:
+    """The shipped judge of these pixels, or the cached one, or a new one. `spec`: the data, as its recipe has it."""
+    folder = cache_folder() / "judges"
+    for text, weights in [*_shipped(), *_in_folder(folder)]:
+        facts = json.loads(text)
+        if facts["content"] == data.content:
+            return load_judge(facts, weights())
+    announce("Training a judge of this data, once; the cache keeps it ...")
+    half = len(data.train.images) // 2
+    facts, tensors = train_judge(data, judge_recipe(spec, images=max(EPOCHS * half, 60_000)))
+    write_bytes(folder / f"{data.content[:16]}.safetensors", tensors)
+    write_json(folder / f"{data.content[:16]}.json", facts)
+    return load_judge(facts, tensors)
+
+
+def train_judge(data: ImageSet, recipe: Recipe) -> tuple[dict[str, Any], bytes]:
+    """A judge of a labelled data set: its facts, and its weights as safetensors."""
+    engine = build_engine(recipe, first_half(data), torch.device("cpu"))
+    engine.play(recipe.images)
+    tensors = save_tensors({name: value.contiguous() for name, value in engine.players["C"].state_dict().items()})
+    return judge_facts(recipe, data, tensors), tensors
+
+
+def judge_facts(recipe: Recipe, data: ImageSet, tensors: bytes) -> dict[str, Any]:
+    """What is kept beside a judge's weights, with its accuracy on held-out images."""
+    facts = {
+        "content": data.content,
+        "shape": list(data.shape),
+        "classes": list(data.classes or ()),
+        "network": to_plain(recipe.players["C"]),
+        "trained_on": f"training images 0-{len(data.train.images) // 2 - 1}",
+        "images": recipe.images,
+        "seed": recipe.seed,
+        "sha256": hashlib.sha256(tensors).hexdigest(),
+    }
+    network = load_judge(facts, tensors)
+    assert data.held_out.labels is not None
+    _, probabilities = network.see(data.held_out.images)
+    return {**facts, "accuracy": float(np.mean(probabilities.argmax(1) == data.held_out.labels))}
+
+
+def load_judge(facts: Mapping[str, Any], tensors: bytes) -> Judge:
+    network = from_plain(facts["network"]).build(facts["shape"], len(facts["classes"]))
+    network.load_state_dict(
+        {name: value.float() if value.is_floating_point() else value for name, value in load_tensors(tensors).items()}
+    )
+    return Judge(network.eval().requires_grad_(False), facts)
+
+
+def first_half(data: ImageSet) -> ImageSet:
+    """The data set with only the half of its training images that a judge may see."""
+    return replace(data, train=data.train.first(len(data.train) // 2))
+
+
+def _shipped() -> Iterator[tuple[str, Callable[[], bytes]]]:
+    for file in SHIPPED.iterdir():
+        if file.name.endswith(".json"):
+            yield file.read_text(encoding="utf-8"), (SHIPPED / file.name.replace(".json", ".safetensors")).read_bytes
+
+
+def _in_folder(folder: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    for file in sorted(folder.glob("*.json")):
+        yield file.read_text(encoding="utf-8"), file.with_suffix(".safetensors").read_bytes

@@ -1,0 +1,189 @@
+"""Those who write a run down: figures, pictures, scores and checkpoints."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.core.observer import Moment, Observer
+from ganatomy.core.players import Generator
+from ganatomy.core.watch import Watch
+from ganatomy.engine.engine import Engine
+from ganatomy.experiments.judging import CHOOSING_SEED, Bench
+from ganatomy.experiments.sampling import Sampler
+from ganatomy.report.curves import curves
+from ganatomy.report.grid import grid
+from ganatomy.report.png import write_png
+from ganatomy.runs.folder import RunFolder
+
+GRID = 64  # latents watched; their indices are 0 .. 63 of the recipe's seed
+
+
+class FigureLog(Observer):
+    """metrics.jsonl: one line per observation."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.log = folder.metrics
+
+    def figures(self, moment: Moment, figures: Mapping[str, float]) -> None:
+        clock = {"round": moment.round, "images": moment.images, "seconds": round(moment.seconds, 3)}
+        self.log.append({**clock, **figures})
+
+
+class TensorBoard(Observer):
+    """The same figures and scores for TensorBoard, by images shown."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.path = folder.path / "tensorboard"
+        self.writer: Any = None
+
+    def begin(self, moment: Moment) -> None:
+        from torch.utils.tensorboard.writer import SummaryWriter
+
+        self.writer = SummaryWriter(str(self.path), purge_step=moment.images + 1)
+
+    def figures(self, moment: Moment, figures: Mapping[str, float]) -> None:
+        for name, value in figures.items():
+            self.writer.add_scalar(name, value, moment.images)
+
+    def scored(self, moment: Moment, scores: Mapping[str, Any]) -> None:
+        for name, value in scores["scores"].items():
+            if isinstance(value, (int, float)):
+                self.writer.add_scalar(f"scores/{name}", value, moment.images)
+
+    def end(self, moment: Moment) -> None:
+        self.writer.close()
+
+
+class Grids(Observer):
+    """samples/: the same latents, again and again, so progress can be watched."""
+
+    def __init__(
+        self, folder: RunFolder, watch: Watch, engine: Callable[[], Engine], classes: Sequence[str] | None
+    ) -> None:
+        self.folder, self.every, self.engine, self.classes = folder.samples, watch.grid, engine, classes
+        self._drawn = -1
+
+    def begin(self, moment: Moment) -> None:
+        if moment.images == 0 and self.every:
+            self.draw(moment.images)
+
+    def after_round(self, moment: Moment) -> None:
+        if moment.passed(self.every):
+            self.draw(moment.images)
+
+    def end(self, moment: Moment) -> None:
+        if self.every and moment.images != self._drawn:
+            self.draw(moment.images)
+
+    def draw(self, images: int) -> Path:
+        path = self.folder / f"{images:010d}.png"
+        self._drawn = images
+        engine = self.engine()
+        write_png(path, labelled_grid(sampler_of(engine), engine.settings.seed, self.classes))
+        return path
+
+
+class Scorer(Observer):
+    """scores.jsonl: what the judge says of the averaged generator, for curves and for choosing the best checkpoint."""
+
+    def __init__(self, folder: RunFolder, watch: Watch, engine: Callable[[], Engine], bench: Bench) -> None:
+        self.log, self.every, self.engine, self.bench = folder.scores, watch.score, engine, bench
+
+    def after_round(self, moment: Moment) -> None:
+        if not moment.passed(self.every):
+            return
+        engine = self.engine()
+        scores = self.bench.score(sampler_of(engine), CHOOSING_SEED)
+        protocol = {"seed": CHOOSING_SEED, "weights": weights_kept(engine), "checkpoint": "during training"}
+        record = {"round": moment.round, "images": moment.images, **self.bench.record(scores, **protocol)}
+        self.log.append(record)
+        for observer in engine.observers:
+            observer.scored(moment, record)
+
+
+class Checkpointer(Observer):
+    """checkpoints/: the newest two, and the best by its score."""
+
+    def __init__(self, folder: RunFolder, watch: Watch, engine: Callable[[], Engine], facts: Mapping[str, Any]) -> None:
+        self.folder, self.every, self.engine, self.facts = folder, watch.checkpoint, engine, facts
+        self._scored = False
+        self._saved = -1
+
+    def begin(self, moment: Moment) -> None:
+        self._saved = moment.round
+
+    def scored(self, moment: Moment, scores: Mapping[str, Any]) -> None:
+        self._scored = True
+
+    def after_round(self, moment: Moment) -> None:
+        if moment.passed(self.every) or self._scored:
+            self.save()
+
+    def end(self, moment: Moment) -> None:
+        if moment.round != self._saved:
+            self.save()
+
+    def save(self) -> None:
+        """The state of the run, with how long its logs are: resuming cuts them there, so no line is written twice."""
+        tensors, state = self.engine().state()
+        logs = {"metrics": self.folder.metrics, "scores": self.folder.scores}
+        for log in logs.values():
+            log.sync()
+        offsets = {name: log.offset() for name, log in logs.items()}
+        best = best_round(self.folder)
+        keep = [] if best is None else [best]
+        self.folder.checkpoints.write(
+            state["round"], tensors, {**state, "logs": offsets, "data": dict(self.facts)}, keep
+        )
+        self._saved, self._scored = state["round"], False
+
+
+class Curves(Observer):
+    """curves.png, drawn anew at every score and at the end."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+
+    def scored(self, moment: Moment, scores: Mapping[str, Any]) -> None:
+        self.draw()
+
+    def end(self, moment: Moment) -> None:
+        self.draw()
+
+    def draw(self) -> Path | None:
+        path = self.folder.path / "curves.png"
+        if not self.folder.metrics.read():
+            return None
+        write_png(path, curves(self.folder))
+        return path
+
+
+def sampler_of(engine: Engine, weights: str = "average") -> Sampler:
+    """A sampler of the generator as it stands: of its moving average where there is one."""
+    if "G" not in engine.players:
+        raise GanatomyError("This game has no generator G to sample.")
+    averaged = engine.averaged.get("G") if weights == "average" else None
+    generator = averaged.module if averaged else engine.players["G"]
+    assert isinstance(generator, Generator)
+    return Sampler(generator, engine.device)
+
+
+def weights_kept(engine: Engine) -> str:
+    return "average" if "G" in engine.averaged else "raw"
+
+
+def labelled_grid(sampler: Sampler, seed: int, classes: Sequence[str] | None) -> Any:
+    """The picture of the watched latents; of a conditional generator, one row per class."""
+    if sampler.classes is None or classes is None:
+        return grid(sampler.images(seed, range(GRID)), columns=8)
+    columns = max(4, min(10, GRID // sampler.classes))
+    labels = [label for label in range(sampler.classes) for _ in range(columns)]
+    images = sampler.images(seed, range(len(labels)), labels)
+    return grid(images, columns=columns, row_names=list(classes))
+
+
+def best_round(folder: RunFolder) -> int | None:
+    """The round whose samples came nearest to the reference, by the Fréchet distances measured in training."""
+    rows = [row for row in folder.scores.read() if row["scores"]["frechet"] is not None]
+    return min(rows, key=lambda row: row["scores"]["frechet"])["round"] if rows else None

@@ -1,0 +1,211 @@
+"""A run that was trained: sample it, score it. `ganatomy.load("runs/x")` returns one."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
+from torch import Tensor, nn
+
+from ganatomy.core.errors import GanatomyError, near
+from ganatomy.core.players import Generator
+from ganatomy.core.recipe import Recipe
+from ganatomy.core.shape import Shape
+from ganatomy.data.feed import to_unit
+from ganatomy.data.images import ImageSet
+from ganatomy.engine.engine import load as load_weights
+from ganatomy.experiments.build import build_game, class_count
+from ganatomy.experiments.judging import REPORTING_SEED, Bench, find_judge
+from ganatomy.experiments.observers import best_round
+from ganatomy.experiments.sampling import Sampler
+from ganatomy.metrics.judged import JudgeScores
+from ganatomy.runs.checkpoints import Checkpoint
+from ganatomy.runs.folder import RunFolder, find_run
+
+Weights = Literal["average", "raw"]
+Which = Literal["last", "best"]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """images: uint8 [N, H, W, C]; labels: the class asked of each, None where the generator has none."""
+
+    images: np.ndarray
+    labels: list[int] | None
+    classes: tuple[str, ...] | None
+    seed: int
+
+    def pictures(self) -> list[Image.Image]:
+        """PIL images; of 2 or more than 4 channels PIL has none."""
+        channels = self.images.shape[3]
+        if channels not in (1, 3, 4):
+            raise GanatomyError(f"Pictures have 1, 3 or 4 channels, not {channels}: ask for a tensor or for npz.")
+        return [Image.fromarray(image[:, :, 0] if channels == 1 else image) for image in self.images]
+
+
+class Run:
+    """The folder of a run, opened."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.recipe = Recipe.from_yaml(folder.recipe_file.read_text(encoding="utf-8"), str(folder.recipe_file))
+        self.warnings: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        return self.folder.path
+
+    def checkpoint(self, which: Which = "last") -> Checkpoint:
+        """The newest whole checkpoint, or the one with the best score in training."""
+        best = best_round(self.folder) if which == "best" else None
+        if which == "best" and best is None:
+            raise GanatomyError(f"{self.path} was never scored, so it has no best checkpoint; take the last.")
+        if best is not None:
+            return self.folder.checkpoints.read(best)
+        found = self.folder.checkpoints.newest()
+        if found is None:
+            raise GanatomyError(f"{self.path} has no checkpoint yet: train it first.")
+        self.warnings = found.damaged
+        return found
+
+    def player(self, name: str = "G", *, weights: Weights = "average", checkpoint: Which = "last") -> nn.Module:
+        """A player with its weights, in float32 on the CPU and in evaluation mode."""
+        return self._player(self.checkpoint(checkpoint), name, weights)
+
+    def _player(self, found: Checkpoint, name: str, weights: Weights) -> nn.Module:
+        facts = found.state["data"]
+        players = self.recipe.players
+        if name not in players:
+            raise GanatomyError(f"This run has no player '{name}'. {near(name, players)}")
+        game = build_game(self.recipe, Shape(*facts["shape"]), class_count(facts["classes"]))
+        player = game.get_submodule(name)
+        prefix = f"average.{name}."
+        averaged = weights == "average" and any(key.startswith(prefix) for key in found.tensors)
+        load_weights(player, prefix if averaged else f"game.{name}.", found.tensors)
+        return player.float().eval().requires_grad_(False)
+
+    def sampler(self, *, weights: Weights = "average", checkpoint: Which = "last") -> Sampler:
+        return generator_sampler(self.player("G", weights=weights, checkpoint=checkpoint))
+
+    def samples(
+        self,
+        n: int | None = None,
+        *,
+        per_class: int | None = None,
+        seed: int = 0,
+        weights: Weights = "average",
+        checkpoint: Which = "last",
+    ) -> Samples:
+        """`n` samples (64 unless said), or `per_class` of each class of a conditional generator, class after class."""
+        if n is not None and per_class is not None:
+            raise GanatomyError("Say how many samples in all, or how many of each class; not both.")
+        if min(n or 1, per_class or 1) < 1:
+            raise GanatomyError("At least one sample, please.")
+        sampler = self.sampler(weights=weights, checkpoint=checkpoint)
+        if per_class is not None:
+            if sampler.classes is None:
+                raise GanatomyError(
+                    f"{self.path} is not conditional: it cannot draw a class on demand. Ask for a number in all."
+                )
+            labels: list[int] | None = [label for label in range(sampler.classes) for _ in range(per_class)]
+            indices = range(per_class * sampler.classes)
+        else:
+            indices = range(n if n is not None else 64)
+            labels = sampler.labels(indices)
+        return Samples(sampler.images(seed, indices, labels), labels, self.classes if labels else None, seed)
+
+    def sample(self, n: int | None = None, *, tensor: bool = False, **how: Any) -> list[Image.Image] | Tensor:
+        """PIL images, or a tensor [N, C, H, W] in [-1, 1]; arguments as of `samples`."""
+        drawn = self.samples(n, **how)
+        return to_unit(drawn.images) if tensor else drawn.pictures()
+
+    @cached_property
+    def classes(self) -> tuple[str, ...] | None:
+        names = self.checkpoint().state["data"]["classes"]
+        return tuple(names) if names else None
+
+    def last_grid(self) -> Path | None:
+        """The newest picture in samples/."""
+        return max(self.folder.samples.glob("*.png"), default=None)
+
+    def data(self, *, progress: bool = False) -> ImageSet:
+        """The data set of this run, opened again; it must be the one that was trained on."""
+        data: ImageSet = self.recipe.data.build().open(progress=progress)
+        trained_on = self.checkpoint().state["data"]["content"]
+        if data.content != trained_on:
+            raise GanatomyError(f"{data.source} is not what {self.path} was trained on: its images differ.")
+        return data
+
+    def evaluate(
+        self,
+        n: int | None = None,
+        *,
+        seed: int = REPORTING_SEED,
+        weights: Weights = "average",
+        checkpoints: Sequence[Which] = ("last", "best"),
+        announce: Callable[[str], None] = lambda text: None,
+        bench: Bench | None = None,
+    ) -> list[dict[str, Any]]:
+        """Scores of the last and the best checkpoint, with floor and protocol; written to evaluations.jsonl too."""
+        if bench is None:
+            data = self.data()
+            how = self.recipe.scores.build() if self.recipe.scores else JudgeScores()
+            bench = open_bench(
+                data,
+                self.recipe,
+                how if n is None else JudgeScores(count=n, k=how.k, per_class=how.per_class),
+                announce,
+            )
+        records = []
+        for which in checkpoints:
+            if which == "best" and best_round(self.folder) is None:
+                continue
+            found = self.checkpoint(which)
+            player = self._player(found, "G", weights)
+            rule = (
+                "last"
+                if which == "last"
+                else "best: lowest Fréchet distance in training, chosen on another seed's samples"
+            )
+            kept = weights if any(key.startswith("average.G.") for key in found.tensors) else "raw"
+            scores = bench.score(generator_sampler(player), seed)
+            place = {
+                "round": found.round,
+                "images": found.state["drawn"] * self.recipe.batch,
+                "seconds": found.state["seconds"],
+            }
+            records.append({**place, "which": which, **bench.record(scores, seed=seed, weights=kept, checkpoint=rule)})
+        for record in records:
+            self.folder.evaluations.append(record)
+        return records
+
+
+def generator_sampler(player: nn.Module) -> Sampler:
+    assert isinstance(player, Generator)
+    return Sampler(player)
+
+
+def open_bench(
+    data: ImageSet, recipe: Recipe, how: JudgeScores, announce: Callable[[str], None] = lambda text: None
+) -> Bench:
+    if data.train.labels is None:
+        raise GanatomyError(f"{data.source} has no labels, so it has no judge to score with.")
+    return Bench(data, find_judge(data, recipe.data, announce), how)
+
+
+def load(path: Path | str) -> Run:
+    """Open the run in a folder.
+
+    >>> ganatomy.load("runs/digits-dcgan").sample(4, seed=0)  # doctest: +SKIP
+    """
+    return Run(find_run(path))
+
+
+def facts_line(facts: Mapping[str, Any]) -> str:
+    """The data of a run in a few words."""
+    shape = Shape(*facts["shape"])
+    classes = f", {len(facts['classes'])} classes" if facts["classes"] else ", no labels"
+    return f"{facts['source']}: {facts['train']:,} images to train on, {facts['held_out']:,} held out, {shape}{classes}"

@@ -1,0 +1,60 @@
+"""Images from a generator: the same pixels whatever the batch size, the machine's mood, or what was sampled before."""
+
+import copy
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.core.players import Generator
+from ganatomy.core.randomness import CPU
+from ganatomy.data.feed import to_uint8
+from ganatomy.engine.average import batch_norms, standing_statistics
+
+CHUNK = 64  # images at a time; fixed, and the last chunk is padded, so that no pixel depends on how many were asked for
+STANDING_IMAGES = 2_048  # latents that batch-norm statistics are taken from
+STANDING_SEED = 0x5EED
+
+
+class Sampler:
+    """A frozen copy of a generator in float32, with batch-norm statistics of its own."""
+
+    def __init__(self, generator: Generator, device: torch.device = CPU) -> None:
+        self.G = copy.deepcopy(generator).to(device, torch.float32).eval().requires_grad_(False)
+        self.G.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.prior = self.G.prior
+        self.classes = self.G.classes
+        self.device = device
+        if batch_norms(self.G):
+            latents = self._inputs(STANDING_SEED, range(STANDING_IMAGES), None)
+            standing_statistics(self.G, latents)
+
+    def tensors(self, seed: int, indices: Sequence[int], labels: Sequence[int] | None = None) -> Iterator[Tensor]:
+        """Images [<= CHUNK, C, H, W] in [-1, 1] of these latents; labels default to index modulo classes."""
+        if labels is not None and self.classes is None:
+            raise GanatomyError("This generator is not conditional: it cannot be asked for a class.")
+        with torch.inference_mode():
+            for start, inputs in zip(range(0, len(indices), CHUNK), self._inputs(seed, indices, labels), strict=True):
+                yield self.G(*inputs)[: len(indices) - start].float().cpu()
+
+    def images(self, seed: int, indices: Sequence[int], labels: Sequence[int] | None = None) -> np.ndarray:
+        """The same as uint8 [N, H, W, C]."""
+        return np.concatenate([to_uint8(x) for x in self.tensors(seed, indices, labels)])
+
+    def labels(self, indices: Sequence[int]) -> list[int] | None:
+        """The classes asked for where nobody says otherwise: all alike often."""
+        return None if self.classes is None else [index % self.classes for index in indices]
+
+    def _inputs(self, seed: int, indices: Sequence[int], labels: Sequence[int] | None) -> Iterator[tuple[Tensor, ...]]:
+        asked = labels if labels is not None else self.labels(indices)
+        for start in range(0, len(indices), CHUNK):
+            part = list(indices[start : start + CHUNK])
+            padding = [part[-1]] * (CHUNK - len(part))
+            z = torch.cat([self.prior.sample(seed, index, index + 1) for index in part + padding]).to(self.device)
+            if asked is None:
+                yield (z,)
+            else:
+                y = list(asked[start : start + CHUNK])
+                yield z, torch.tensor(y + [y[-1]] * len(padding), device=self.device)

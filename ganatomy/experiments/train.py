@@ -1,0 +1,262 @@
+"""Train a recipe into a folder, or go on where the folder stands."""
+
+import re
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.core.observer import Observer
+from ganatomy.core.recipe import DESCRIPTION, WATCHING, Recipe, find_recipe
+from ganatomy.core.watch import Watch
+from ganatomy.data.images import ImageSet
+from ganatomy.distributed import processes
+from ganatomy.engine.engine import Engine
+from ganatomy.engine.precision import find_device
+from ganatomy.experiments.build import build_engine, data_facts
+from ganatomy.experiments.judging import Bench
+from ganatomy.experiments.observers import Checkpointer, Curves, FigureLog, Grids, Scorer, TensorBoard
+from ganatomy.experiments.run import Run, facts_line, open_bench
+from ganatomy.runs.environment import environment
+from ganatomy.runs.files import read_json, write_json, write_text
+from ganatomy.runs.folder import RUNS, RunFolder
+
+SAME_RUN = DESCRIPTION | WATCHING | {"data.source"}
+"""Where a recipe may differ and still continue a run; that the data are the same is seen by their content."""
+
+
+class Stopped(Exception):
+    """A signal ended the session; the run was saved and can be continued."""
+
+    def __init__(self, number: int, run: Run) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number, self.run = number, run
+
+
+def train(
+    recipe: str | Recipe,
+    *assignments: str,
+    data: Path | str | None = None,
+    out: Path | str | None = None,
+    images: int | None = None,
+    duration: str | float | None = None,
+    seed: int | None = None,
+    device: str = "auto",
+    fresh: bool = False,
+    show: Observer | None = None,
+    command: Sequence[str] = ("ganatomy.train",),
+) -> Run:
+    """Train a recipe, by name, by file or as it is; `assignments` are overrides such as "optimizers.D.lr=1e-4".
+
+    A folder that holds a run of the same recipe is continued to `images`. `duration`, such as "20m" or seconds, only
+    stops early. Raises GanatomyError for the caller's mistakes and Stopped after SIGINT or SIGTERM; either way the
+    run can be continued.
+
+    >>> ganatomy.train("digits-dcgan", "game.d_steps=2", images=10_000)  # doctest: +SKIP
+    """
+    show = show or Observer()
+    recipe = prepared(recipe, assignments, data=data, images=images, seed=seed)
+    seconds = parse_duration(duration)
+    where = find_device(device)
+    processes.join(where)
+    folder = RunFolder(out if out is not None else RUNS / recipe.name)
+    if folder.exists() and not fresh:
+        check_same_run(folder, recipe)
+    opened: ImageSet = recipe.data.build().open(progress=True)
+    if fresh and folder.path.exists():
+        show.announce(f"The run that was there is now {folder.move_aside()}.")
+    with folder.lock():
+        return Session(recipe, opened, folder, where, show, command).play(seconds)
+
+
+def prepared(
+    recipe: str | Recipe,
+    assignments: Sequence[str] = (),
+    *,
+    data: Path | str | None,
+    images: int | None,
+    seed: int | None,
+) -> Recipe:
+    """The recipe that will be run: a named one with all that was asked to be otherwise."""
+    found = (find_recipe(recipe) if isinstance(recipe, str) else recipe).overridden(assignments)
+    if data is not None:
+        found = found.override("data.source", str(data))
+    if images is not None:
+        found = found.override("images", str(images))
+    return found if seed is None else found.override("seed", str(seed))
+
+
+def check_same_run(folder: RunFolder, recipe: Recipe) -> None:
+    before = Recipe.from_yaml(folder.recipe_file.read_text(encoding="utf-8"), str(folder.recipe_file))
+    differences = before.differences(recipe, ignoring=SAME_RUN)
+    if differences:
+        raise GanatomyError(
+            f"{folder.path} holds a run of another recipe ({'; '.join(differences)}). "
+            "Choose another folder with --out, or move the run aside with --fresh."
+        )
+
+
+class Session:
+    """One sitting of a run, from the checkpoint it finds to where it stops."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        data: ImageSet,
+        folder: RunFolder,
+        device: torch.device,
+        show: Observer,
+        command: Sequence[str],
+    ) -> None:
+        self.recipe, self.data, self.folder, self.show = recipe, data, folder, show
+        self.watch: Watch = recipe.watch.build()
+        self.facts = data_facts(data)
+        self.engine: Engine = build_engine(recipe, data, device)
+        self._resume()
+        self.bench = self._bench()
+        self._write_down(command)
+        self.engine.observers = self._observers()
+
+    def play(self, seconds: float | None) -> Run:
+        """Train until the budget, the clock or a signal; then score the last and the best checkpoint."""
+        for line in self.plan():
+            self.show.announce(line)
+        start = time.monotonic()
+        with stop_signals() as received:
+            self.engine.play(
+                self.recipe.images,
+                stop=lambda: bool(received) or (seconds is not None and time.monotonic() - start >= seconds),
+            )
+        run = Run(self.folder)
+        if received:
+            raise Stopped(received[0], run)
+        if self.bench is not None:
+            self.show.evaluated(run.evaluate(bench=self.bench))
+        return run
+
+    def plan(self) -> list[str]:
+        """What is about to happen, before it does."""
+        engine = self.engine
+        players = ", ".join(f"{name} {count_parameters(player):,}" for name, player in engine.players.items())
+        begin = f"from image {engine.images:,} " if engine.images else ""
+        lines = [
+            f"recipe     {self.recipe.name} into {self.folder.path}",
+            f"data       {facts_line(self.facts)}",
+            f"players    {players} parameters",
+            f"budget     {begin}to {self.recipe.images:,} images, batch {self.recipe.batch}, seed {self.recipe.seed}",
+            f"device     {engine.device}, {engine.precision}, {torch.get_num_threads()} threads",
+        ]
+        if self.data.skipped:
+            lines.append(f"skipped    {len(self.data.skipped)} unreadable files, such as {self.data.skipped[0]}")
+        if self.recipe.scores is not None and self.bench is None:
+            lines.append("scores     none: the data has no labels to train a judge on; watch the grids")
+        return lines
+
+    def _resume(self) -> None:
+        found = self.folder.checkpoints.newest() if self.folder.exists() else None
+        if found is None:
+            for log in (self.folder.metrics, self.folder.scores):
+                log.truncate(0)
+            return
+        if found.state["data"]["content"] != self.facts["content"]:
+            before = facts_line(found.state["data"])
+            raise GanatomyError(
+                f"{self.folder.path} was trained on other images ({before}; now {facts_line(self.facts)})."
+            )
+        for reason in found.damaged:
+            self.show.announce(f"{reason} Going on from round {found.round} instead.")
+        self.engine.restore(found.tensors, found.state)
+        for name, offset in found.state["logs"].items():
+            getattr(self.folder, name).truncate(offset)
+
+    def _bench(self) -> Bench | None:
+        if self.recipe.scores is None or "G" not in self.engine.players or self.data.train.labels is None:
+            return None
+        return open_bench(self.data, self.recipe, self.recipe.scores.build(), self.show.announce)
+
+    def _observers(self) -> list[Observer]:
+        def engine() -> Engine:
+            return self.engine
+
+        observers: list[Observer] = [FigureLog(self.folder)]
+        if self.watch.tensorboard:
+            observers.append(TensorBoard(self.folder))
+        if "G" in self.engine.players:
+            observers.append(Grids(self.folder, self.watch, engine, self.data.classes))
+        if self.bench is not None:
+            observers.append(Scorer(self.folder, self.watch, engine, self.bench))
+        return [*observers, Checkpointer(self.folder, self.watch, engine, self.facts), Curves(self.folder), self.show]
+
+    def _write_down(self, command: Sequence[str]) -> None:
+        """recipe.yaml and environment.json; a session whose arithmetic may differ from the last one's is marked."""
+        write_text(self.folder.recipe_file, self.recipe.to_yaml())
+        now = {**environment(command), "arithmetic": self._arithmetic()}
+        file = self.folder.environment_file
+        sessions: list[Mapping[str, Any]] = read_json(file)["sessions"] if file.exists() else []
+        if self.engine.round and sessions and (changed := changes(sessions[-1]["arithmetic"], now["arithmetic"])):
+            self.show.announce(f"Not bit-exact with the sessions before: {changed}.")
+            now["not_bit_exact"] = changed
+        write_json(file, {"sessions": [*sessions, {**now, "from_round": self.engine.round}]})
+
+    def _arithmetic(self) -> dict[str, Any]:
+        device = self.engine.device
+        return {
+            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+            "precision": self.engine.precision,
+            "threads": torch.get_num_threads(),
+            "torch": str(torch.__version__),
+            "processes": processes.world(),
+        }
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {before.get(key)} -> {value}" for key, value in now.items() if before.get(key) != value)
+
+
+def count_parameters(player: torch.nn.Module) -> int:
+    return sum(p.numel() for p in player.parameters())
+
+
+def parse_duration(text: str | float | None) -> float | None:
+    """Seconds from "90s", "20m", "1h30m" or a plain number of seconds.
+
+    >>> parse_duration("1h30m"), parse_duration("45"), parse_duration(None)
+    (5400.0, 45.0, None)
+    """
+    if text is None or isinstance(text, (int, float)):
+        return text
+    match = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", text.strip())
+    if not text.strip() or match is None:
+        raise GanatomyError(f"'{text}' is not a duration, such as 90s, 20m or 1h30m.")
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds
+
+
+@contextmanager
+def stop_signals() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM instead of dying of them. A second one is obeyed at once."""
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+
+    def note(number: int, frame: object) -> None:
+        received.append(number)
+        restore()
+
+    before: dict[int, Any] = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    try:
+        yield received
+    finally:
+        restore()

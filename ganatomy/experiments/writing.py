@@ -1,0 +1,90 @@
+"""Samples as files: pictures in folders with a manifest, or one array."""
+
+import csv
+import io
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.experiments.run import Samples
+from ganatomy.report.grid import grid
+from ganatomy.report.png import write_png
+from ganatomy.runs.files import told
+
+Format = Literal["png", "npz"]
+MANIFEST = "manifest.csv"
+SHOWN = 100
+
+
+def write_samples(samples: Samples, out: Path, format: Format = "png") -> Path:
+    """Write samples into a new folder, whole or not at all; return it.
+
+    png: NNNNNN.png, in a folder per class where there are classes, with manifest.csv (file, label, seed, index) and,
+    beside the folder, a picture of the first ones. npz: samples.npz with `images` uint8 [N, H, W, C], and `labels`
+    and `classes` where there are any: what `--data` reads. A folder that holds earlier samples is replaced; any other
+    is refused.
+    """
+    if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / MANIFEST).is_file())):
+        raise GanatomyError(f"{out} exists and holds other things than samples: choose another --out.")
+    with told(f"Cannot write {out}"):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        writing = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        try:
+            files = _write_pictures(samples, writing) if format == "png" else _write_array(samples, writing)
+            _write_manifest(samples, files, writing / MANIFEST)
+            writing.chmod(0o755)
+            if out.exists():
+                shutil.rmtree(out)
+            os.rename(writing, out)
+        except BaseException:
+            shutil.rmtree(writing, ignore_errors=True)
+            raise
+    if samples.images.shape[3] in (1, 3, 4):
+        write_png(out.with_name(out.name + ".png"), grid(samples.images[:SHOWN]))
+    return out
+
+
+def class_folder(name: str) -> str:
+    """A class name as a folder name.
+
+    >>> class_folder("7"), class_folder("not Smiling"), class_folder("a/b")
+    ('7', 'not Smiling', 'a_b')
+    """
+    safe = "".join(c if c.isalnum() or c in " -_.()" else "_" for c in name).strip(" .")
+    return safe or "_"
+
+
+def _write_pictures(samples: Samples, folder: Path) -> list[str]:
+    digits = max(6, len(str(len(samples.images) - 1)))
+    files = []
+    for index, picture in enumerate(samples.pictures()):
+        file = f"{index:0{digits}d}.png"
+        if samples.labels is not None and samples.classes is not None:
+            file = f"{class_folder(samples.classes[samples.labels[index]])}/{file}"
+        (folder / file).parent.mkdir(exist_ok=True)
+        picture.save(folder / file)
+        files.append(file)
+    return files
+
+
+def _write_array(samples: Samples, folder: Path) -> list[str]:
+    arrays = {"images": samples.images}
+    if samples.labels is not None and samples.classes is not None:
+        arrays |= {"labels": np.array(samples.labels), "classes": np.array(samples.classes)}
+    np.savez_compressed(folder / "samples.npz", allow_pickle=False, **arrays)
+    return ["samples.npz"] * len(samples.images)
+
+
+def _write_manifest(samples: Samples, files: list[str], path: Path) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["file", "label", "seed", "index"])
+    for index, file in enumerate(files):
+        label = samples.classes[samples.labels[index]] if samples.labels is not None and samples.classes else ""
+        writer.writerow([file, label, samples.seed, index])
+    path.write_text(text.getvalue(), encoding="utf-8")

@@ -1,0 +1,46 @@
+"""The one-player game: a classifier learns its labels."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.core.game import Batch, Game, Terms, Turn
+from ganatomy.core.registry import part
+
+
+@part
+class Classification(Game):
+    """C: image [N, C, H, W] in [-1, 1] -> logits [N, classes], by softmax cross-entropy.
+
+    `smoothing` is the label smoothing of Szegedy et al. (2016), section 7.
+    """
+
+    def __init__(self, C: nn.Module, *, smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0) -> None:
+        super().__init__()
+        self.C = C
+        self.smoothing = smoothing
+
+    def order(self) -> Iterator[Turn]:
+        yield Turn(("C",), self.classifier)
+
+    def classifier(self, batch: Batch) -> Terms:
+        logits = self.C(batch.x).float()
+        batch.play.note("accuracy", right(logits, labels(batch)))
+        return {"cross_entropy": cross_entropy(logits, labels(batch), label_smoothing=self.smoothing)}
+
+    def held_out(self, batch: Batch) -> Terms:
+        return {"accuracy": right(self.C(batch.x), labels(batch))}
+
+
+def labels(batch: Batch) -> Tensor:
+    if batch.y is None:
+        raise GanatomyError("A classifier needs labels, and the data has none.")
+    return batch.y
+
+
+def right(logits: Tensor, y: Tensor) -> Tensor:
+    return (logits.argmax(1) == y).float().mean()

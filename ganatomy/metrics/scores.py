@@ -1,0 +1,66 @@
+"""What a judge says of samples: its features and probabilities in, every score out, none of them alone.
+
+The classifier score and the accuracy crown a generator of one picture per class; the Fréchet distance and the coverage
+within classes see it. So they are computed together, and are to be shown together.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.metrics.coverage import coverage_within_class
+from ganatomy.metrics.frechet import frechet_distance
+from ganatomy.metrics.inception_score import inception_score
+from ganatomy.metrics.moments import Array, Moments
+from ganatomy.metrics.shares import class_shares
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of `count` samples."""
+
+    classifier_score: float  # the Inception Score's formula on the judge's probabilities, 1 to K
+    frechet: float  # distance to the reference in the judge's features
+    coverage: float | None  # mean over classes; None where no class has enough reference rows
+    class_shares: tuple[float, ...]  # of the classes the judge sees, also where others were asked for
+    accuracy: float | None  # share that the judge recognizes as the class asked for; None where none was
+    count: int
+
+
+def judge_scores(
+    reference_features: Array,
+    reference_labels: Array,
+    reference_moments: Moments,
+    features: Array,
+    probabilities: Array,
+    asked: Array | None = None,
+    *,
+    k: int = 5,
+    per_class: int = 1000,
+) -> Scores:
+    """Every score of samples against a reference.
+
+    reference_features: [R, d], reference_labels: [R], for coverage; reference_moments: for the Fréchet distance, of as
+    many rows as one likes; features: [N, d]; probabilities: [N, K]; asked: [N], the classes asked of a conditional
+    generator. Coverage is within the class asked for, or else within the class the judge sees.
+    """
+    features, probabilities = np.asarray(features), np.asarray(probabilities)
+    asked = None if asked is None else np.asarray(asked)
+    counts = {len(features), len(probabilities), len(features) if asked is None else len(asked)}
+    if len(counts) > 1:
+        raise GanatomyError(f"Features, probabilities and classes asked for differ in number: {sorted(counts)}.")
+    classes = probabilities.shape[1]
+    seen = probabilities.argmax(axis=1)
+    labels = seen if asked is None else asked
+    covered = coverage_within_class(
+        reference_features, reference_labels, features, labels, classes, k=k, per_class=per_class
+    )
+    return Scores(
+        classifier_score=inception_score(probabilities),
+        frechet=frechet_distance(reference_moments, Moments.of(features)),
+        coverage=covered.mean,
+        class_shares=tuple(class_shares(seen, classes).tolist()),
+        accuracy=None if asked is None else float(np.mean(seen == asked)),
+        count=len(features),
+    )

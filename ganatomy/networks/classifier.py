@@ -1,0 +1,59 @@
+"""A small convolutional classifier: judge of generated images, and the pupil of labelled ones."""
+
+from typing import NamedTuple
+
+from pydantic import PositiveInt
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.core.registry import part
+from ganatomy.core.shape import Shape
+from ganatomy.networks.layers import Dropout
+from ganatomy.networks.mlp import Probability
+
+
+class Seen(NamedTuple):
+    """What a judge makes of images: penultimate features [N, d] and logits [N, classes]."""
+
+    features: Tensor
+    logits: Tensor
+
+
+@part
+class ConvClassifier(nn.Module):
+    """Images [N, C, H, W] in [-1, 1] to logits [N, classes].
+
+    Each entry of `channels` is a 3x3 convolution with batch norm; all but the first halve the picture while it is
+    larger than 4 px. The features are the last layer's averages over the picture.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        classes: int | None = None,
+        *,
+        channels: tuple[PositiveInt, ...] = (32, 64, 64, 128),
+        dropout: Probability = 0.25,
+    ) -> None:
+        super().__init__()
+        if classes is None:
+            raise GanatomyError("A classifier needs labels, and the data has none.")
+        shape = Shape(*shape)
+        before, smaller = shape.channels, min(shape.height, shape.width)
+        layers: list[nn.Module] = []
+        for i, after in enumerate(channels):
+            stride = 2 if i and smaller > 4 else 1
+            smaller = -(-smaller // stride)
+            layers += [nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
+            before = after
+        self.body = nn.Sequential(*layers)
+        self.dropout = Dropout(dropout)
+        self.classify = nn.Linear(before, classes)
+
+    def see(self, x: Tensor) -> Seen:
+        features = adaptive_avg_pool2d(self.body(x), 1).flatten(1)
+        return Seen(features, self.classify(self.dropout(features)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.see(x).logits

@@ -1,0 +1,189 @@
+"""Radford, Metz and Chintala (2016), "Unsupervised representation learning with deep convolutional generative
+adversarial networks", arXiv:1511.06434: strided convolutions in both players, everything else an argument.
+"""
+
+import math
+from itertools import pairwise
+
+import torch
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+from torch import Tensor, nn
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.core.players import Discriminator, Generator
+from ganatomy.core.prior import Distribution, Prior
+from ganatomy.core.registry import part
+from ganatomy.core.shape import Shape
+from ganatomy.networks.layers import (
+    Activation,
+    Dropout,
+    GaussianNoise,
+    Normalization,
+    OneHot,
+    activation,
+    initialize_normal,
+    needs_labels,
+    normalization,
+    scaled,
+)
+from ganatomy.networks.mlp import Probability
+
+
+def upward(
+    before: int, after: int, sizes: tuple[int, int], targets: tuple[int, int], kernel: int, stride: int, bias: bool
+) -> nn.Module:
+    """A fractionally strided convolution from pictures of `sizes` to pictures of exactly `targets` (height, width)."""
+    padding, extra = [], []
+    for size, target in zip(sizes, targets, strict=True):
+        trim = (
+            kernel - stride + (stride * size - target)
+        )  # of the (size - 1) * stride + kernel numbers a transposed one makes
+        padding.append(math.ceil(trim / 2))
+        extra.append(2 * padding[-1] - trim)
+    return nn.ConvTranspose2d(before, after, kernel, stride, (padding[0], padding[1]), (extra[0], extra[1]), bias=bias)
+
+
+@part
+class DCGANGenerator(Generator):
+    """Latents [N, latent] (and classes [N]) to images [N, C, H, W] in [-1, 1].
+
+    The latent is projected to `channels[0]` maps of the start size; each further entry of `channels` is a
+    fractionally strided layer with that many maps, and one more layer makes the picture. The start size follows from
+    the picture's size and the strides: 28 px with two strided layers starts at 7x7, 64 px with four at 4x4. `start`
+    demands one.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        classes: int | None = None,
+        *,
+        latent: PositiveInt = 100,
+        prior: Distribution = "normal",
+        channels: tuple[PositiveInt, ...] = (512, 256, 128, 64),
+        kernel: PositiveInt = 4,
+        stride: PositiveInt = 2,
+        last_stride: PositiveInt | None = None,
+        start: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None,
+        activation: Activation = "relu",
+        normalization: Normalization = "batch",
+        conditional: bool = False,
+        width: PositiveFloat = 1.0,
+    ) -> None:
+        super().__init__()
+        shape = Shape(*shape)
+        if kernel < stride:
+            raise GanatomyError(
+                f"DCGANGenerator: a kernel of {kernel} leaves holes at stride {stride}; it must be at least the stride."
+            )
+        self.prior = Prior(latent, prior)
+        self.classes = needs_labels("DCGANGenerator", classes) if conditional else None
+        self.label = OneHot(self.classes) if self.classes else None
+        maps = [scaled(c, width) for c in channels]
+        strides = [stride] * (len(maps) - 1) + [last_stride or stride]
+        heights, widths = (upward_sizes(size, strides) for size in shape[1:])
+        self._check_start(start, shape, (heights[0], widths[0]))
+
+        biased = normalization == "none"
+        self.project = nn.Sequential(
+            nn.Linear(latent + (self.classes or 0), maps[0] * heights[0] * widths[0], bias=biased),
+            nn.Unflatten(1, (maps[0], heights[0], widths[0])),
+            norm_then_activate(normalization, maps[0], activation),
+        )
+        blocks: list[nn.Module] = []
+        for i, (before, after) in enumerate(pairwise(maps)):
+            size, target = (heights[i], widths[i]), (heights[i + 1], widths[i + 1])
+            blocks.append(upward(before, after, size, target, max(kernel, strides[i]), strides[i], biased))
+            blocks.append(norm_then_activate(normalization, after, activation))
+        self.body = nn.Sequential(*blocks)
+        last = kernel if strides[-1] > 1 else kernel - 1 + kernel % 2
+        size, target = (heights[-2], widths[-2]), (heights[-1], widths[-1])
+        self.picture = upward(maps[-1], shape.channels, size, target, last, strides[-1], bias=True)
+        initialize_normal(self)
+
+    @staticmethod
+    def _check_start(start: int | tuple[int, int] | None, shape: Shape, found: tuple[int, int]) -> None:
+        asked = (start, start) if isinstance(start, int) else start
+        if asked is not None and asked != found:
+            raise GanatomyError(
+                f"DCGANGenerator: its strides lead to {shape} from {found[0]}x{found[1]}, not {asked[0]}x{asked[1]}; "
+                "change channels, stride or start."
+            )
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        if self.label is not None and y is not None:
+            z = torch.cat([z, self.label(y)], dim=1)
+        start = self.project(z).contiguous(memory_format=torch.channels_last)
+        return torch.tanh(self.picture(self.body(start)))
+
+
+@part
+class DCGANDiscriminator(Discriminator):
+    """Images [N, C, H, W] in [-1, 1] (and classes [N]) to scores [N]; positive means real.
+
+    Each entry of `channels` is a strided convolution with that many maps; all but the first are normalized. `noise`
+    is the sigma of Gaussian noise added after the flatten layer while training.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        classes: int | None = None,
+        *,
+        channels: tuple[PositiveInt, ...] = (64, 128, 256, 512),
+        kernel: PositiveInt = 4,
+        stride: PositiveInt = 2,
+        activation: Activation = "leaky",
+        normalization: Normalization = "batch",
+        dropout: Probability = 0.0,
+        noise: NonNegativeFloat = 0.0,
+        conditional: bool = False,
+        width: PositiveFloat = 1.0,
+    ) -> None:
+        super().__init__()
+        shape = Shape(*shape)
+        self.classes = needs_labels("DCGANDiscriminator", classes) if conditional else None
+        self.label = OneHot(self.classes) if self.classes else None
+        maps = [shape.channels + (self.classes or 0), *(scaled(c, width) for c in channels)]
+        size = list(shape[1:])
+        blocks: list[nn.Module] = []
+        for i, (before, after) in enumerate(pairwise(maps)):
+            norm: Normalization = "none" if i == 0 else normalization
+            padding = math.ceil((kernel - stride) / 2) if kernel > stride else 0
+            size = [(s + 2 * padding - kernel) // stride + 1 for s in size]
+            if min(size) < 1:
+                raise GanatomyError(
+                    f"DCGANDiscriminator: {shape} is too small for {len(channels)} layers of stride {stride}."
+                )
+            blocks.append(nn.Conv2d(before, after, kernel, stride, padding, bias=norm == "none"))
+            blocks.append(norm_then_activate(norm, after, activation))
+            if dropout:
+                blocks.append(Dropout(dropout))
+        self.body = nn.Sequential(*blocks)
+        self.noise = GaussianNoise(noise) if noise else nn.Identity()
+        self.score = nn.Linear(maps[-1] * size[0] * size[1], 1)
+        initialize_normal(self)
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        if self.label is not None and y is not None:
+            planes = self.label(y, (x.shape[2], x.shape[3])).to(x.dtype)
+            x = torch.cat([x, planes], dim=1).contiguous(memory_format=torch.channels_last)
+        return self.score(self.noise(self.body(x).flatten(1))).squeeze(1)
+
+
+def norm_then_activate(norm: Normalization, channels: int, kind: Activation) -> nn.Module:
+    if norm == "none":
+        return activation(kind)
+    return nn.Sequential(normalization(norm, channels), activation(kind))
+
+
+def upward_sizes(size: int, strides: list[int]) -> list[int]:
+    """The sizes a generator passes through to reach `size`: [start, ..., size].
+
+    >>> upward_sizes(28, [2, 2]), upward_sizes(30, [2, 2]), upward_sizes(64, [2, 2, 2, 1])
+    ([7, 14, 28], [8, 15, 30], [8, 16, 32, 64, 64])
+    """
+    sizes = [size]
+    for stride in reversed(strides):
+        sizes.insert(0, math.ceil(sizes[0] / stride))
+    return sizes

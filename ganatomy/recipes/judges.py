@@ -1,0 +1,40 @@
+"""Classifiers that judge generated images: one for each labelled data set, trained on half of its training images.
+
+The other half is the reference that scores compare with, so no judge has seen what it judges by.
+"""
+
+from ganatomy.core.recipe import Recipe, recipe
+from ganatomy.core.spec import Spec
+from ganatomy.core.watch import Watch
+from ganatomy.data.images import Images
+from ganatomy.engine.optimizers import Adam
+from ganatomy.engine.schedules import Cosine
+from ganatomy.games.classification import Classification
+from ganatomy.networks.classifier import ConvClassifier
+
+
+def judge(data: Spec, *, images: int, channels: tuple[int, ...] = (32, 64, 64, 128), name: str = "judge") -> Recipe:
+    """The recipe of any labelled data set's judge."""
+    return Recipe(
+        name=name,
+        data=data.replace(subset="first-half", flip=False),
+        game=Spec(Classification),
+        players={"C": Spec(ConvClassifier, channels=channels)},
+        optimizers={"C": Spec(Adam, lr=2e-3, beta1=0.9, schedule=Cosine(until=images))},
+        batch=128,
+        images=images,
+        precision="float32",
+        watch=Spec(Watch, log=10_000, grid=0, score=0, checkpoint=0),
+    )
+
+
+@recipe
+def digits_judge() -> Recipe:
+    """The shipped judge of `digits`: `ganatomy train digits-judge`."""
+    return judge(Spec(Images, source="digits"), images=60_000, channels=(16, 32, 64), name="digits-judge")
+
+
+@recipe
+def mnist_judge() -> Recipe:
+    """The shipped judge of MNIST, trained on training images 0-29,999: `ganatomy train mnist-judge`."""
+    return judge(Spec(Images, source="mnist", channels="gray"), images=300_000, name="mnist-judge")

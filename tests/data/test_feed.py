@@ -1,0 +1,137 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+import ganatomy.data.feed as feed_module
+from ganatomy.core.errors import GanatomyError
+from ganatomy.core.randomness import keyed
+from ganatomy.core.shape import Shape
+from ganatomy.data.feed import Feed, to_uint8, to_unit
+from ganatomy.data.packed import Split
+
+from .made import random_pixels
+
+
+def split_of(count: int, height: int = 6, width: int = 5, channels: int = 3) -> Split:
+    """Labels are the numbers of the images."""
+    return Split(random_pixels(count, height, width, channels), np.arange(count))
+
+
+def feed_of(split: Split, *, height: int = 6, width: int = 5, flip: bool = False, seed: int = 0) -> Feed:
+    return Feed(split, shape=Shape(split.images.shape[3], height, width), flip=flip, seed=seed)
+
+
+def numbers(feed: Feed, number: int, size: int, rows: slice | None = None) -> list[int]:
+    labels = feed.batch(number, size, rows)[1]
+    assert labels is not None
+    return labels.tolist()
+
+
+def test_pixels_survive_there_and_back() -> None:
+    every = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+    x = to_unit(every)
+    assert x.min() == -1 and x.max() == 1 and x.dtype == torch.float32
+    assert np.array_equal(to_uint8(x), every)
+    images = random_pixels(4, 5, 6, 3)
+    assert np.array_equal(to_uint8(to_unit(images)), images)
+    assert np.array_equal(to_uint8(to_unit(torch.from_numpy(images))), images)
+
+
+def test_out_of_range_is_clipped_and_the_nearest_is_taken() -> None:
+    assert to_uint8(torch.tensor([[[[-9.0, 9.0, 0.0, 0.003]]]])).ravel().tolist() == [0, 255, 128, 128]
+
+
+def test_fed_images_are_the_decoded_ones_in_channels_last() -> None:
+    split = split_of(20)
+    x, y = feed_of(split).batch(0, 8)
+    assert y is not None and x.shape == (8, 3, 6, 5) and x.is_contiguous(memory_format=torch.channels_last)
+    plain = torch.from_numpy(split.images[y.numpy()]).permute(0, 3, 1, 2).float() / 127.5 - 1
+    assert torch.equal(x, plain)
+
+
+@pytest.mark.parametrize(("count", "size"), [(20, 8), (3, 8), (8, 8), (1, 4)])
+def test_each_epoch_visits_every_image_once(count: int, size: int) -> None:
+    feed = feed_of(split_of(count))
+    shown = [index for number in range(count * 3) for index in numbers(feed, number, size)]
+    epochs = [shown[start : start + count] for start in range(0, len(shown) - count + 1, count)]
+    assert all(sorted(epoch) == list(range(count)) for epoch in epochs)
+    if count > 5:
+        assert all(one != other for one, other in pairwise(epochs))
+
+
+def test_rows_are_parts_of_the_whole() -> None:
+    split = split_of(30, 9, 8)
+    feed = feed_of(split, flip=True)
+    for number in range(4):
+        x, y = feed.batch(number, 13)
+        for cuts in ((0, 13), (0, 4, 13), (0, 1, 2, 9, 13)):
+            parts = [feed.batch(number, 13, slice(start, stop)) for start, stop in pairwise(cuts)]
+            assert torch.equal(torch.cat([part[0] for part in parts]), x)
+            assert y is not None and torch.equal(torch.cat([part[1] for part in parts if part[1] is not None]), y)
+
+
+def test_a_batch_does_not_depend_on_those_before_it() -> None:
+    split = split_of(30, 9, 8)
+    forward = feed_of(split, flip=True)
+    there = [forward.batch(number, 7)[0] for number in range(12)]
+    backward = feed_of(split, flip=True)
+    back = [backward.batch(number, 7)[0] for number in reversed(range(12))]
+    assert all(torch.equal(one, other) for one, other in zip(there, reversed(back), strict=True))
+    assert not torch.equal(feed_of(split, flip=True, seed=1).batch(0, 7)[0], there[0])
+
+
+def test_crops_and_flips_are_where_the_keys_say() -> None:
+    split = split_of(30, 9, 8)
+    feed = feed_of(split, height=6, width=5, flip=True, seed=3)
+    seen = set()
+    for number in range(24):
+        x, y = feed.batch(number, 16)
+        assert y is not None
+        offsets = keyed(3, "crop", number).integers(0, [4, 4], size=(16, 2))
+        flips = keyed(3, "flip", number).random(16) < 0.5
+        for row in range(16):
+            top, left = offsets[row]
+            cut = split.images[y[row], top : top + 6, left : left + 5]
+            cut = cut[:, ::-1] if flips[row] else cut
+            assert np.array_equal(to_uint8(x[row : row + 1])[0], cut)
+            seen.add((top, left, flips[row]))
+    assert len(seen) == 4 * 4 * 2  # every place, flipped and not
+
+
+def test_memory_mapped_images_feed_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    split = split_of(30, 9, 8)
+    held = feed_of(split, flip=True)
+    monkeypatch.setattr(feed_module, "free_bytes", lambda _: 0)
+    mapped = feed_of(split, flip=True)
+    assert held.resident is not None and mapped.resident is None
+    assert torch.equal(held.batch(2, 11)[0], mapped.batch(2, 11)[0])
+
+
+def test_a_memory_map_of_a_read_only_file_feeds_without_a_warning(
+    tmp_path_factory: pytest.TempPathFactory, recwarn: pytest.WarningsRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path_factory.mktemp("map") / "a.npy"
+    np.save(path, random_pixels(10, 4, 4, 1))
+    split = Split(np.load(path, mmap_mode="r"), None)
+    for free in (10**9, 0):
+        monkeypatch.setattr(feed_module, "free_bytes", lambda _, free=free: free)
+        x, y = Feed(split, shape=Shape(1, 4, 4), flip=False, seed=0).batch(0, 4)
+        assert y is None and x.shape == (4, 1, 4, 4)
+    to_unit(split.images[:3])
+    assert not recwarn.list
+
+
+def test_no_rows_are_no_images() -> None:
+    x, y = feed_of(split_of(10), flip=True).batch(0, 4, slice(2, 2))
+    assert x.shape == (0, 3, 6, 5) and y is not None and len(y) == 0
+
+
+def test_batches_larger_than_the_images_are_refused() -> None:
+    with pytest.raises(GanatomyError, match="Batches of 7x5x3 cannot be cut from images of 6x5x3"):
+        feed_of(split_of(4), height=7)
+
+
+def test_free_memory_is_known() -> None:
+    assert feed_module.free_bytes(torch.device("cpu")) > 2**20

@@ -1,0 +1,108 @@
+"""Moments in batches, and the Fréchet distance between them."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.metrics.frechet import frechet_distance, trace_of_root
+from ganatomy.metrics.moments import Moments
+
+
+def features(rows, size, seed=0, offset=1e4):
+    """Far from 0, where one-pass sums of squares lose everything."""
+    return np.random.default_rng(seed).normal(size=(rows, size)) * np.linspace(0.1, 3, size) + offset
+
+
+@pytest.mark.parametrize("shards", [1, 2, 7])
+def test_shards_merge_to_the_moments_of_all_rows(shards):
+    x = features(1001, 6)
+    total = Moments(6)
+    for part in np.array_split(x, shards):
+        total.merge(Moments.of(part))
+    assert total.count == 1001
+    np.testing.assert_allclose(total.mean, x.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(total.covariance, np.cov(x, rowvar=False), atol=1e-10)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=8), st.integers(0, 1000))
+def test_no_batch_sizes_change_the_moments(sizes, seed):
+    x = features(sum(sizes) + 2, 3, seed)
+    streamed = Moments(3)
+    for part in np.split(x, np.cumsum(sizes)):
+        streamed.update(part)
+    np.testing.assert_allclose(streamed.mean, x.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(streamed.covariance, np.cov(x, rowvar=False), atol=1e-9)
+
+
+def test_float32_features_are_summed_in_float64():
+    x = features(9000, 4, offset=100).astype(np.float32)
+    np.testing.assert_allclose(Moments.of(x).covariance, np.cov(x.astype(np.float64), rowvar=False), atol=1e-10)
+
+
+def test_known_moments_can_be_added_to():
+    x = features(50, 3)
+    restored = Moments.known(x[:20].mean(axis=0), np.cov(x[:20], rowvar=False), 20)
+    restored.update(x[20:])
+    np.testing.assert_allclose(restored.covariance, np.cov(x, rowvar=False), atol=1e-10)
+
+
+def test_features_that_cannot_be_summed_are_refused():
+    for bad in (np.zeros((3, 5)), np.zeros(4), np.array([[0.0, 0, 0, np.nan]])):
+        with pytest.raises(GanatomyError, match="Features must be"):
+            Moments(4).update(bad)
+    with pytest.raises(GanatomyError, match="needs two rows"):
+        _ = Moments.of(np.zeros((1, 4))).covariance
+    with pytest.raises(GanatomyError, match="do not go with"):
+        Moments(4).merge(Moments(5))
+
+
+def gaussian(mean, covariance):
+    return Moments.known(np.asarray(mean, np.float64), np.asarray(covariance, np.float64), 1000)
+
+
+def test_the_distance_of_diagonal_gaussians_is_the_closed_form():
+    a, b = np.array([1.0, 4.0, 9.0]), np.array([4.0, 1.0, 0.25])
+    expected = 3 * 4.0 + np.sum((np.sqrt(a) - np.sqrt(b)) ** 2)
+    assert frechet_distance(gaussian([0, 0, 0], np.diag(a)), gaussian([2, 2, 2], np.diag(b))) == pytest.approx(expected)
+
+
+def test_the_distance_does_not_depend_on_the_axes():
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(5, 5)))[0]
+    a, b = np.diag([1.0, 2, 3, 4, 5]), np.diag([5.0, 1, 1, 2, 9])
+    plain = frechet_distance(gaussian(np.zeros(5), a), gaussian(np.ones(5), b))
+    turned = frechet_distance(gaussian(np.zeros(5), turn @ a @ turn.T), gaussian(turn @ np.ones(5), turn @ b @ turn.T))
+    assert plain == pytest.approx(turned, rel=1e-12)
+
+
+def test_the_trace_is_that_of_the_general_matrix_root():
+    from scipy.linalg import sqrtm
+
+    rng = np.random.default_rng(1)
+    a, b = (np.cov(rng.normal(size=(40, 8)), rowvar=False) for _ in range(2))
+    assert trace_of_root(a, b) == pytest.approx(np.trace(sqrtm(a @ b)).real, rel=1e-10)
+
+
+@pytest.mark.parametrize(("rows", "size"), [(20, 64), (100, 256), (2, 16)])
+def test_fewer_rows_than_features_give_a_finite_exact_distance(rows, size):
+    x = np.random.default_rng(0).normal(size=(rows, size))
+    a, shifted = Moments.of(x), Moments.of(x + 0.5)
+    assert frechet_distance(a, a) == pytest.approx(0, abs=1e-9)
+    assert frechet_distance(a, shifted) == pytest.approx(size / 4, abs=1e-9)
+    other = Moments.of(np.random.default_rng(1).normal(size=(rows, size)))
+    assert frechet_distance(a, other) == pytest.approx(frechet_distance(other, a), rel=1e-9)
+
+
+def test_a_constant_feature_and_a_single_picture_are_fine():
+    x = np.random.default_rng(0).normal(size=(100, 4))
+    one = np.ones((100, 4))
+    assert frechet_distance(Moments.of(one), Moments.of(one)) == 0
+    expected = np.sum((x.mean(axis=0) - 1) ** 2) + np.trace(np.cov(x, rowvar=False))
+    assert frechet_distance(Moments.of(x), Moments.of(one)) == pytest.approx(expected)
+
+
+def test_distances_between_different_features_are_refused():
+    with pytest.raises(GanatomyError, match="cannot be compared"):
+        frechet_distance(Moments(3), Moments(4))
