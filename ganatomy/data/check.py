@@ -46,7 +46,10 @@ class Report:
 
     def lines(self) -> list[str]:
         """The findings in words."""
-        said = [f"{self.source}: " + ", ".join(f"{count:,} {split} images" for split, count in self.counts.items())]
+        said = [
+            f"{self.source}: "
+            + ", ".join(f"{count:,} {split.replace('_', '-')} images" for split, count in self.counts.items())
+        ]
         if self.sizes:
             (height, width), count = Counter(self.sizes).most_common(1)[0]
             said.append(
@@ -55,11 +58,14 @@ class Report:
             )
         said.append("kinds: " + ", ".join(f"{kind} ({count:,})" for kind, count in Counter(self.kinds).most_common()))
         for split, counts in self.classes.items():
+            name_of_split = split.replace("_", "-")
             most = Counter(counts).most_common()
             shown = most if len(most) <= 12 else [*most[:3], *most[-3:]]
             each = ", ".join(f"{name} {count:,}" for name, count in shown)
             said.append(
-                f"{split} classes: {len(most)}" + (": " if shown is most else ", the most and the fewest: ") + each
+                f"{name_of_split} classes: {len(most)}"
+                + (": " if shown is most else ", the most and the fewest: ")
+                + each
             )
         if not self.classes:
             said.append("classes: none")

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -161,8 +161,9 @@ def publish(temporary: Path, folder: Path) -> None:
 def sweep(cache: Path) -> None:
     """Remove unfinished entries of processes that were killed."""
     for left in cache.glob(".*-*"):
-        if left.is_dir() and time.time() - left.stat().st_mtime > STALE:
-            shutil.rmtree(left, ignore_errors=True)
+        with suppress(OSError):  # its owner may be renaming it just now
+            if left.is_dir() and time.time() - left.stat().st_mtime > STALE:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 # filling an entry

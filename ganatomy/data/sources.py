@@ -1,10 +1,14 @@
 """The sources known by name, each with its preprocessing as the papers have it."""
 
+import os
+import socket
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import numpy as np
 
@@ -104,6 +108,11 @@ class Hub(Source):
 
     def load(self, split: str) -> "Dataset":
         """Download the split, or take it from the library's cache. Raises GanatomyError without a network."""
+        if hub_is_out_of_reach():
+            os.environ["HF_HUB_OFFLINE"] = (
+                "1"  # read when `datasets` is imported: its cache still serves, without retries
+            )
+
         import datasets  # here, because it takes a second and paths do not need it
 
         try:
@@ -145,6 +154,17 @@ class Digits(Source):
         train = Listing(Array("digits train", images[:1197]), labels[:1197])
         held_out = Listing(Array("digits held-out", images[1197:]), labels[1197:])
         return Found(train, held_out, tuple(str(name) for name in bunch.target_names))
+
+
+def hub_is_out_of_reach() -> bool:
+    """Whether the hub's name does not resolve, which takes no time to learn; behind a proxy nobody can tell."""
+    if getproxies():
+        return False
+    try:
+        socket.getaddrinfo(urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co")).hostname, 443)
+    except OSError:
+        return True
+    return False
 
 
 def source_of(text: str) -> Source:

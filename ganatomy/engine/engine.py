@@ -249,11 +249,7 @@ class Engine:
         for name, averaged in self.averaged.items():
             load(averaged.module, f"average.{name}.", tensors)
         for name, stepper in self.steppers.items():
-            kept: dict[int, dict[str, Tensor]] = {}
-            for key, value in under(tensors, f"optimizer.{name}.").items():
-                index, _, what = key.partition(".")
-                kept.setdefault(int(index), {})[what] = value.clone()
-            stepper.load_state_dict({"state": kept, "param_groups": stepper.state_dict()["param_groups"]})
+            load_stepper(stepper, under(tensors, f"optimizer.{name}."))
         self.round, self.drawn, self.seconds = int(state["round"]), int(state["drawn"]), float(state["seconds"])
         self.ledger.restore(state["figures"])
         self._last = (-1, [])
@@ -331,3 +327,20 @@ def load(module: nn.Module, prefix: str, tensors: Mapping[str, Tensor]) -> None:
                 f"'{prefix}{name}' is {list(own[name].shape)} in the checkpoint and {list(value.shape)} in the recipe."
             )
     module.load_state_dict(own)
+
+
+def load_stepper(stepper: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """An optimizer's state from tensors named INDEX.KEY.
+
+    Each takes its parameter's memory layout: fused optimizers walk through memory, and would pair the wrong numbers.
+    """
+    parameters = [p for group in stepper.param_groups for p in group["params"]]
+    kept: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        index, _, key = name.partition(".")
+        alike = parameters[int(index)]
+        laid_out = (
+            torch.empty_like(alike, dtype=value.dtype).copy_(value) if value.shape == alike.shape else value.clone()
+        )
+        kept.setdefault(int(index), {})[key] = laid_out
+    stepper.load_state_dict({"state": kept, "param_groups": stepper.state_dict()["param_groups"]})

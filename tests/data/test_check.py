@@ -16,7 +16,7 @@ def test_a_sound_source_is_ready() -> None:
     assert report.counts == {"train": 1197, "held_out": 600}
     assert report.sizes == {(8, 8): 1797} and report.kinds == {"gray": 1797}
     lines = report.lines()
-    assert lines[0] == "digits: 1,197 train images, 600 held_out images"
+    assert lines[0] == "digits: 1,197 train images, 600 held-out images"
     assert lines[1] == "sizes: 8x8 (1,797 images)" and lines[-1] == "ready to train"
 
 

@@ -1,3 +1,4 @@
+import socket
 from pathlib import Path
 
 import datasets
@@ -5,12 +6,18 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+import ganatomy.data.sources as sources_module
 from ganatomy.core.errors import GanatomyError
 from ganatomy.data.decoding import Preparation, decode
 from ganatomy.data.images import Images
-from ganatomy.data.sources import Hub, Place, source_of, sources
+from ganatomy.data.sources import Hub, Place, hub_is_out_of_reach, source_of, sources
 
 from .made import png, random_pixels
+
+
+@pytest.fixture(autouse=True)
+def hub_in_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources_module, "hub_is_out_of_reach", lambda: False)
 
 
 def hub_split(count: int, names: list[str] | None = None) -> datasets.Dataset:
@@ -84,6 +91,17 @@ def test_no_network_is_one_line_that_says_how_to_go_on(monkeypatch: pytest.Monke
         "'celeba' could not be loaded from the Hugging Face hub (flwrlabs/celeba): Couldn't reach 'flwrlabs/celeba' "
         "on the Hub. Without a network, point at a local copy: --data PATH data.crop=0.7"
     )
+
+
+def test_the_hub_is_out_of_reach_if_its_name_is_unknown_and_there_is_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown_host(*_: object) -> None:
+        raise socket.gaierror
+
+    monkeypatch.setattr(sources_module, "getproxies", dict)
+    monkeypatch.setattr(socket, "getaddrinfo", unknown_host)
+    assert hub_is_out_of_reach()
+    monkeypatch.setattr(sources_module, "getproxies", lambda: {"https": "http://proxy"})
+    assert not hub_is_out_of_reach()
 
 
 def test_a_misspelt_source_names_the_nearest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
