@@ -9,17 +9,44 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ganatomy.core.errors import GanatomyError
+    from ganatomy.core.game import Batch, Game, Turn
+    from ganatomy.core.players import Discriminator, Generator
+    from ganatomy.core.prior import Prior
+    from ganatomy.core.recipe import Recipe, find_recipe, recipe
+    from ganatomy.core.registry import part
+    from ganatomy.core.spec import Spec
     from ganatomy.experiments.run import Run, load
     from ganatomy.experiments.train import train
 
 __version__ = "0.1.0"
-__all__ = ["GanatomyError", "Run", "load", "train"]
+__all__ = [
+    "Batch",
+    "Discriminator",
+    "Game",
+    "GanatomyError",
+    "Generator",
+    "Prior",
+    "Recipe",
+    "Run",
+    "Spec",
+    "Turn",
+    "find_recipe",
+    "load",
+    "part",
+    "recipe",
+    "train",
+]
 
 _HOMES = {
-    "GanatomyError": "ganatomy.core.errors",
-    "Run": "ganatomy.experiments.run",
-    "load": "ganatomy.experiments.run",
-    "train": "ganatomy.experiments.train",
+    "core.errors": ("GanatomyError",),
+    "core.game": ("Batch", "Game", "Turn"),
+    "core.players": ("Discriminator", "Generator"),
+    "core.prior": ("Prior",),
+    "core.recipe": ("Recipe", "find_recipe", "recipe"),
+    "core.registry": ("part",),
+    "core.spec": ("Spec",),
+    "experiments.run": ("Run", "load"),
+    "experiments.train": ("train",),
 }
 
 
@@ -27,7 +54,8 @@ def __getattr__(name: str) -> Any:
     """Import torch and the rest only when something is asked for, so that `ganatomy --help` is quick."""
     import importlib
 
-    if name not in _HOMES:
+    home = next((module for module, names in _HOMES.items() if name in names), None)
+    if home is None:
         raise AttributeError(f"module 'ganatomy' has no attribute '{name}'")
     importlib.import_module("ganatomy.recipes")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(f"ganatomy.{home}"), name)

@@ -69,9 +69,14 @@ class Watcher(Observer):
     def end(self, moment: Moment) -> None:
         if self.progress is not None:
             self.progress.update(self.task, completed=moment.images)
-            self.progress.stop()
+        self.close()
         trained = duration(moment.seconds)
         self.announce(f"trained    {moment.images:,} images in {moment.round:,} rounds, {trained} over all sessions")
+
+    def close(self) -> None:
+        """Give the terminal back; also after an error, when nothing ended."""
+        if self.progress is not None:
+            self.progress.stop()
 
     def evaluated(self, records: Sequence[Mapping[str, Any]]) -> None:
         self.console.print(score_table(records))

@@ -77,6 +77,8 @@ def train(
             highlight=False,
         )
         raise typer.Exit(128 + stopped.number) from None
+    finally:
+        watcher.close()
     for what, path in (
         ("grid", run.last_grid()),
         ("curves", run.path / "curves.png"),
@@ -165,14 +167,12 @@ def recipes(
     if not found:
         raise GanatomyError(f"No recipe's name contains '{words[0]}'. There are: {', '.join(known)}.")
     table = Table()
-    for column in ("name", "data", "game", "images", "expected score", "time"):
+    for column in ("name", "data", "game", "size", "expected score", "time"):
         table.add_column(column, overflow="fold")
     for recipe in found:
-        size = recipe.data.settings["size"]
-        source = str(recipe.data.settings["source"]) + (f" {size} px" if size else "")
-        table.add_row(
-            recipe.name, source, recipe.game.name, f"{recipe.images:,}", escape(recipe.expected), escape(recipe.time)
-        )
+        images, size = recipe.data.settings, recipe.data.settings["size"]
+        pixels = "as the data" if size is None else f"{size} px" if isinstance(size, int) else f"{size[0]}x{size[1]} px"
+        table.add_row(recipe.name, images["source"], recipe.game.name, pixels, escape(recipe.expected), recipe.time)
     Console().print(table)
 
 

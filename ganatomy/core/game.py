@@ -58,5 +58,5 @@ class Game(nn.Module):
         raise NotImplementedError
 
     def held_out(self, batch: Batch) -> Terms:
-        """Figures on real images that nobody trained on, players in evaluation mode; none by default."""
+        """Figures on real images that nobody trained on, named as the notes they compare with; none by default."""
         return {}

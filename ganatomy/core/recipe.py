@@ -51,7 +51,7 @@ class Recipe:
         for name, annotation in field_types().items():
             value = getattr(self, name)
             if isinstance(value, Mapping) and not isinstance(value, Spec):
-                value = {key: from_plain(item) for key, item in value.items()}
+                value = {key: checked_value(f"{self.name}.{name}.{key}", Spec, item) for key, item in value.items()}
             else:
                 value = checked_value(f"{self.name}.{name}", annotation, value)
             object.__setattr__(self, name, value)
@@ -60,14 +60,13 @@ class Recipe:
     def _check_players(self) -> None:
         seats = handed_over(self.game.part)
         kinds = typing.get_type_hints(self.game.part.__init__)
+        needed = ", ".join(seats)
         if set(self.players) != set(seats):
-            raise GanatomyError(
-                f"{self.name}: {self.game.name} is played by {', '.join(seats)}, not by {', '.join(self.players)}."
-            )
+            there = ", ".join(map(str, self.players))
+            raise GanatomyError(f"{self.name}: {self.game.name} is played by {needed}, not by {there}.")
         if set(self.optimizers) != set(seats):
-            raise GanatomyError(
-                f"{self.name}: optimizers are needed for {', '.join(seats)}, not for {', '.join(self.optimizers)}."
-            )
+            there = ", ".join(map(str, self.optimizers))
+            raise GanatomyError(f"{self.name}: optimizers are needed for {needed}, not for {there}.")
         for name, player in self.players.items():
             if not issubclass(typing.cast(type, player.part), kinds[name]):
                 raise GanatomyError(f"{self.name}: players.{name} is a {player.name}, not a {kinds[name].__name__}.")
@@ -171,7 +170,10 @@ def find_recipe(name: str) -> Recipe:
     if path.is_dir() and (path / "recipe.yaml").is_file():
         path = path / "recipe.yaml"
     if path.is_file():
-        return Recipe.from_yaml(path.read_text(encoding="utf-8"), origin=str(path))
+        try:
+            return Recipe.from_yaml(path.read_text(encoding="utf-8"), origin=str(path))
+        except UnicodeDecodeError as error:
+            raise GanatomyError(f"{path} is not YAML: {one_line(error)}") from None
     if path.suffix in (".yaml", ".yml") or "/" in name:
         raise GanatomyError(f"No recipe file '{name}'.")
     raise unknown("recipe", name, recipes)

@@ -26,6 +26,9 @@ class Registry(Mapping[str, T]):
             raise unknown(self.kind, name, self._things)
         return self._things[name]
 
+    def get(self, name: str, default: Any = None) -> Any:
+        return self._things.get(name, default)
+
     def __contains__(self, name: object) -> bool:
         return name in self._things
 

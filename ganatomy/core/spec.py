@@ -35,9 +35,7 @@ class Spec:
 
     def __init__(self, part: Callable[..., Any], /, **settings: Any) -> None:
         if parts.get(part.__name__) is not part:
-            raise GanatomyError(
-                f"'{part.__name__}' is not registered: put @part above it so that a recipe file can name it."
-            )
+            raise GanatomyError(unregistered(part.__name__))
         declared = declared_settings(part)
         checked = {}
         for name in settings:
@@ -131,6 +129,8 @@ def checked_value(where: str, annotation: Any, value: Any) -> Any:
         named = next((p for p in fitting_parts(annotation) if p.__name__.lower() == value.lower()), None)
         if named is not None:
             return Spec(named)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        raise GanatomyError(f"{where}: {unregistered(type(value).__name__)}")
     try:
         return adapter(annotation).validate_python(value)
     except ValidationError as error:
@@ -145,11 +145,13 @@ def parsed(where: str, annotation: Any, text: str) -> Any:
     """A setting from the command line's text: YAML's reading of it, or else the text itself."""
     readings: list[Any] = []
     if text.strip().lower() in ("none", "null", "~"):
-        readings.append(None)
+        readings += [None, text]  # normalization=none is a word, average=none is nothing
     else:
         listed = "," in text and not text.lstrip().startswith(("[", "{"))
         with contextlib.suppress(yaml.YAMLError):
             readings.append(yaml.safe_load(f"[{text}]" if listed else text))
+        if readings and (readings[0] is None or (isinstance(readings[0], str) and text[:1] not in ("'", '"'))):
+            readings.clear()  # YAML would drop what follows a # in a path
         readings.append(text)
     failure: GanatomyError | None = None
     for reading in readings:
@@ -158,7 +160,7 @@ def parsed(where: str, annotation: Any, text: str) -> Any:
         except GanatomyError as error:
             failure = failure or error
     assert failure is not None
-    raise GanatomyError(one_line(failure).replace(f"={readings[0]}:", f"={text}:", 1))
+    raise GanatomyError(one_line(failure).replace(f"={from_plain(readings[0])}:", f"={text}:", 1))
 
 
 def overridden(key: str, path: list[str], value: Any, text: str) -> Any:
@@ -194,6 +196,10 @@ def adapter(annotation: Any) -> TypeAdapter[Any]:
         return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
     except PydanticUserError:  # a dataclass brings its own configuration and refuses another
         return TypeAdapter(annotation)
+
+
+def unregistered(name: str) -> str:
+    return f"'{name}' is not registered: put @part above it so that a recipe file can name it."
 
 
 def alternatives(annotation: Any) -> list[Any]:
@@ -247,6 +253,8 @@ def from_plain(value: Any) -> Any:
     """The reverse of `to_plain`: a mapping that names a part becomes its Spec, a list a tuple."""
     if isinstance(value, Mapping) and not isinstance(value, Spec):
         settings = {name: from_plain(v) for name, v in value.items() if name != USE}
+        if not isinstance(value.get(USE, ""), str):
+            raise GanatomyError(f"'{USE}' names a part by a word, not by {value[USE]}.")
         return Spec(parts[value[USE]], **settings) if USE in value else settings
     if isinstance(value, list):
         return tuple(from_plain(item) for item in value)

@@ -83,7 +83,8 @@ class Child:
         )
 
     def ask(self, function: Callable[..., T], task: tuple[object, ...]) -> T:
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         try:
             pickle.dump((function, task), self.process.stdin, protocol=pickle.HIGHEST_PROTOCOL)
             self.process.stdin.flush()
@@ -94,7 +95,8 @@ class Child:
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         self.process.stdout.close()
         with suppress(BrokenPipeError):  # half a task was still on its way
             self.process.stdin.close()

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from ganatomy.core.errors import GanatomyError
+from ganatomy.core.errors import GanatomyError, unknown
 from ganatomy.core.game import Batch, Game, Play, Terms, Turn
 from ganatomy.core.observer import Moment, Observer
 from ganatomy.core.randomness import CPU, Draws, Key, reseed_default_generator
@@ -72,6 +72,9 @@ class Engine:
         self.optimizers = dict(optimizers)
         self.steppers = {name: how.make(self.players[name].parameters()) for name, how in optimizers.items()}
         self.average = average
+        for name in average.players if average else ():
+            if name not in self.players:
+                raise unknown("player to average", name, self.players)
         self.averaged = {name: AveragedPlayer(self.players[name]) for name in (average.players if average else ())}
         self.feed, self.held_out, self.settings, self.device = feed, held_out, settings, device
         self.observers = list(observers)
@@ -208,21 +211,29 @@ class Engine:
 
     @torch.no_grad()
     def on_held_out(self) -> dict[str, float]:
-        """The game's figures on a batch of real images that nobody trained on; nothing of the run changes."""
+        """The game's figures on a batch of real images that nobody trained on; nothing of the run changes.
+
+        Players are in training mode, as when the same figures are taken of training images: a discriminator's running
+        batch-norm statistics are of real and generated images mixed, and say nothing of either.
+        """
         if self.held_out is None:
             return {}
-        x, y = self.held_out.batch(self.round, self.settings.batch)
-        rows = slice(0, len(x))
-        draws = Draws(
-            (self.settings.seed, self.round, "held out"), rows, len(x), self.device, weights_dtype(self.precision)
-        )
-        self.game.eval()
-        try:
+        key, dtype = (self.settings.seed, self.round, "held out"), weights_dtype(self.precision)
+        batch, parts = self.settings.batch, self.settings.parts()
+        buffers = [buffer.clone() for buffer in self.game.buffers()]
+        reseed_default_generator(*key)
+        figures: dict[str, float] = {}
+        for part in range(parts):  # a whole batch may not fit
+            rows = slice(part * batch // parts, (part + 1) * batch // parts)
+            x, y = self.held_out.batch(self.round, batch, rows)
+            draws = Draws(key, rows, batch, self.device, dtype)
             with autocast(self.precision, self.device):
-                terms = self.game.held_out(Batch(x.to(draws.dtype), y, Play(self.round, self.images, draws)))
-        finally:
-            self.game.train()
-        return {f"held_out/{name}": float(value) for name, value in terms.items()}
+                terms = self.game.held_out(Batch(x.to(dtype), y, Play(self.round, self.images, draws)))
+            for name, value in terms.items():
+                figures[f"held_out/{name}"] = figures.get(f"held_out/{name}", 0.0) + float(value) / parts
+        for buffer, before in zip(self.game.buffers(), buffers, strict=True):
+            buffer.copy_(before)
+        return figures
 
     # ---- state: all that a later session needs to go on as if this one had never stopped
 

@@ -50,6 +50,8 @@ class TensorBoard(Observer):
         for name, value in scores["scores"].items():
             if isinstance(value, (int, float)):
                 self.writer.add_scalar(f"scores/{name}", value, moment.images)
+        multiple = scores["scores"]["frechet"] / scores["floor"]["frechet"]
+        self.writer.add_scalar("scores/frechet_x_floor", multiple, moment.images)
 
     def end(self, moment: Moment) -> None:
         self.writer.close()

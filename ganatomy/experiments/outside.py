@@ -1,6 +1,7 @@
 """One's own networks, games and recipes, from a file or an installed package."""
 
 import importlib.util
+import os
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -32,7 +33,14 @@ def import_file(path: Path) -> None:
 def import_installed() -> None:
     """Import what installed packages offer under the entry-point group `ganatomy`."""
     for entry in entry_points(group=ENTRY_POINTS):
-        entry.load()
+        try:
+            entry.load()
+        except GanatomyError:
+            raise
+        except Exception as error:
+            raise GanatomyError(
+                f"The installed '{entry.value}' cannot be imported: {type(error).__name__}: {one_line(error)}"
+            ) from error
 
 
 def _line_in(error: Exception, path: Path) -> str:
@@ -40,7 +48,7 @@ def _line_in(error: Exception, path: Path) -> str:
         return f":{error.lineno}"
     trace, line = error.__traceback__, ""
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
+        if trace.tb_frame.f_code.co_filename == os.path.abspath(path):
             line = f":{trace.tb_lineno}"
         trace = trace.tb_next
     return line

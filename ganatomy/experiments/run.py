@@ -102,7 +102,7 @@ class Run:
         """`n` samples (64 unless said), or `per_class` of each class of a conditional generator, class after class."""
         if n is not None and per_class is not None:
             raise GanatomyError("Say how many samples in all, or how many of each class; not both.")
-        if min(n or 1, per_class or 1) < 1:
+        if any(count is not None and count < 1 for count in (n, per_class)):
             raise GanatomyError("At least one sample, please.")
         sampler = self.sampler(weights=weights, checkpoint=checkpoint)
         if per_class is not None:
@@ -150,6 +150,8 @@ class Run:
         bench: Bench | None = None,
     ) -> list[dict[str, Any]]:
         """Scores of the last and the best checkpoint, with floor and protocol; written to evaluations.jsonl too."""
+        if n is not None and n < 2:
+            raise GanatomyError("At least two samples, please: one has no spread to score.")
         if bench is None:
             data = self.data()
             how = self.recipe.scores.build() if self.recipe.scores else JudgeScores()

@@ -9,7 +9,7 @@ import ganatomy.recipes
 from ganatomy.core.errors import GanatomyError
 from ganatomy.experiments.judging import SHIPPED, judge_facts
 from ganatomy.experiments.run import Run, load
-from ganatomy.runs.files import read_json, write_bytes, write_json
+from ganatomy.runs.files import write_bytes, write_json
 
 
 def ship(run: Run) -> Path:
@@ -17,7 +17,7 @@ def ship(run: Run) -> Path:
     data = run.data()
     tensors = save({name: value.contiguous() for name, value in run.player("C").state_dict().items()})
     whole = run.recipe.data.replace(subset="all").build().open()
-    command = read_json(run.folder.environment_file)["sessions"][0]["command"]
+    command = f"ganatomy train {run.recipe.name} --seed {run.recipe.seed} --images {run.recipe.images}"
     name = run.recipe.name.removesuffix("-judge")
     assert data.content == whole.content
     write_bytes(Path(str(SHIPPED)) / f"{name}.safetensors", tensors)

@@ -136,7 +136,7 @@ class Session:
         run = Run(self.folder)
         if received:
             raise Stopped(received[0], run)
-        if self.bench is not None:
+        if self.bench is not None and self.engine.round:
             self.show.evaluated(run.evaluate(bench=self.bench))
         return run
 

@@ -5,6 +5,7 @@ import io
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -59,13 +60,28 @@ def class_folder(name: str) -> str:
     return safe or "_"
 
 
+def class_folders(names: Sequence[str]) -> list[str]:
+    """A folder for each class, no two alike, also where upper and lower case are.
+
+    >>> class_folders(["a/b", "a:b", "A_b"])
+    ['a_b', 'a_b_', 'A_b__']
+    """
+    folders: list[str] = []
+    for name in names:
+        folder = class_folder(name)
+        while folder.lower() in (taken.lower() for taken in folders):
+            folder += "_"
+        folders.append(folder)
+    return folders
+
+
 def _write_pictures(samples: Samples, folder: Path) -> list[str]:
     digits = max(6, len(str(len(samples.images) - 1)))
-    files = []
+    files, folders = [], class_folders(samples.classes or ())
     for index, picture in enumerate(samples.pictures()):
         file = f"{index:0{digits}d}.png"
         if samples.labels is not None and samples.classes is not None:
-            file = f"{class_folder(samples.classes[samples.labels[index]])}/{file}"
+            file = f"{folders[samples.labels[index]]}/{file}"
         (folder / file).parent.mkdir(exist_ok=True)
         picture.save(folder / file)
         files.append(file)

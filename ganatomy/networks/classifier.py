@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 from pydantic import PositiveInt
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.registry import part
@@ -25,7 +24,7 @@ class ConvClassifier(nn.Module):
     """Images [N, C, H, W] in [-1, 1] to logits [N, classes].
 
     Each entry of `channels` is a 3x3 convolution with batch norm; all but the first halve the picture while it is
-    larger than 4 px. The features are the last layer's averages over the picture.
+    larger than 7 px. The features are those of one fully connected layer of `hidden` units.
     """
 
     def __init__(
@@ -33,26 +32,28 @@ class ConvClassifier(nn.Module):
         shape: Shape,
         classes: int | None = None,
         *,
-        channels: tuple[PositiveInt, ...] = (32, 64, 64, 128),
-        dropout: Probability = 0.25,
+        channels: tuple[PositiveInt, ...] = (32, 64, 64, 64),
+        hidden: PositiveInt = 128,
+        dropout: Probability = 0.5,
     ) -> None:
         super().__init__()
         if classes is None:
             raise GanatomyError("A classifier needs labels, and the data has none.")
         shape = Shape(*shape)
-        before, smaller = shape.channels, min(shape.height, shape.width)
+        before, size = shape.channels, [shape.height, shape.width]
         layers: list[nn.Module] = []
         for i, after in enumerate(channels):
-            stride = 2 if i and smaller > 4 else 1
-            smaller = -(-smaller // stride)
+            stride = 2 if i and max(size) > 7 else 1
+            size = [-(-pixels // stride) for pixels in size]
             layers += [nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
             before = after
-        self.body = nn.Sequential(*layers)
+        flat = before * size[0] * size[1]
+        self.body = nn.Sequential(*layers, nn.Flatten(), nn.Linear(flat, hidden), nn.ReLU(inplace=True))
         self.dropout = Dropout(dropout)
-        self.classify = nn.Linear(before, classes)
+        self.classify = nn.Linear(hidden, classes)
 
     def see(self, x: Tensor) -> Seen:
-        features = adaptive_avg_pool2d(self.body(x), 1).flatten(1)
+        features = self.body(x)
         return Seen(features, self.classify(self.dropout(features)))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -4,9 +4,10 @@ adversarial networks", arXiv:1511.06434: strided convolutions in both players, e
 
 import math
 from itertools import pairwise
+from typing import Annotated
 
 import torch
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from ganatomy.core.errors import GanatomyError
@@ -20,6 +21,7 @@ from ganatomy.networks.layers import (
     GaussianNoise,
     Normalization,
     OneHot,
+    ToPicture,
     activation,
     initialize_normal,
     needs_labels,
@@ -32,7 +34,11 @@ from ganatomy.networks.mlp import Probability
 def upward(
     before: int, after: int, sizes: tuple[int, int], targets: tuple[int, int], kernel: int, stride: int, bias: bool
 ) -> nn.Module:
-    """A fractionally strided convolution from pictures of `sizes` to pictures of exactly `targets` (height, width)."""
+    """A fractionally strided convolution from pictures of `sizes` to pictures of exactly `targets` (height, width).
+
+    Without a stride only odd kernels keep the size, so an even one is made smaller by one.
+    """
+    kernel = kernel if stride > 1 else kernel - 1 + kernel % 2
     padding, extra = [], []
     for size, target in zip(sizes, targets, strict=True):
         trim = (
@@ -60,7 +66,7 @@ class DCGANGenerator(Generator):
         *,
         latent: PositiveInt = 100,
         prior: Distribution = "normal",
-        channels: tuple[PositiveInt, ...] = (512, 256, 128, 64),
+        channels: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (512, 256, 128, 64),
         kernel: PositiveInt = 4,
         stride: PositiveInt = 2,
         last_stride: PositiveInt | None = None,
@@ -72,9 +78,9 @@ class DCGANGenerator(Generator):
     ) -> None:
         super().__init__()
         shape = Shape(*shape)
-        if kernel < stride:
+        if kernel < (widest := max(stride, last_stride or stride)):
             raise GanatomyError(
-                f"DCGANGenerator: a kernel of {kernel} leaves holes at stride {stride}; it must be at least the stride."
+                f"DCGANGenerator: a kernel of {kernel} leaves holes at stride {widest}; it must be at least the stride."
             )
         self.prior = Prior(latent, prior)
         self.classes = needs_labels("DCGANGenerator", classes) if conditional else None
@@ -87,18 +93,17 @@ class DCGANGenerator(Generator):
         biased = normalization == "none"
         self.project = nn.Sequential(
             nn.Linear(latent + (self.classes or 0), maps[0] * heights[0] * widths[0], bias=biased),
-            nn.Unflatten(1, (maps[0], heights[0], widths[0])),
+            ToPicture(maps[0], heights[0], widths[0]),
             norm_then_activate(normalization, maps[0], activation),
         )
         blocks: list[nn.Module] = []
         for i, (before, after) in enumerate(pairwise(maps)):
             size, target = (heights[i], widths[i]), (heights[i + 1], widths[i + 1])
-            blocks.append(upward(before, after, size, target, max(kernel, strides[i]), strides[i], biased))
+            blocks.append(upward(before, after, size, target, kernel, strides[i], biased))
             blocks.append(norm_then_activate(normalization, after, activation))
         self.body = nn.Sequential(*blocks)
-        last = kernel if strides[-1] > 1 else kernel - 1 + kernel % 2
         size, target = (heights[-2], widths[-2]), (heights[-1], widths[-1])
-        self.picture = upward(maps[-1], shape.channels, size, target, last, strides[-1], bias=True)
+        self.picture = upward(maps[-1], shape.channels, size, target, kernel, strides[-1], bias=True)
         initialize_normal(self)
 
     @staticmethod
@@ -113,8 +118,7 @@ class DCGANGenerator(Generator):
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         if self.label is not None and y is not None:
             z = torch.cat([z, self.label(y)], dim=1)
-        start = self.project(z).contiguous(memory_format=torch.channels_last)
-        return torch.tanh(self.picture(self.body(start)))
+        return torch.tanh(self.picture(self.body(self.project(z))))
 
 
 @part

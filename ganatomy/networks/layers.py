@@ -54,13 +54,25 @@ class Dropout(nn.Dropout):
             return super().forward(x)
         words = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
         numbers = words.view(torch.int16)[: x.numel()].as_strided(x.shape, x.stride())
-        keep = numbers >= round(self.p * 2**16) - 2**15
-        return x * keep.to(x.dtype).mul_(1 / (1 - self.p))
+        dropped = min(round(self.p * 2**16), 2**16 - 1)
+        keep = numbers >= dropped - 2**15
+        return x * keep.to(x.dtype).mul_(2**16 / (2**16 - dropped))
 
 
 def dense(x: Tensor) -> bool:
     """Whether a tensor's numbers lie side by side in some order of its axes."""
     return x.is_contiguous() or (x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last))
+
+
+class ToPicture(nn.Module):
+    """Vectors [N, H * W * C] to pictures [N, C, H, W] that lie in channels-last memory without being moved."""
+
+    def __init__(self, channels: int, height: int, width: int) -> None:
+        super().__init__()
+        self.size = (height, width, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.unflatten(1, self.size).permute(0, 3, 1, 2)
 
 
 class OneHot(nn.Module):

@@ -19,7 +19,7 @@ def digits_dcgan() -> Recipe:
     return Recipe(
         name="digits-dcgan",
         paper="Radford et al. (2016), arXiv:1511.06434",
-        data=Spec(Images, source="digits"),
+        data=Spec(Images, source="digits", size=8),
         game=Spec(Adversarial, loss=NonSaturating(smoothing=0.1)),
         players={
             "G": Spec(DCGANGenerator, latent=32, channels=(128, 64)),

@@ -13,13 +13,20 @@ from ganatomy.games.classification import Classification
 from ganatomy.networks.classifier import ConvClassifier
 
 
-def judge(data: Spec, *, images: int, channels: tuple[int, ...] = (32, 64, 64, 128), name: str = "judge") -> Recipe:
+def judge(
+    data: Spec,
+    *,
+    images: int,
+    channels: tuple[int, ...] = (32, 64, 64, 64),
+    hidden: int = 128,
+    name: str = "judge",
+) -> Recipe:
     """The recipe of any labelled data set's judge."""
     return Recipe(
         name=name,
         data=data.replace(subset="first-half", flip=False),
         game=Spec(Classification),
-        players={"C": Spec(ConvClassifier, channels=channels)},
+        players={"C": Spec(ConvClassifier, channels=channels, hidden=hidden)},
         optimizers={"C": Spec(Adam, lr=2e-3, beta1=0.9, schedule=Cosine(until=images))},
         batch=128,
         images=images,
@@ -31,10 +38,18 @@ def judge(data: Spec, *, images: int, channels: tuple[int, ...] = (32, 64, 64, 1
 @recipe
 def digits_judge() -> Recipe:
     """The shipped judge of `digits`: `ganatomy train digits-judge`."""
-    return judge(Spec(Images, source="digits"), images=60_000, channels=(16, 32, 64), name="digits-judge")
+    return judge(
+        Spec(Images, source="digits", size=8), images=60_000, channels=(16, 32), hidden=64, name="digits-judge"
+    )
 
 
 @recipe
 def mnist_judge() -> Recipe:
     """The shipped judge of MNIST, trained on training images 0-29,999: `ganatomy train mnist-judge`."""
-    return judge(Spec(Images, source="mnist", channels="gray"), images=300_000, name="mnist-judge")
+    return judge(
+        Spec(Images, source="mnist", size=28, channels="gray"),
+        images=300_000,
+        channels=(32, 32, 32),
+        hidden=96,
+        name="mnist-judge",
+    )

@@ -18,7 +18,7 @@ def mnist_dcgan() -> Recipe:
     return Recipe(
         name="mnist-dcgan",
         paper="Radford et al. (2016), arXiv:1511.06434",
-        data=Spec(Images, source="mnist", channels="gray"),
+        data=Spec(Images, source="mnist", size=28, channels="gray"),
         game=Spec(Adversarial, loss=NonSaturating(smoothing=0.1)),
         players={
             "G": Spec(DCGANGenerator, latent=64, channels=(256, 128)),

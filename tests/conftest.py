@@ -1,0 +1,63 @@
+"""What all tests share: one thread, a cache of their own, and two runs trained once in a second or two."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest
+import torch
+
+import ganatomy.recipes  # noqa: F401 (registers every part and recipe)
+from ganatomy.experiments.run import Run
+from ganatomy.experiments.train import train
+
+TINY = (
+    "players.G.width=0.1",
+    "players.D.width=0.1",
+    "watch.log=128",
+    "watch.grid=256",
+    "watch.score=256",
+    "watch.checkpoint=128",
+    "watch.tensorboard=false",
+    "precision=float32",
+)
+"""Overrides that make a digits recipe train in about a second, scored twice in 600 images."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """No test touches the user's cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANATOMY_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def trained(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A tiny digits-dcgan, for reading only; `copied` gives one to write into."""
+    return train("digits-dcgan", *TINY, images=600, out=tmp_path_factory.mktemp("runs") / "dcgan")
+
+
+@pytest.fixture(scope="session")
+def conditional(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A tiny digits-cdcgan, for reading only."""
+    return train("digits-cdcgan", *TINY, images=600, out=tmp_path_factory.mktemp("runs") / "cdcgan")
+
+
+@pytest.fixture
+def copied(trained: Run, tmp_path: Path) -> Callable[[], Path]:
+    """A copy of the tiny run's folder, to be changed."""
+
+    def copy() -> Path:
+        return shutil.copytree(trained.path, tmp_path / "copied")
+
+    return copy

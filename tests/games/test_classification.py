@@ -1,0 +1,45 @@
+"""The one-player game."""
+
+import pytest
+import torch
+from torch import nn
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.core.game import Batch, Play
+from ganatomy.core.randomness import Draws
+from ganatomy.games.classification import Classification
+
+LOGITS = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
+
+
+class Fixed(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return LOGITS
+
+
+def batch(y: torch.Tensor | None) -> Batch:
+    return Batch(torch.zeros(3, 1, 2, 2), y, Play(0, 0, Draws((0,), slice(0, 3), 3)))
+
+
+def test_it_is_softmax_cross_entropy_and_the_share_that_is_right():
+    game, asked = Classification(Fixed()), batch(torch.tensor([0, 1, 1]))
+    (turn,) = game.order()
+    terms = turn.terms(asked)
+    assert turn.movers == ("C",)
+    expected = -LOGITS.log_softmax(1)[[0, 1, 2], [0, 1, 1]].mean()
+    torch.testing.assert_close(terms["cross_entropy"], expected)
+    assert asked.play.notes["accuracy"].item() == pytest.approx(2 / 3)
+    assert game.held_out(batch(torch.tensor([0, 1, 0])))["accuracy"].item() == 1
+
+
+def test_smoothing_moves_the_label_towards_the_others():
+    game = Classification(Fixed(), smoothing=0.2)
+    log = LOGITS.log_softmax(1)
+    y = torch.tensor([0, 1, 1])
+    expected = -(0.8 * log[[0, 1, 2], y] + 0.2 * log.mean(1)).mean()
+    torch.testing.assert_close(game.classifier(batch(y))["cross_entropy"], expected)
+
+
+def test_data_without_labels_is_refused():
+    with pytest.raises(GanatomyError, match="needs labels, and the data has none"):
+        Classification(Fixed()).classifier(batch(None))

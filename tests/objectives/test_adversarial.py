@@ -1,0 +1,88 @@
+"""Adversarial losses against the formulas of Goodfellow et al. (2014), in float64."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from ganatomy.core.registry import parts
+from ganatomy.objectives.adversarial import AdversarialLoss, Minimax, NonSaturating
+
+LOSSES = [parts[name] for name in parts if isinstance(parts[name], type) and issubclass(parts[name], AdversarialLoss)]
+SCORES = torch.linspace(-6, 6, 101, dtype=torch.float64)
+
+
+def probability(score: Tensor) -> Tensor:
+    return 1 / (1 + torch.exp(-score))
+
+
+@pytest.mark.parametrize("loss", [NonSaturating(), Minimax()])
+def test_d_minimizes_the_log_loss_of_its_probabilities(loss):
+    """Equation 1: D maximizes E log D(x) + E log(1 - D(G(z)))."""
+    torch.testing.assert_close(loss.real(SCORES), -torch.log(probability(SCORES)).mean())
+    torch.testing.assert_close(loss.fake(SCORES), -torch.log(1 - probability(SCORES)).mean())
+
+
+def test_g_minimizes_what_the_paper_says():
+    torch.testing.assert_close(Minimax().generator(SCORES), torch.log(1 - probability(SCORES)).mean())
+    torch.testing.assert_close(NonSaturating().generator(SCORES), -torch.log(probability(SCORES)).mean())
+
+
+def test_minimax_g_loses_exactly_what_d_gains_on_generated_images():
+    loss = Minimax(smoothing=0.2)
+    torch.testing.assert_close(loss.generator(SCORES), -loss.fake(SCORES))
+
+
+@pytest.mark.parametrize("smoothing", [0.05, 0.1, 0.3])
+@pytest.mark.parametrize("loss", [NonSaturating, Minimax])
+def test_smoothing_makes_the_best_score_of_real_images_the_logit_of_the_label(loss, smoothing):
+    """Salimans et al. (2016), section 3.4: the real label is 1 - s, the generated one stays 0."""
+    best = torch.tensor([math.log((1 - smoothing) / smoothing)], dtype=torch.float64, requires_grad=True)
+    smooth = loss(smoothing=smoothing)
+    (gradient,) = torch.autograd.grad(smooth.real(best), best)
+    assert abs(gradient.item()) < 1e-12
+    for aside in (-0.5, 0.5):
+        assert smooth.real(best + aside) > smooth.real(best)
+    torch.testing.assert_close(smooth.fake(SCORES), loss().fake(SCORES))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("score", [-1e4, -100.0, 100.0, 1e4])
+def test_sure_scores_give_finite_losses_and_gradients(loss, dtype, score):
+    for name in ("real", "fake", "generator"):
+        scores = torch.full((4,), score, dtype=dtype, requires_grad=True)
+        value = getattr(loss(), name)(scores)
+        value.backward()
+        assert value.isfinite(), name
+        assert scores.grad is not None
+        assert scores.grad.isfinite().all(), name
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_d_pushes_real_scores_up_and_generated_ones_down_and_g_pushes_back(loss):
+    for name, sign in (("real", -1), ("fake", 1), ("generator", -1)):
+        scores = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+        getattr(loss(), name)(scores).backward()
+        assert scores.grad is not None
+        assert (scores.grad.sign() == sign).all(), name
+
+
+def test_a_sure_d_silences_a_minimax_g_and_not_a_non_saturating_one():
+    """Section 3: why the non-saturating loss exists."""
+    sizes = {}
+    for loss in (Minimax(), NonSaturating()):
+        scores = torch.full((1,), -12.0, dtype=torch.float64, requires_grad=True)
+        (gradient,) = torch.autograd.grad(loss.generator(scores), scores)
+        sizes[type(loss)] = abs(gradient.item())
+    assert sizes[Minimax] < 1e-5
+    assert sizes[NonSaturating] > 0.99
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_loss_is_a_mean_so_the_batch_size_does_not_scale_it(loss):
+    for name in ("real", "fake", "generator"):
+        term = getattr(loss(), name)
+        torch.testing.assert_close(term(SCORES), term(SCORES.repeat(3)))
+        assert term(SCORES).shape == ()

@@ -1,0 +1,119 @@
+"""Every registered recipe, without anyone adding a test: it builds, plays, and sends a gradient to every parameter."""
+
+import inspect
+
+import numpy as np
+import pytest
+import torch
+
+from ganatomy.core.players import Discriminator, Generator
+from ganatomy.core.recipe import Recipe, recipes
+from ganatomy.core.shape import Shape
+from ganatomy.data.images import ImageSet, Split, pair
+from ganatomy.engine.engine import Engine
+from ganatomy.experiments.build import build_engine
+
+CHANNELS = {"gray": 1, "rgb": 3, "rgba": 4}
+OWN_SHAPES = {"digits": Shape(1, 8, 8), "mnist": Shape(1, 28, 28), "fashion-mnist": Shape(1, 28, 28)}
+ANY_SHAPE = Shape(3, 32, 32)
+BATCH, CLASSES, IMAGES = 4, 10, 40
+
+
+def tiny(name: str) -> Recipe:
+    """A recipe at a tenth of its width, four images at a time."""
+    there = recipes[name]()
+    players = {k: p.replace(width=0.1) if "width" in p.settings else p for k, p in there.players.items()}
+    return there.replace(players=players, batch=BATCH, accumulate=1, precision="float32")
+
+
+def stand_in(recipe: Recipe) -> ImageSet:
+    """Random images of the recipe's shape, so that its data need not be here."""
+    settings = recipe.data.settings
+    shape = OWN_SHAPES.get(settings["source"], ANY_SHAPE)
+    shape = Shape(CHANNELS.get(settings["channels"], shape.channels), *(pair(settings["size"]) or shape[1:]))
+    pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, shape.height, shape.width, shape.channels), np.uint8)
+    split = Split(pixels, np.arange(IMAGES) % CLASSES)
+    return ImageSet(split, split.first(8), tuple(map(str, range(CLASSES))), shape, "content", settings["source"])
+
+
+@pytest.fixture(params=list(recipes))
+def recipe(request: pytest.FixtureRequest) -> Recipe:
+    return tiny(request.param)
+
+
+@pytest.fixture
+def engine(recipe: Recipe) -> Engine:
+    return build_engine(recipe, stand_in(recipe), torch.device("cpu"))
+
+
+def test_two_rounds_play_and_every_parameter_gets_a_gradient(engine):
+    gradients: dict[str, list[torch.Tensor | None]] = {}
+
+    def spied(player: str) -> None:
+        stepper = engine.steppers[player]
+        step = stepper.step
+
+        def record() -> None:
+            for name, parameter in engine.players[player].named_parameters():
+                gradients.setdefault(f"{player}.{name}", []).append(
+                    None if parameter.grad is None else parameter.grad.clone()
+                )
+            step()
+
+        stepper.step = record
+
+    before = {name: value.clone() for name, value in engine.game.named_parameters()}
+    for player in engine.players:
+        spied(player)
+    for _ in range(2):
+        engine.play_round()
+    assert set(gradients) == set(before)
+    for name, seen in gradients.items():
+        assert all(g is not None and g.isfinite().all() for g in seen), name
+        assert any(g.count_nonzero() for g in seen if g is not None), f"{name} only ever gets zeros"
+    for name, value in engine.game.named_parameters():
+        assert not torch.equal(value, before[name]), f"{name} did not move"
+    figures = engine.ledger.means()
+    assert figures
+    assert all(np.isfinite(value) for value in figures.values())
+
+
+def test_players_take_and_give_the_shapes_of_their_kind(recipe, engine):
+    x, y = engine.feed.batch(0, BATCH)
+    for name, player in engine.players.items():
+        player.eval()
+        if isinstance(player, Generator):
+            images = player(player.prior.sample(0, 0, BATCH), y if player.classes else None)
+            assert images.shape == x.shape, name
+            assert images.abs().max() <= 1
+        elif isinstance(player, Discriminator):
+            assert player(x, y if player.classes else None).shape == (BATCH,), name
+        else:
+            assert player(x).shape == (BATCH, CLASSES), name
+
+
+def test_held_out_figures_change_nothing(engine):
+    engine.play_round()
+    before = {name: value.clone() for name, value in engine.game.state_dict().items()}
+    assert engine.on_held_out()
+    assert all(torch.equal(value, before[name]) for name, value in engine.game.state_dict().items())
+    assert engine.game.training
+
+
+def test_written_and_read_back_it_is_the_same(recipe):
+    assert Recipe.from_yaml(recipe.to_yaml()) == recipe
+
+
+@pytest.mark.parametrize("name", recipes)
+def test_a_recipe_says_what_it_is(name):
+    there = recipes[name]()
+    assert there.name == name
+    assert inspect.getdoc(recipes[name])
+    for text in (there.expected, there.time):
+        assert isinstance(text, str)
+        assert text.strip()
+
+
+@pytest.mark.parametrize("name", recipes)
+def test_a_recipe_is_made_anew_each_time_and_always_the_same(name):
+    assert recipes[name]() == recipes[name]()
