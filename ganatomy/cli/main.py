@@ -229,6 +229,15 @@ def main() -> None:
     except GanatomyError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+    except (MemoryError, RuntimeError) as error:
+        from ganatomy.engine.precision import is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        print(
+            "error: Out of memory outside of training; close other programs or use a smaller recipe.", file=sys.stderr
+        )
+        raise SystemExit(1) from None
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         raise SystemExit(130) from None

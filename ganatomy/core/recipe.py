@@ -4,14 +4,18 @@ import dataclasses
 import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import NonNegativeInt, PositiveInt
+from torch import nn
 
 from ganatomy.core.errors import GanatomyError, near, one_line, unknown
+from ganatomy.core.game import Game
+from ganatomy.core.kinds import Averaging, Data, Scoring, Stepper
 from ganatomy.core.registry import Registry
 from ganatomy.core.spec import Spec, checked_value, from_plain, handed_over, key_and_value, overridden, parsed, to_plain
+from ganatomy.core.watch import Watch
 
 Precision = Literal["auto", "float32", "bfloat16", "float64"]
 
@@ -34,24 +38,25 @@ class Recipe:
     paper: str = ""
     expected: str = "not measured"
     time: str = "not measured"
-    data: Spec
-    game: Spec
-    players: Mapping[str, Spec]
-    optimizers: Mapping[str, Spec]
+    data: Annotated[Spec, Data]
+    game: Annotated[Spec, Game]
+    players: Mapping[str, Annotated[Spec, nn.Module]]
+    optimizers: Mapping[str, Annotated[Spec, Stepper]]
     batch: PositiveInt = 128
     accumulate: PositiveInt = 1
     images: PositiveInt
     seed: NonNegativeInt = 0
     precision: Precision = "auto"
-    average: Spec | None = None
-    watch: Spec
-    scores: Spec | None = None
+    average: Annotated[Spec, Averaging] | None = None
+    watch: Annotated[Spec, Watch]
+    scores: Annotated[Spec, Scoring] | None = None
 
     def __post_init__(self) -> None:
         for name, annotation in field_types().items():
             value = getattr(self, name)
             if isinstance(value, Mapping) and not isinstance(value, Spec):
-                value = {key: checked_value(f"{self.name}.{name}.{key}", Spec, item) for key, item in value.items()}
+                kind = typing.get_args(annotation)[1]
+                value = {key: checked_value(f"{self.name}.{name}.{key}", kind, item) for key, item in value.items()}
             else:
                 value = checked_value(f"{self.name}.{name}", annotation, value)
             object.__setattr__(self, name, value)
@@ -93,7 +98,7 @@ class Recipe:
                 raise GanatomyError(f"'{key}' holds several parts: name one of {', '.join(getattr(self, key))}.")
             return self.replace(**{key: parsed(key, types[key], text)})
         value = getattr(self, path[0])
-        return self.replace(**{path[0]: overridden(key, path[1:], value, text)})
+        return self.replace(**{path[0]: overridden(key, path[1:], value, text, types[path[0]])})
 
     def overridden(self, assignments: typing.Iterable[str]) -> "Recipe":
         """The recipe after `KEY=VALUE` words of a command line."""

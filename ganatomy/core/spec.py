@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import inspect
+import math
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from pydantic.errors import PydanticUserError
 from ganatomy.core.errors import GanatomyError, near, one_line
 from ganatomy.core.registry import parts
 
+UNIONS = (Union, types.UnionType)
 USE = "use"  # the key under which a recipe file names the part
 
 
@@ -116,11 +118,13 @@ def checked_value(where: str, annotation: Any, value: Any) -> Any:
     kinds = alternatives(annotation)
     if value is None and type(None) in kinds:
         return None
-    if isinstance(value, str) and Spec in kinds:
-        value = Spec(part_called(value))
     if isinstance(value, Spec):
         if not admits(annotation, value.part):
-            raise GanatomyError(f"{where}: a {value.name} does not belong here; {fitting(annotation)}.")
+            options = ", ".join(p.__name__ for p in fitting_parts(annotation))
+            raise GanatomyError(
+                f"{where}: {value.name} does not belong here. "
+                + (f"What does: {options}." if options else "It takes no part.")
+            )
         return value
     if isinstance(value, tuple) and any(isinstance(item, Spec) for item in value):
         element = next((a for a in typing.get_args(annotation) if a is not Ellipsis), Any)
@@ -131,14 +135,19 @@ def checked_value(where: str, annotation: Any, value: Any) -> Any:
             return Spec(named)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         raise GanatomyError(f"{where}: {unregistered(type(value).__name__)}")
-    try:
-        return adapter(annotation).validate_python(value)
-    except ValidationError as error:
-        problem = error.errors()[0]["msg"]
-        options = fitting_parts(annotation)
-        if options:
-            problem = near(str(value), [p.__name__ for p in options])
-        raise GanatomyError(f"{where}={value}: {one_line(problem)}") from None
+    problem: str | None = None
+    if fitting_parts(annotation):
+        problem = near(str(value), [p.__name__ for p in fitting_parts(annotation)])
+    elif isinstance(value, bool) and bool not in kinds and not admits_anything(annotation):
+        problem = "a number is wanted, not a truth value"
+    elif isinstance(value, float) and not math.isfinite(value):
+        problem = "a finite number is wanted"
+    if problem is None:
+        try:
+            return adapter(annotation).validate_python(value)
+        except ValidationError as error:
+            problem = error.errors()[0]["msg"]
+    raise GanatomyError(f"{where}={value}: {one_line(problem)}")
 
 
 def parsed(where: str, annotation: Any, text: str) -> Any:
@@ -153,6 +162,8 @@ def parsed(where: str, annotation: Any, text: str) -> Any:
         if readings and (readings[0] is None or (isinstance(readings[0], str) and text[:1] not in ("'", '"'))):
             readings.clear()  # YAML would drop what follows a # in a path
         readings.append(text)
+        if takes_tuples(annotation) and not isinstance(readings[0], list):
+            readings.append([readings[0]])
     failure: GanatomyError | None = None
     for reading in readings:
         try:
@@ -163,7 +174,7 @@ def parsed(where: str, annotation: Any, text: str) -> Any:
     raise GanatomyError(one_line(failure).replace(f"={from_plain(readings[0])}:", f"={text}:", 1))
 
 
-def overridden(key: str, path: list[str], value: Any, text: str) -> Any:
+def overridden(key: str, path: list[str], value: Any, text: str, annotation: Any = Any) -> Any:
     """A Spec, or a mapping of Specs, with what stands at `path` below it read from `text`; errors name `key`."""
     name, rest = path[0], path[1:]
     if isinstance(value, Spec):
@@ -178,7 +189,7 @@ def overridden(key: str, path: list[str], value: Any, text: str) -> Any:
             raise GanatomyError(f"No '{name}' in '{key}'. {near(name, value)}")
         if rest:
             return {**value, name: overridden(key, rest, value[name], text)}
-        return {**value, name: parsed(key, Spec, text)}
+        return {**value, name: parsed(key, typing.get_args(annotation)[1], text)}
     raise GanatomyError(f"'{key}': {value!r} has no settings of its own.")
 
 
@@ -205,37 +216,36 @@ def unregistered(name: str) -> str:
 def alternatives(annotation: Any) -> list[Any]:
     """The members of a union, Annotated peeled off."""
     origin = typing.get_origin(annotation)
-    if origin in (Union, types.UnionType):
+    if origin in UNIONS:
         return [a for member in typing.get_args(annotation) for a in alternatives(member)]
     if origin is typing.Annotated:
-        return alternatives(typing.get_args(annotation)[0])
+        base, *kinds = typing.get_args(annotation)
+        return kinds if base is Spec else alternatives(base)  # Annotated[Spec, Game]: a part of the kind Game
     if origin is tuple:
         return [a for member in typing.get_args(annotation) if member is not Ellipsis for a in alternatives(member)]
     return [annotation]
 
 
-def admits(annotation: Any, part: Callable[..., Any]) -> bool:
+def takes_tuples(annotation: Any) -> bool:
+    members = typing.get_args(annotation) if typing.get_origin(annotation) in UNIONS else (annotation,)
+    return any(typing.get_origin(member) is tuple for member in members)
+
+
+def admits_anything(annotation: Any) -> bool:
     kinds = alternatives(annotation)
-    if Any in kinds or Spec in kinds:
+    return Any in kinds or Spec in kinds
+
+
+def admits(annotation: Any, part: Callable[..., Any]) -> bool:
+    if admits_anything(annotation):
         return True
-    return isinstance(part, type) and any(isinstance(a, type) and issubclass(part, a) for a in kinds)
-
-
-def part_called(name: str) -> Callable[..., Any]:
-    """A registered part by name, upper and lower case alike."""
-    folded = {known.lower(): known for known in parts}
-    return parts[folded.get(name.lower(), name)]
+    return isinstance(part, type) and any(isinstance(a, type) and issubclass(part, a) for a in alternatives(annotation))
 
 
 def fitting_parts(annotation: Any) -> list[Callable[..., Any]]:
-    if annotation is Any:
+    if admits_anything(annotation):
         return []
     return [parts[name] for name in parts if admits(annotation, parts[name])]
-
-
-def fitting(annotation: Any) -> str:
-    names = [p.__name__ for p in fitting_parts(annotation)]
-    return f"what does: {', '.join(names)}" if names else f"it takes {annotation}"
 
 
 def to_plain(value: Any) -> Any:

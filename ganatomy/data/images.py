@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.core.kinds import Data
 from ganatomy.core.registry import part
 from ganatomy.core.shape import Shape
 from ganatomy.core.spec import checked_value, declared_settings
@@ -44,7 +45,7 @@ class ImageSet:
 
 @part
 @dataclass(frozen=True, kw_only=True)
-class Images:
+class Images(Data):
     """Where images come from, and how they are prepared; `Preparation` says how they are resized and converted.
 
     source: a named source, or the path of a folder of images, Parquet or idx files, or of a .parquet or .npz.

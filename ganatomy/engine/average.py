@@ -10,12 +10,13 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ganatomy.core.kinds import Averaging
 from ganatomy.core.registry import part
 
 
 @part
 @dataclass(frozen=True, kw_only=True)
-class ExponentialAverage:
+class ExponentialAverage(Averaging):
     """Weights averaged with a half-life counted in images (Karras et al., 2018, and its warm-up of 2020).
 
     Early in training the half-life is `warm_up` times the images shown, so that the first weights are soon forgotten.

@@ -204,17 +204,15 @@ class Engine:
         }
 
     def _explained(self, error: NonFiniteError) -> NonFiniteError:
-        return NonFiniteError(
-            f"{error}, so training stopped; the checkpoint before it is whole. "
-            "A lower learning rate or precision=float32 may help."
-        )
+        hint = "a lower learning rate" + ("" if self.precision == "float32" else ", or precision=float32,")
+        return NonFiniteError(f"{error}, so training stopped; no checkpoint was written over it. Perhaps {hint} helps.")
 
     @torch.no_grad()
     def on_held_out(self) -> dict[str, float]:
         """The game's figures on a batch of real images that nobody trained on; nothing of the run changes.
 
-        Players are in training mode, as when the same figures are taken of training images: a discriminator's running
-        batch-norm statistics are of real and generated images mixed, and say nothing of either.
+        Players are in training mode, as when the same figures are taken of training images: running batch-norm
+        statistics are of real and generated images mixed, and say nothing of either.
         """
         if self.held_out is None:
             return {}
@@ -273,7 +271,7 @@ class Engine:
         failed = f"Out of memory with batch={batch} accumulate={asked}"
         for accumulate in range(asked + 1, batch + 1):
             if batch % (accumulate * processes.world()) == 0 and self._fits(accumulate):
-                return f"{failed}: accumulate={accumulate} fits and trains the same."
+                return f"{failed}; accumulate={accumulate} fits."
         return f"{failed}; one image at a time does not fit either: use a smaller width or size."
 
     def _fits(self, accumulate: int) -> bool:

@@ -1,6 +1,6 @@
 """Optimizers as data: what a recipe says of a player's steps. `make` turns it into torch's own optimizer."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
@@ -9,6 +9,7 @@ import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 from torch import nn
 
+from ganatomy.core.kinds import Stepper
 from ganatomy.core.registry import part
 from ganatomy.engine.schedules import Constant, Schedule
 
@@ -16,7 +17,7 @@ Momentum = Annotated[float, Field(ge=0, lt=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Optimizer(ABC):
+class Optimizer(Stepper):
     """How a player steps. `clip` bounds the norm of its whole gradient; None leaves it."""
 
     lr: PositiveFloat = 2e-4

@@ -21,9 +21,10 @@ from ganatomy.engine.engine import Engine, Settings
 def build_players(recipe: Recipe, shape: Shape, classes: int | None) -> dict[str, nn.Module]:
     """The players with their first weights, which depend on the seed and the player's name alone."""
     players = {}
-    for name in handed_over(recipe.game.part):
-        reseed_default_generator(recipe.seed, "weights", name)
-        players[name] = recipe.players[name].build(shape, classes)
+    with torch.random.fork_rng(devices=[]):
+        for name in handed_over(recipe.game.part):
+            reseed_default_generator(recipe.seed, "weights", name)
+            players[name] = recipe.players[name].build(shape, classes)
     return players
 
 

@@ -7,11 +7,9 @@ held-out images are the floor.
 """
 
 import hashlib
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +31,13 @@ from ganatomy.metrics.moments import Array, Moments
 from ganatomy.metrics.scores import Scores, judge_scores
 from ganatomy.networks.classifier import ConvClassifier
 from ganatomy.recipes.judges import judge as judge_recipe
-from ganatomy.runs.files import write_bytes, write_json
+from ganatomy.runs.files import read_json, write_bytes, write_json
 
 BATCH = 250
 CHOOSING_SEED, REPORTING_SEED = 1, 0  # the best checkpoint is chosen on one seed's samples and reported on another's
 EPOCHS = 10  # that a data set's own judge trains for
-SHIPPED = resources.files("ganatomy.experiments") / "judges"
+FEWEST = 60_000  # images that it is shown at least
+SHIPPED = Path(__file__).parent / "judges"
 
 
 @dataclass(frozen=True)
@@ -124,16 +123,31 @@ class Bench:
 def find_judge(data: ImageSet, spec: Spec, announce: Callable[[str], None] = lambda text: None) -> Judge:
     """The shipped judge of these pixels, or the cached one, or a new one. `spec`: the data, as its recipe has it."""
     folder = cache_folder() / "judges"
-    for text, weights in [*_shipped(), *_in_folder(folder)]:
-        facts = json.loads(text)
-        if facts["content"] == data.content:
-            return load_judge(facts, weights())
+    for file in [*shipped_judges(), folder / f"{data.content[:16]}.json"]:
+        judge = read_judge(file, data.content)
+        if judge is not None:
+            return judge
     announce("Training a judge of this data, once; the cache keeps it ...")
-    half = len(data.train.images) // 2
-    facts, tensors = train_judge(data, judge_recipe(spec, images=max(EPOCHS * half, 60_000)))
+    images = max(EPOCHS * (len(data.train) // 2), FEWEST)
+    facts, tensors = train_judge(data, judge_recipe(spec, images=images))
     write_bytes(folder / f"{data.content[:16]}.safetensors", tensors)
     write_json(folder / f"{data.content[:16]}.json", facts)
     return load_judge(facts, tensors)
+
+
+def shipped_judges() -> list[Path]:
+    return sorted(SHIPPED.glob("*.json"))
+
+
+def read_judge(file: Path, content: str) -> Judge | None:
+    """The judge of these pixels in a file; None if it is of others, or not there, or not what was written."""
+    try:
+        facts, tensors = read_json(file), file.with_suffix(".safetensors").read_bytes()
+        if facts["content"] != content or facts["sha256"] != hashlib.sha256(tensors).hexdigest():
+            return None
+        return load_judge(facts, tensors)
+    except (GanatomyError, OSError, KeyError, TypeError):
+        return None
 
 
 def train_judge(data: ImageSet, recipe: Recipe) -> tuple[dict[str, Any], bytes]:
@@ -173,14 +187,3 @@ def load_judge(facts: Mapping[str, Any], tensors: bytes) -> Judge:
 def first_half(data: ImageSet) -> ImageSet:
     """The data set with only the half of its training images that a judge may see."""
     return replace(data, train=data.train.first(len(data.train) // 2))
-
-
-def _shipped() -> Iterator[tuple[str, Callable[[], bytes]]]:
-    for file in SHIPPED.iterdir():
-        if file.name.endswith(".json"):
-            yield file.read_text(encoding="utf-8"), (SHIPPED / file.name.replace(".json", ".safetensors")).read_bytes
-
-
-def _in_folder(folder: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    for file in sorted(folder.glob("*.json")):
-        yield file.read_text(encoding="utf-8"), file.with_suffix(".safetensors").read_bytes

@@ -20,8 +20,8 @@ def ship(run: Run) -> Path:
     command = f"ganatomy train {run.recipe.name} --seed {run.recipe.seed} --images {run.recipe.images}"
     name = run.recipe.name.removesuffix("-judge")
     assert data.content == whole.content
-    write_bytes(Path(str(SHIPPED)) / f"{name}.safetensors", tensors)
-    file = Path(str(SHIPPED)) / f"{name}.json"
+    write_bytes(SHIPPED / f"{name}.safetensors", tensors)
+    file = SHIPPED / f"{name}.json"
     write_json(file, {**judge_facts(run.recipe, whole, tensors), "command": command})
     return file
 

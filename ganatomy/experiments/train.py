@@ -1,5 +1,6 @@
 """Train a recipe into a folder, or go on where the folder stands."""
 
+import os
 import re
 import signal
 import threading
@@ -16,6 +17,7 @@ from ganatomy.core.observer import Observer
 from ganatomy.core.recipe import DESCRIPTION, WATCHING, Recipe, find_recipe
 from ganatomy.core.watch import Watch
 from ganatomy.data.images import ImageSet
+from ganatomy.data.sources import sources
 from ganatomy.distributed import processes
 from ganatomy.engine.engine import Engine
 from ganatomy.engine.precision import find_device
@@ -66,7 +68,7 @@ def train(
     where = find_device(device)
     processes.join(where)
     folder = RunFolder(out if out is not None else RUNS / recipe.name)
-    if folder.exists() and not fresh:
+    if not fresh:
         check_same_run(folder, recipe)
     opened: ImageSet = recipe.data.build().open(progress=True)
     if fresh and folder.path.exists():
@@ -86,13 +88,22 @@ def prepared(
     """The recipe that will be run: a named one with all that was asked to be otherwise."""
     found = (find_recipe(recipe) if isinstance(recipe, str) else recipe).overridden(assignments)
     if data is not None:
-        found = found.override("data.source", str(data))
+        found = found.override("data.source", described(data))
     if images is not None:
         found = found.override("images", str(images))
     return found if seed is None else found.override("seed", str(seed))
 
 
+def described(data: Path | str) -> str:
+    """A source as the recipe keeps it: a path in full, so that the run can be scored from anywhere."""
+    return os.path.abspath(data) if str(data) not in sources and os.path.exists(data) else str(data)
+
+
 def check_same_run(folder: RunFolder, recipe: Recipe) -> None:
+    if not folder.exists():
+        if folder.checkpoints.rounds():
+            raise GanatomyError(f"{folder.path} holds checkpoints and no recipe.yaml: move it aside with --fresh.")
+        return
     before = Recipe.from_yaml(folder.recipe_file.read_text(encoding="utf-8"), str(folder.recipe_file))
     differences = before.differences(recipe, ignoring=SAME_RUN)
     if differences:

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from pydantic import PositiveInt
 
+from ganatomy.core.kinds import Scoring
 from ganatomy.core.registry import part
 
 
 @part
 @dataclass(frozen=True, kw_only=True)
-class JudgeScores:
+class JudgeScores(Scoring):
     """Scores on the judge's features and probabilities.
 
     `count` samples, or as many as there are held-out images if those are fewer: the floor is taken at equal counts.

@@ -131,7 +131,6 @@ def test_a_wrong_override_is_one_line_that_helps(assignment):
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.xfail(strict=True, reason="core does not know which parts are data, optimizers, averages or scores")
 @pytest.mark.parametrize("assignment", ["data=Adam", "optimizers.D=Minimax", "average=Adam", "watch=Adam"])
 def test_a_part_in_the_place_of_another_kind_is_refused(assignment):
     with pytest.raises(GanatomyError):

@@ -301,7 +301,7 @@ def test_out_of_memory_names_the_accumulation_that_fits(tmp_path, monkeypatch):
     limited_to(20, monkeypatch)
     with pytest.raises(GanatomyError) as raised:
         train("digits-dcgan", *QUICK, images=128, out=tmp_path / "run")
-    assert str(raised.value).startswith("Out of memory with batch=64 accumulate=1: accumulate=4 fits")
+    assert str(raised.value).startswith("Out of memory with batch=64 accumulate=1; accumulate=4 fits")
     run = train("digits-dcgan", *QUICK, "accumulate=4", images=128, out=tmp_path / "run", fresh=True)
     assert run.checkpoint().round == 2
 
