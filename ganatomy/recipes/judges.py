@@ -17,7 +17,7 @@ def judge(
     data: Spec,
     *,
     images: int,
-    channels: tuple[int, ...] = (32, 64, 64, 64),
+    channels: tuple[int, ...] = (32, 32, 64, 64),
     hidden: int = 128,
     name: str = "judge",
 ) -> Recipe:
@@ -39,7 +39,7 @@ def judge(
 def digits_judge() -> Recipe:
     """The shipped judge of `digits`: `ganatomy train digits-judge`."""
     return judge(
-        Spec(Images, source="digits", size=8), images=60_000, channels=(16, 32), hidden=64, name="digits-judge"
+        Spec(Images, source="digits", size=8), images=60_000, channels=(16, 32), hidden=32, name="digits-judge"
     )
 
 
@@ -49,7 +49,7 @@ def mnist_judge() -> Recipe:
     return judge(
         Spec(Images, source="mnist", size=28, channels="gray"),
         images=300_000,
-        channels=(32, 32, 32),
-        hidden=96,
+        channels=(32, 32),
+        hidden=128,
         name="mnist-judge",
     )

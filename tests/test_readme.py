@@ -1,0 +1,62 @@
+"""The README's examples run."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from ganatomy.cli.main import app, main
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+COMMANDS = [
+    line.removeprefix("$ ").partition("#")[0].strip()
+    for block in re.findall(r"```\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line.removeprefix("$ ").startswith("ganatomy ") and "optimzers" not in line
+]
+
+
+def test_the_readme_has_examples() -> None:
+    assert len(PYTHON) == 2
+    assert len(COMMANDS) > 12
+
+
+def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(PYTHON[0], names)
+    assert len(names["pictures"]) == 4  # type: ignore[arg-type]
+    assert tuple(names["tensor"].shape) == (4, 1, 8, 8)  # type: ignore[attr-defined]
+
+
+def test_ones_own_generator_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my_gans.py").write_text(PYTHON[1], encoding="utf-8")
+    command = next(command for command in COMMANDS if "--import" in command)
+    quick = ["--images", "200", "scores=none", "watch.grid=0", "watch.tensorboard=false"]
+    monkeypatch.setattr("sys.argv", [*shlex.split(command), *quick])
+    with pytest.raises(SystemExit) as done:
+        main()
+    assert done.value.code in (0, None)
+    assert (tmp_path / "runs" / "linear-digits" / "recipe.yaml").is_file()
+
+
+@pytest.mark.parametrize("command", sorted(set(COMMANDS)))
+def test_commands_name_what_exists(command: str) -> None:
+    """Every command is parsed, every recipe found and every override applied, without training."""
+    from typer.main import get_command
+
+    from ganatomy.core.recipe import find_recipe
+
+    words = shlex.split(command)[1:]
+    tree = get_command(app)
+    context = tree.make_context("ganatomy", list(words), resilient_parsing=True)
+    assert words[0] in tree.commands, words[0]  # type: ignore[attr-defined]
+    leaf = tree.commands[words[0]]  # type: ignore[attr-defined]
+    if words[0] == "data":
+        leaf, words = leaf.commands[words[1]], words[1:]
+    parsed = leaf.make_context(words[0], list(words[1:]), parent=context)
+    if words[0] == "train" and parsed.params["recipe"] != "linear-digits" and "/" not in parsed.params["recipe"]:
+        find_recipe(parsed.params["recipe"]).overridden(parsed.params["assignments"] or [])
