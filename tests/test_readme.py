@@ -9,12 +9,13 @@ import pytest
 from ganatomy.cli.main import app, main
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+PYTHON = [text for language, text in BLOCKS if language == "python"]
 COMMANDS = [
     line.removeprefix("$ ").partition("#")[0].strip()
-    for block in re.findall(r"```\n(.*?)```", README, re.DOTALL)
+    for language, block in BLOCKS
     for line in block.splitlines()
-    if line.removeprefix("$ ").startswith("ganatomy ") and "optimzers" not in line
+    if not language and line.removeprefix("$ ").startswith("ganatomy ") and "optimzers" not in line
 ]
 
 

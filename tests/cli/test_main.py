@@ -222,7 +222,7 @@ def test_training_goes_on_where_the_folder_stands_and_fresh_moves_it_aside(ganat
 def test_what_is_shown_is_what_a_run_writes_down(ganatomy_says):
     shown = ganatomy_says("recipes", "show", "digits-vanilla")
     assert shown.code == 0
-    assert ganatomy_says("train", "digits-vanilla", "--images", 400_000, "--for", "0.2s", "--out", "x").code == 0
+    assert ganatomy_says("train", "digits-vanilla", "--for", "0.2s", "--out", "x").code == 0
     assert Path("x/recipe.yaml").read_text() == shown.out
 
 

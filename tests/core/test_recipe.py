@@ -111,7 +111,7 @@ MISTAKES = {
     "players.G.channels=a,b": "players.G.channels=a,b: Input should be a valid integer",
     "players.G.channels=[]": "players.G.channels=[]: Tuple should have at least 1 item",
     "players.G=DCGANDiscriminator": "digits-dcgan: players.G is a DCGANDiscriminator, not a Generator.",
-    "optimizers.D.lr.x=3": "'optimizers.D.lr.x': 0.0005 has no settings of its own.",
+    "optimizers.D.lr.x=3": "'optimizers.D.lr.x': 0.001 has no settings of its own.",
     "optimizers.D.schedule=Cosine": "Cosine needs the setting 'until'.",
     "batch=0": "batch=0: Input should be greater than 0",
     "accumulate=3": "digits-dcgan: a batch of 64 cannot be cut into 3 equal parts.",
@@ -200,9 +200,9 @@ def test_a_recipe_that_is_not_there_is_told(name, said):
 
 
 def test_differences_name_every_field_that_decides_the_run():
-    other = DIGITS.overridden(["optimizers.D.lr=1e-3", "average=none", "seed=4"]).replace(name="y", paper="z")
+    other = DIGITS.overridden(["optimizers.D.lr=2e-4", "average=none", "seed=4"]).replace(name="y", paper="z")
     listed = DIGITS.differences(other)
-    assert "optimizers.D.lr: 0.0005 -> 0.001" in listed
+    assert "optimizers.D.lr: 0.001 -> 0.0002" in listed
     assert "seed: 0 -> 4" in listed
     assert "average.half_life: 10000 -> (absent)" in listed
     assert not any(line.startswith(("name", "paper")) for line in listed)

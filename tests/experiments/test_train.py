@@ -117,10 +117,10 @@ def test_another_recipe_is_refused_with_its_differences(copied):
     folder = copied()
     before = (folder / "recipe.yaml").read_text()
     with pytest.raises(GanatomyError) as raised:
-        train(str(folder), "optimizers.D.lr=1e-3", "game.d_steps=2", images=900, out=folder)
+        train(str(folder), "optimizers.D.lr=2e-4", "game.d_steps=2", images=900, out=folder)
     said = str(raised.value)
     assert "holds a run of another recipe (" in said
-    assert "optimizers.D.lr: 0.0005 -> 0.001" in said
+    assert "optimizers.D.lr: 0.001 -> 0.0002" in said
     assert "game.d_steps: 1 -> 2" in said
     assert "images" not in said
     assert said.endswith("Choose another folder with --out, or move the run aside with --fresh.")
