@@ -23,10 +23,10 @@ class Seen(NamedTuple):
 class ConvClassifier(nn.Module):
     """Images [N, C, H, W] in [-1, 1] to logits [N, classes].
 
-    Each entry of `channels` is a 3x3 convolution with batch norm, which halves the picture while it is larger than
-    7 px. The features are those of one fully connected layer of `hidden` units. `noise` is the sigma of Gaussian noise added
-    to the images while training: without it, noise that nobody sees moves the features of real digits ten times as far
-    from the reference as other writers' hands do.
+    Each entry of `channels` is a 3x3 convolution with batch norm, which halves the picture while it is larger than 7
+    px. The features are those of one fully connected layer of `hidden` units. `noise` is the sigma of Gaussian noise
+    added to the images while training: without it, noise that nobody sees moves the features of real digits ten times
+    as far from the reference as other writers' hands do.
     """
 
     def __init__(
