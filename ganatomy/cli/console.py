@@ -109,8 +109,9 @@ def score_table(records: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(title=f"{samples}; reference: {protocol['reference']}", title_justify="left")
     table.add_column("")
     for record in records:
-        table.add_column(f"{record['which']}, {record['images']:,} images", justify="right")
+        table.add_column(str(record["which"]), justify="right")
     table.add_column("real, held out", justify="right")
+    table.add_row("images shown", *(f"{record['images']:,}" for record in records), "")
     columns = [*(record["scores"] for record in records), floor]
     for name, cell in SCORE_ROWS.items():
         table.add_row(name, *(cell(scores, floor) for scores in columns))
