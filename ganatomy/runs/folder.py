@@ -18,9 +18,9 @@ LOCKED_BYTE = 1 << 30  # Windows locks bytes and hides them from others: one far
 class RunFolder:
     """A run on disk. Nothing is created or checked until something is written or read.
 
-    >>> run = RunFolder("runs/digits-dcgan")
+    >>> run = RunFolder("runs/not-yet")
     >>> run.name, run.recipe_file.name, run.exists()
-    ('digits-dcgan', 'recipe.yaml', False)
+    ('not-yet', 'recipe.yaml', False)
     """
 
     def __init__(self, path: Path | str) -> None:

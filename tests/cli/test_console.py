@@ -1,6 +1,7 @@
 """What a person sees of a run in a terminal."""
 
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -33,7 +34,7 @@ def test_a_collapsed_generator_is_not_crowned():
     console, file = printed()
     console.print(score_table([RECORD, {**RECORD, "which": "best"}]))
     table = file.getvalue()
-    for text in ("9.98", "77.00", "0.95", "100.0%", "last, 1,000 images", "best, 1,000 images", "training images 5-9"):
+    for text in ("9.98", "77.00", "0.95", "100.0%", "last", "best", "1,000", "training images 5-9"):
         assert text in table
 
 
@@ -42,7 +43,7 @@ def test_scores_that_do_not_apply_are_dashes():
     assert "coverage - of 0.95" in score_line(unlabelled)
     console, file = printed()
     console.print(score_table([unlabelled]))
-    assert "│ recognized as asked   │                  - │" in file.getvalue()
+    assert re.search("│ recognized as asked +│ +- │", file.getvalue())
 
 
 def test_the_five_figures_that_tell_how_the_game_goes_are_shown():
