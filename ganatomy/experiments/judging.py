@@ -64,8 +64,7 @@ class Bench:
     """A data set with its judge: everything that is needed to score a generator of such images."""
 
     def __init__(self, data: ImageSet, judge: Judge, how: JudgeScores) -> None:
-        if data.train.labels is None or data.held_out.labels is None:
-            raise GanatomyError(f"{data.source} has no labels, so it has no judge and no scores.")
+        assert can_be_judged(data)
         self.data, self.judge = data, judge
         self.how = replace(how, count=min(how.count, len(data.held_out.images)))
         self.first = len(data.train.images) // 2
@@ -118,6 +117,12 @@ class Bench:
         return judge_scores(
             *self._reference, features, probabilities, asked, k=self.how.k, per_class=self.how.per_class
         )
+
+
+def can_be_judged(data: ImageSet) -> bool:
+    """Whether there are labels, of two classes or more, to train a judge on and to compare with."""
+    labelled = data.train.labels is not None and data.held_out.labels is not None
+    return labelled and len(data.classes or ()) > 1
 
 
 def find_judge(data: ImageSet, spec: Spec, announce: Callable[[str], None] = lambda text: None) -> Judge:

@@ -18,7 +18,7 @@ from ganatomy.data.feed import to_unit
 from ganatomy.data.images import ImageSet
 from ganatomy.engine.engine import load as load_weights
 from ganatomy.experiments.build import build_game, class_count
-from ganatomy.experiments.judging import REPORTING_SEED, Bench, find_judge
+from ganatomy.experiments.judging import REPORTING_SEED, Bench, can_be_judged, find_judge
 from ganatomy.experiments.observers import best_round
 from ganatomy.experiments.sampling import Sampler
 from ganatomy.metrics.judged import JudgeScores
@@ -193,8 +193,8 @@ def generator_sampler(player: nn.Module) -> Sampler:
 def open_bench(
     data: ImageSet, recipe: Recipe, how: JudgeScores, announce: Callable[[str], None] = lambda text: None
 ) -> Bench:
-    if data.train.labels is None:
-        raise GanatomyError(f"{data.source} has no labels, so it has no judge to score with.")
+    if not can_be_judged(data):
+        raise GanatomyError(f"{data.source} has no labels of two classes or more, so there is no judge to score with.")
     return Bench(data, find_judge(data, recipe.data, announce), how)
 
 

@@ -22,7 +22,7 @@ from ganatomy.distributed import processes
 from ganatomy.engine.engine import Engine
 from ganatomy.engine.precision import find_device
 from ganatomy.experiments.build import build_engine, data_facts
-from ganatomy.experiments.judging import Bench
+from ganatomy.experiments.judging import Bench, can_be_judged
 from ganatomy.experiments.observers import Checkpointer, Curves, FigureLog, Grids, Scorer, TensorBoard
 from ganatomy.experiments.run import Run, facts_line, open_bench
 from ganatomy.runs.environment import environment
@@ -166,7 +166,7 @@ class Session:
         if self.data.skipped:
             lines.append(f"skipped    {len(self.data.skipped)} unreadable files, such as {self.data.skipped[0]}")
         if self.recipe.scores is not None and self.bench is None:
-            lines.append("scores     none: the data has no labels to train a judge on; watch the grids")
+            lines.append("scores     none: a judge needs labels of two classes or more; watch the grids")
         return lines
 
     def _resume(self) -> None:
@@ -187,7 +187,7 @@ class Session:
             getattr(self.folder, name).truncate(offset)
 
     def _bench(self) -> Bench | None:
-        if self.recipe.scores is None or "G" not in self.engine.players or self.data.train.labels is None:
+        if self.recipe.scores is None or "G" not in self.engine.players or not can_be_judged(self.data):
             return None
         return open_bench(self.data, self.recipe, self.recipe.scores.build(), self.show.announce)
 

@@ -2,13 +2,13 @@
 
 from typing import NamedTuple
 
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.registry import part
 from ganatomy.core.shape import Shape
-from ganatomy.networks.layers import Dropout, GaussianNoise
+from ganatomy.networks.layers import Dropout, GaussianNoise, scaled
 from ganatomy.networks.mlp import Probability
 
 
@@ -38,6 +38,7 @@ class ConvClassifier(nn.Module):
         hidden: PositiveInt = 128,
         dropout: Probability = 0.25,
         noise: NonNegativeFloat = 0.4,
+        width: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()
         if classes is None:
@@ -45,12 +46,12 @@ class ConvClassifier(nn.Module):
         shape = Shape(*shape)
         before, size = shape.channels, [shape.height, shape.width]
         layers: list[nn.Module] = []
-        for after in channels:
+        for after in (scaled(c, width) for c in channels):
             stride = 2 if max(size) > 7 else 1
             size = [-(-pixels // stride) for pixels in size]
             layers += [nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
             before = after
-        flat = before * size[0] * size[1]
+        flat, hidden = before * size[0] * size[1], scaled(hidden, width)
         self.noise = GaussianNoise(noise)
         self.body = nn.Sequential(*layers, nn.Flatten(), nn.Linear(flat, hidden), nn.ReLU(inplace=True))
         self.dropout = Dropout(dropout)

@@ -7,6 +7,7 @@ from ganatomy.data.images import Images
 from ganatomy.engine.average import ExponentialAverage
 from ganatomy.engine.optimizers import Adam
 from ganatomy.games.adversarial import Adversarial
+from ganatomy.metrics.judged import JudgeScores
 from ganatomy.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganatomy.objectives.adversarial import NonSaturating
 
@@ -30,5 +31,6 @@ def celeba64_dcgan() -> Recipe:
         batch=64,
         images=2_000_000,
         average=Spec(ExponentialAverage, half_life=20_000),
-        watch=Spec(Watch, log=1_000, grid=10_000, score=0, checkpoint=20_000),
+        watch=Spec(Watch, log=1_000, grid=10_000, score=100_000, checkpoint=20_000),
+        scores=Spec(JudgeScores),
     )

@@ -186,10 +186,10 @@ def test_images_without_labels_train_without_scores(tmp_path):
     told = Told()
     data = labelled_images(tmp_path / "plain.npz", None)
     run = train("digits-dcgan", *TINY, data=data, images=300, out=tmp_path / "run", show=told)
-    assert any(line.startswith("scores     none: the data has no labels") for line in told.lines)
+    assert any(line.startswith("scores     none: a judge needs labels") for line in told.lines)
     assert run.folder.scores.read() == run.folder.evaluations.read() == []
     assert len(run.samples(3).images) == 3
-    with pytest.raises(GanatomyError, match="has no labels, so it has no judge to score with"):
+    with pytest.raises(GanatomyError, match="has no labels of two classes or more"):
         run.evaluate(50)
 
 
