@@ -227,6 +227,9 @@ def alternatives(annotation: Any) -> list[Any]:
 
 
 def takes_tuples(annotation: Any) -> bool:
+    """Whether `64` on the command line may mean `[64]`."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return takes_tuples(typing.get_args(annotation)[0])
     members = typing.get_args(annotation) if typing.get_origin(annotation) in UNIONS else (annotation,)
     return any(typing.get_origin(member) is tuple for member in members)
 

@@ -49,6 +49,7 @@ def test_every_setting_overridden_by_its_own_text_stays_itself(name):
         ("optimizers.D.lr=1", "optimizers.D.lr", 1.0),
         ("players.G.latent=64", "players.G.latent", 64),
         ("players.G.channels=64,32", "players.G.channels", [64, 32]),
+        ("players.G.channels=64", "players.G.channels", [64]),
         ("players.G.channels=[64]", "players.G.channels", [64]),
         ("players.G.start=2", "players.G.start", 2),
         ("players.G.start=2,2", "players.G.start", [2, 2]),
