@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -28,15 +28,6 @@ TINY = (
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """No test touches the user's cache."""
-    folder = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GANATOMY_CACHE", str(folder))
-        yield folder
-
-
-@pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     torch.set_num_threads(1)
 
@@ -51,6 +42,15 @@ def trained(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 def conditional(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A tiny digits-cdcgan, for reading only."""
     return train("digits-cdcgan", *TINY, images=600, out=tmp_path_factory.mktemp("runs") / "cdcgan")
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of real images; a test that wants it is skipped where it is absent."""
+    folder = Path(os.environ.get("GANATOMY_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip("the real images are not here")
+    return folder
 
 
 @pytest.fixture

@@ -1,15 +1,10 @@
 """What the tests of data share."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "data: needs the real images in $GANATOMY_DATA or ../shared/data")
 
 
 @pytest.fixture(autouse=True)
@@ -18,14 +13,6 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     cache = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("GANATOMY_CACHE", str(cache))
     return cache
-
-
-@pytest.fixture
-def real_data() -> Path:
-    folder = Path(os.environ.get("GANATOMY_DATA") or Path(__file__).parents[3] / "shared" / "data")
-    if not folder.is_dir():
-        pytest.skip("the real images are not here")
-    return folder
 
 
 @pytest.fixture
