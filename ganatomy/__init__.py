@@ -58,4 +58,6 @@ def __getattr__(name: str) -> Any:
     if home is None:
         raise AttributeError(f"module 'ganatomy' has no attribute '{name}'")
     importlib.import_module("ganatomy.recipes")
+    if name in ("load", "train", "find_recipe"):
+        importlib.import_module("ganatomy.experiments.outside").import_installed()
     return getattr(importlib.import_module(f"ganatomy.{home}"), name)

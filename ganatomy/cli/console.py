@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from ganatomy.core.observer import Moment, Observer
+from ganatomy.metrics.scores import shown_scores, times_floor
 
 EVERY = 30.0  # seconds between two lines where there is no terminal to redraw
 TIMED = 3.0  # seconds of rounds before the expected duration is told
@@ -17,8 +18,8 @@ TIMED = 3.0  # seconds of rounds before the expected duration is told
 class Watcher(Observer):
     """A progress bar with images/s, time left, and the figures that tell how the game goes."""
 
-    def __init__(self, console: Console, images: int) -> None:
-        self.console, self.images = console, images
+    def __init__(self, console: Console, images: int, seconds: float | None = None) -> None:
+        self.console, self.images, self.seconds = console, images, seconds
         self.figures_text = ""
         self.progress: Progress | None = None
         self.task = TaskID(0)
@@ -52,16 +53,23 @@ class Watcher(Observer):
         speed = (moment.images - self.from_images) / max(now - self.begun, 1e-9)
         if not self.expectation_told and now - self.begun > TIMED:
             self.expectation_told = True
-            left = (self.images - moment.images) / speed
-            self.announce(
-                f"expected   {duration(left)} for {self.images - moment.images:,} images at {speed:,.0f} images/s"
-            )
+            self.announce(f"expected   {self.expectation(moment, speed)}")
         if self.progress is not None:
             self.progress.update(self.task, completed=moment.images, speed=speed, figures=self.figures_text)
         elif now - self.told > EVERY:
             self.told = now
-            time_left = duration((self.images - moment.images) / speed)
+            time_left = duration(self.seconds_left(moment, speed))
             self.announce(f"{moment.images:>10,} images  {speed:,.0f} images/s  {time_left} left  {self.figures_text}")
+
+    def seconds_left(self, moment: Moment, speed: float) -> float:
+        """Until the budget is used up, or the time asked for is."""
+        left = (self.images - moment.images) / speed
+        return left if self.seconds is None else min(left, max(0.0, self.begun + self.seconds - time.monotonic()))
+
+    def expectation(self, moment: Moment, speed: float) -> str:
+        left = self.seconds_left(moment, speed)
+        images = min(self.images - moment.images, round(left * speed))
+        return f"{duration(left)} for {images:,} more images at {speed:,.0f} images/s"
 
     def scored(self, moment: Moment, scores: Mapping[str, Any]) -> None:
         self.announce(f"{moment.images:>10,} images  {score_line(scores)}")
@@ -69,7 +77,6 @@ class Watcher(Observer):
     def end(self, moment: Moment) -> None:
         if self.progress is not None:
             self.progress.update(self.task, completed=moment.images)
-        self.close()
         trained = duration(moment.seconds)
         self.announce(f"trained    {moment.images:,} images in {moment.round:,} rounds, {trained} over all sessions")
 
@@ -94,11 +101,11 @@ def figures_line(figures: Mapping[str, float]) -> str:
 
 
 def score_line(record: Mapping[str, Any]) -> str:
-    scores, floor = record["scores"], record["floor"]
+    scores, floor = shown_scores(record["scores"]), record["floor"]
     return (
-        f"Fréchet {scores['frechet']:.2f} = {scores['frechet'] / floor['frechet']:.1f} x floor, "
+        f"Fréchet {scores['frechet']:.2f} = {times_floor(record):.1f} x floor, "
         f"coverage {known(scores['coverage'])} of {known(floor['coverage'])}, "
-        f"classifier score {scores['classifier_score']:.2f} of {floor['classifier_score']:.2f}"
+        f"classifier score {known(scores['classifier_score'])} of {floor['classifier_score']:.2f}"
     )
 
 
@@ -112,9 +119,9 @@ def score_table(records: Sequence[Mapping[str, Any]]) -> Table:
         table.add_column(str(record["which"]), justify="right")
     table.add_column("real, held out", justify="right")
     table.add_row("images shown", *(f"{record['images']:,}" for record in records), "")
-    columns = [*(record["scores"] for record in records), floor]
+    columns = [*records, {"scores": floor, "floor": floor}]
     for name, cell in SCORE_ROWS.items():
-        table.add_row(name, *(cell(scores, floor) for scores in columns))
+        table.add_row(name, *(cell(column) for column in columns))
     return table
 
 
@@ -122,15 +129,24 @@ def known(value: float | None, form: str = ".2f") -> str:
     return "-" if value is None else format(value, form)
 
 
-SCORE_ROWS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], str]] = {
-    "Fréchet distance": lambda scores, floor: known(scores["frechet"], ".3g"),
-    "  x floor": lambda scores, floor: known(scores["frechet"] / floor["frechet"]),
-    "coverage within class": lambda scores, floor: known(scores["coverage"]),
-    "classifier score": lambda scores, floor: known(scores["classifier_score"]),
-    "  share of real": lambda scores, floor: known(scores["classifier_score"] / floor["classifier_score"], ".3f"),
-    "class shares": lambda scores, floor: f"{min(scores['class_shares']):.1%} to {max(scores['class_shares']):.1%}",
-    "recognized as asked": lambda scores, floor: known(scores["accuracy"], ".1%"),
+def share_of_real(record: Mapping[str, Any]) -> float | None:
+    score = shown_scores(record["scores"])["classifier_score"]
+    return None if score is None else score / record["floor"]["classifier_score"]
+
+
+SCORE_ROWS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "Fréchet distance": lambda record: known(record["scores"]["frechet"], ".3g"),
+    "  x floor": lambda record: known(times_floor(record)),
+    "coverage within class": lambda record: known(record["scores"]["coverage"]),
+    "classifier score": lambda record: known(shown_scores(record["scores"])["classifier_score"]),
+    "  share of real": lambda record: known(share_of_real(record), ".3f"),
+    "class shares": lambda record: "{:.1%} to {:.1%}".format(*extremes(record["scores"]["class_shares"])),
+    "recognized as asked": lambda record: known(shown_scores(record["scores"])["accuracy"], ".1%"),
 }
+
+
+def extremes(values: Sequence[float]) -> tuple[float, float]:
+    return min(values), max(values)
 
 
 def duration(seconds: float) -> str:

@@ -60,13 +60,12 @@ def train(
     """Train a recipe, or continue the run that its folder holds."""
     prepare(imports)
     from ganatomy.cli.console import Watcher
-    from ganatomy.distributed.processes import is_first
-    from ganatomy.experiments.train import Stopped, prepared
+    from ganatomy.experiments.train import Stopped, parse_duration, prepared
     from ganatomy.experiments.train import train as train_recipe
 
     wanted = prepared(recipe, assignments or [], data=data, images=images, seed=seed)
-    console = Console(quiet=not is_first())
-    watcher = Watcher(console, wanted.images)
+    console = Console()
+    watcher = Watcher(console, wanted.images, parse_duration(duration))
     try:
         run = train_recipe(
             wanted, out=out, duration=duration, device=device, fresh=fresh, show=watcher, command=sys.argv
@@ -75,10 +74,9 @@ def train(
         console.print(
             f"Stopped by {stopped}. Continue with the same command; {stopped.run.path} holds all of it.",
             highlight=False,
+            markup=False,
         )
         raise typer.Exit(128 + stopped.number) from None
-    finally:
-        watcher.close()
     for what, path in (
         ("grid", run.last_grid()),
         ("curves", run.path / "curves.png"),
@@ -115,8 +113,9 @@ def sample(
     samples = opened.samples(n, per_class=per_class, seed=seed, weights=weights, checkpoint=checkpoint)
     for warning in opened.warnings:
         typer.echo(f"warning: {warning}", err=True)
+    kept = weights if opened.averages() else "raw"
     count = f"{per_class}-per-class" if per_class else str(len(samples.images))
-    default = run / "generated" / f"{checkpoint}-{weights}-seed{seed}-{count}-{format}"
+    default = run / "generated" / f"{checkpoint}-{kept}-seed{seed}-{count}-{format}"
     written = write_samples(samples, out or default, format)
     typer.echo(f"{len(samples.images)} samples in {written}")
 

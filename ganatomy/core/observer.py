@@ -40,5 +40,8 @@ class Observer:
     def end(self, moment: Moment) -> None:
         """After the last round of this session."""
 
+    def close(self) -> None:
+        """Training is over, also where it failed: give back what you hold."""
+
     def evaluated(self, records: Sequence[Mapping[str, Any]]) -> None:
         """The last and the best checkpoint were scored, training being over."""

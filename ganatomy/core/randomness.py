@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 def key_bits(key: Key, bits: int = 128) -> int:
     """A key as a number, the same on every machine and in every process."""
-    text = "\x1f".join(f"{type(part).__name__}:{part}" for part in key)
+    text = "\x1f".join(f"{'str' if isinstance(part, str) else 'int'}:{part}" for part in key)
     digest = hashlib.blake2b(text.encode(), digest_size=bits // 8).digest()
     return int.from_bytes(digest, "little")
 

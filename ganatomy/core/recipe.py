@@ -73,7 +73,7 @@ class Recipe:
             there = ", ".join(map(str, self.optimizers))
             raise GanatomyError(f"{self.name}: optimizers are needed for {needed}, not for {there}.")
         for name, player in self.players.items():
-            if not issubclass(typing.cast(type, player.part), kinds[name]):
+            if not issubclass(typing.cast(type, player.part), kinds.get(name, nn.Module)):
                 raise GanatomyError(f"{self.name}: players.{name} is a {player.name}, not a {kinds[name].__name__}.")
         if self.batch % self.accumulate:
             raise GanatomyError(
@@ -167,6 +167,16 @@ def recipe(function: Callable[[], Recipe]) -> Callable[[], Recipe]:
     return function
 
 
+def read_recipe(path: Path) -> Recipe:
+    """The recipe in a YAML file."""
+    try:
+        return Recipe.from_yaml(path.read_text(encoding="utf-8"), origin=str(path))
+    except UnicodeDecodeError as error:
+        raise GanatomyError(f"{path} is not YAML: {one_line(error)}") from None
+    except OSError as error:
+        raise GanatomyError(f"{path} cannot be read: {error.strerror}.") from None
+
+
 def find_recipe(name: str) -> Recipe:
     """A registered recipe by name, or the recipe of a YAML file or of a run folder by path."""
     if name in recipes:
@@ -175,10 +185,7 @@ def find_recipe(name: str) -> Recipe:
     if path.is_dir() and (path / "recipe.yaml").is_file():
         path = path / "recipe.yaml"
     if path.is_file():
-        try:
-            return Recipe.from_yaml(path.read_text(encoding="utf-8"), origin=str(path))
-        except UnicodeDecodeError as error:
-            raise GanatomyError(f"{path} is not YAML: {one_line(error)}") from None
+        return read_recipe(path)
     if path.suffix in (".yaml", ".yml") or "/" in name:
         raise GanatomyError(f"No recipe file '{name}'.")
     raise unknown("recipe", name, recipes)

@@ -265,6 +265,8 @@ def to_plain(value: Any) -> Any:
 def from_plain(value: Any) -> Any:
     """The reverse of `to_plain`: a mapping that names a part becomes its Spec, a list a tuple."""
     if isinstance(value, Mapping) and not isinstance(value, Spec):
+        if any(not isinstance(name, str) for name in value):
+            raise GanatomyError(f"Settings have names, not numbers: {', '.join(map(str, value))}.")
         settings = {name: from_plain(v) for name, v in value.items() if name != USE}
         if not isinstance(value.get(USE, ""), str):
             raise GanatomyError(f"'{USE}' names a part by a word, not by {value[USE]}.")

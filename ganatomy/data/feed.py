@@ -19,6 +19,7 @@ from ganatomy.data.packed import Split
 
 CPU = torch.device("cpu")
 HALF_RANGE = 127.5
+CGROUP = Path("/sys/fs/cgroup")  # of this container, where there is one
 
 
 def to_unit(images: NDArray[np.uint8] | Tensor) -> Tensor:
@@ -121,8 +122,10 @@ def free_bytes(device: torch.device) -> int:
     """Memory that is free: on a CUDA device; or else in RAM, within this container's limit."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    limits = [line_number("/sys/fs/cgroup/memory.max", ""), line_number("/proc/meminfo", "MemAvailable:", 1024)]
-    known = [limit for limit in limits if limit is not None]
+    free = line_number(str(CGROUP / "memory.max"), "")
+    if free is not None:
+        free = max(0, free - (line_number(str(CGROUP / "memory.current"), "") or 0))
+    known = [number for number in (free, line_number("/proc/meminfo", "MemAvailable:", 1024)) if number is not None]
     return min(known) if known else os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
 
 from ganatomy.core.errors import GanatomyError
@@ -41,6 +43,11 @@ class ImageSet:
     source: str
     flip: bool = False
     skipped: tuple[str, ...] = ()
+
+    def pictures(self, split: Split, rows: slice = slice(None)) -> NDArray[np.uint8]:
+        """Images of a split at the training size, uint8 [n, H, W, C]: the center of those packed larger."""
+        top, left = ((packed - size) // 2 for packed, size in zip(split.images.shape[1:3], self.shape[1:], strict=True))
+        return split.images[rows, top : top + self.shape.height, left : left + self.shape.width]
 
 
 @part
@@ -116,7 +123,7 @@ class Images(Data):
             held_out=held_out,
             classes=entry.classes,
             shape=Shape(train.images.shape[3], height, width),
-            content=entry.content,
+            content=entry.content if self.subset == "all" else f"{entry.content}:{self.subset}",
             source=self.source,
             flip=source.flip if self.flip is None else self.flip,
             skipped=entry.skipped,

@@ -49,6 +49,7 @@ SPLITS = ("train", "held_out")
 CONVERT = "data.channels=rgb (or gray, rgba) converts them"
 SKIP = "data.on_error=skip goes on without them"
 WORTH = 1.0  # seconds of decoding from which on other processes are started
+UNFINISHED = ".ganatomy-packing-"  # our own: the cache may be a folder that holds other hidden ones
 STALE = 24 * 3600  # seconds after which an unfinished entry was left by a killed process
 
 OnError = Literal["stop", "skip"]
@@ -108,7 +109,7 @@ def packed(
         try:
             cache.mkdir(parents=True, exist_ok=True)
             sweep(cache)
-            temporary = Path(tempfile.mkdtemp(prefix=f".{name}-{key}-", dir=cache))
+            temporary = Path(tempfile.mkdtemp(prefix=f"{UNFINISHED}{name}-{key}-", dir=cache))
         except OSError as error:
             raise cannot_write(cache, error, 0) from None
         try:
@@ -160,7 +161,7 @@ def publish(temporary: Path, folder: Path) -> None:
 
 def sweep(cache: Path) -> None:
     """Remove unfinished entries of processes that were killed."""
-    for left in cache.glob(".*-*"):
+    for left in cache.glob(UNFINISHED + "*"):
         with suppress(OSError):  # its owner may be renaming it just now
             if left.is_dir() and time.time() - left.stat().st_mtime > STALE:
                 shutil.rmtree(left, ignore_errors=True)

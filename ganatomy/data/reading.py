@@ -1,12 +1,15 @@
 """What lies at a path, recognized by itself: Parquet, a folder of images, idx files, an .npz."""
 
 import difflib
+import errno
 import gzip
+import os
 import re
+import stat
 import struct
 import zipfile
 import zlib
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -103,15 +106,56 @@ def natural(path: Path) -> list[tuple[int, int, str]]:
 
 
 def visible(folder: Path) -> list[Path]:
-    return sorted((entry for entry in folder.iterdir() if not entry.name.startswith((".", "__MACOSX"))), key=natural)
+    """What the folder holds, in natural order, hidden entries left out. Raises GanatomyError if it is unreadable."""
+    try:
+        entries = [entry for entry in folder.iterdir() if not entry.name.startswith((".", "__MACOSX"))]
+    except OSError as error:
+        raise unreadable(folder, error) from None
+    return sorted(entries, key=natural)
 
 
 def files_below(folder: Path) -> list[Path]:
-    """All files below the folder, in natural order, hidden ones left out."""
-    found: list[Path] = []
-    for entry in visible(folder):
-        found += files_below(entry) if entry.is_dir() else [entry]
-    return found
+    """All files below the folder, in natural order; hidden ones and links that lead nowhere are left out.
+
+    No folder is read twice: links come after all real folders, and one to a folder that was read holds nothing.
+    """
+    held: dict[Path, list[Path]] = {}
+    seen: set[Path] = set()
+    folders, links = deque([folder]), deque[Path]()
+    while folders or links:
+        at = (folders or links).popleft()
+        held[at] = []
+        real = at.resolve()
+        if real in seen:
+            continue
+        seen.add(real)
+        for entry in visible(at):
+            status = status_of(entry)
+            if status is None:
+                continue
+            held[at].append(entry)
+            if stat.S_ISDIR(status.st_mode):
+                (links if entry.is_symlink() else folders).append(entry)
+    return flattened(folder, held)
+
+
+def flattened(folder: Path, held: Mapping[Path, Sequence[Path]]) -> list[Path]:
+    """held: what each folder holds, files and folders."""
+    return [file for entry in held[folder] for file in (flattened(entry, held) if entry in held else [entry])]
+
+
+def status_of(path: Path) -> os.stat_result | None:
+    """None for a link that leads nowhere or in a circle. Raises GanatomyError for what may not be looked at."""
+    try:
+        return path.stat()
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP):
+            return None
+        raise unreadable(path, error) from None
+
+
+def unreadable(path: Path, error: OSError) -> GanatomyError:
+    return GanatomyError(f"{path} cannot be read: {error.strerror or one_line(error)}.")
 
 
 # Parquet

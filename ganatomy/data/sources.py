@@ -17,7 +17,7 @@ from ganatomy.core.randomness import keyed
 from ganatomy.core.registry import Registry
 from ganatomy.data.labels import columns_of, numbered
 from ganatomy.data.listing import Array, Found, HubRows, Labels, Listing
-from ganatomy.data.reading import find, found_of, missing, refuse_label, visible, without_nulls
+from ganatomy.data.reading import files_below, find, found_of, missing, refuse_label, status_of, without_nulls
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -63,13 +63,10 @@ class Place(Source):
         if not self.path.exists():
             raise GanatomyError(missing(self.path, beside=sources if len(self.path.parts) == 1 else ()))
         marks: Fingerprint = ["path", str(self.path.resolve())]
-        folders = [self.path] if self.path.is_dir() else []
-        files = [] if folders else [self.path]
-        while folders:
-            for entry in visible(folders.pop()):
-                (folders if entry.is_dir() else files).append(entry)
-        for file in sorted(files):
-            status = file.stat()
+        for file in sorted(files_below(self.path)) if self.path.is_dir() else [self.path]:
+            status = status_of(file)
+            if status is None:  # removed just now
+                continue
             marks += [str(file.relative_to(self.path)), status.st_size, status.st_mtime_ns]
         return marks
 

@@ -7,7 +7,7 @@ autocast and call backward on their sum; average the gradients over processes; c
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
@@ -19,7 +19,7 @@ from ganatomy.core.observer import Moment, Observer
 from ganatomy.core.randomness import CPU, Draws, Key, reseed_default_generator
 from ganatomy.core.recipe import Precision
 from ganatomy.distributed import processes
-from ganatomy.engine.average import AveragedPlayer, ExponentialAverage
+from ganatomy.engine.average import AveragedPlayer, ExponentialAverage, batch_norms
 from ganatomy.engine.ledger import Ledger, NonFiniteError
 from ganatomy.engine.optimizers import Optimizer
 from ganatomy.engine.precision import autocast, is_out_of_memory, resolved, weights_dtype
@@ -66,11 +66,16 @@ class Engine:
                 f"A batch of {settings.batch} cannot be cut into {settings.parts()} equal parts "
                 f"({processes.world()} processes x {settings.accumulate} accumulated)."
             )
+        if settings.batch // settings.parts() < 2 and batch_norms(game):
+            raise GanatomyError("Batch norm needs two images in each part of a batch: raise batch or lower accumulate.")
         self.precision = resolved(settings.precision, device)
         self.game = game.to(device, weights_dtype(self.precision)).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.players: dict[str, nn.Module] = {name: game.get_submodule(name) for name in optimizers}
+        self.trained = {  # what a network froze itself stays frozen
+            name: [p for p in player.parameters() if p.requires_grad] for name, player in self.players.items()
+        }
         self.optimizers = dict(optimizers)
-        self.steppers = {name: how.make(self.players[name].parameters()) for name, how in optimizers.items()}
+        self.steppers = {name: how.make(self.trained[name]) for name, how in optimizers.items()}
         self.average = average
         for name in average.players if average else ():
             if name not in self.players:
@@ -94,25 +99,35 @@ class Engine:
         moment = Moment(self.round, self.images, self.seconds, self.images)
         for observer in self.observers:
             observer.begin(moment)
-        while self.images < until and not stop():
-            moment = self._timed_round()
-            if moment.passed(self.settings.log_every):
-                figures = {**self.learning_rates(), **self._means(), **self.on_held_out()}
+        try:
+            while self.images < until and not stop():
+                moment = self._timed_round()
+                if moment.passed(self.settings.log_every):
+                    figures = {**self.learning_rates(), **self._means(), **self.on_held_out()}
+                    for observer in self.observers:
+                        observer.figures(moment, figures)
                 for observer in self.observers:
-                    observer.figures(moment, figures)
+                    observer.after_round(moment)
             for observer in self.observers:
-                observer.after_round(moment)
-        for observer in self.observers:
-            observer.end(moment)
+                observer.end(moment)
+        finally:
+            for observer in self.observers:
+                observer.close()
 
     def _timed_round(self) -> Moment:
-        before, start = self.images, time.perf_counter()
+        before, start, short_of_memory = self.images, time.perf_counter(), False
         try:
             self.play_round()
         except RuntimeError as error:
-            if is_out_of_memory(error):
-                raise GanatomyError(self._what_would_fit()) from None
-            raise
+            if not is_out_of_memory(error):
+                raise
+            short_of_memory = True
+        if short_of_memory:  # tried out here, where the failed turn's graph is gone
+            raise GanatomyError(self._what_would_fit())
+        if self.images == before:
+            raise GanatomyError(
+                f"{type(self.game).__name__} drew no images in a round: one of its turns must be fresh."
+            )
         self.seconds += time.perf_counter() - start
         return Moment(self.round, self.images, self.seconds, before)
 
@@ -132,11 +147,13 @@ class Engine:
 
     def _take(self, turn: Turn, key: Key) -> None:
         """One turn: exactly the movers move."""
-        with only_moving(self.players, turn.movers):
+        for mover in turn.movers:
+            if mover not in self.players:
+                raise unknown("player", mover, self.players)
+        with only_moving(self.trained, turn.movers):
             figures = self._gradients(turn, key)
             for mover in turn.movers:
-                how, stepper = self.optimizers[mover], self.steppers[mover]
-                parameters = list(self.players[mover].parameters())
+                how, stepper, parameters = self.optimizers[mover], self.steppers[mover], self.trained[mover]
                 processes.average(p.grad for p in parameters if p.grad is not None)
                 if how.clip is not None:
                     nn.utils.clip_grad_norm_(parameters, how.clip)
@@ -156,7 +173,9 @@ class Engine:
                 terms = turn.terms(batch)
             grouped = grouped_by_movers(terms, turn.movers)
             for i, (movers, own) in enumerate(grouped.items()):
-                self._backward(movers, own, parts, keep_graph=i + 1 < len(grouped), alone=len(grouped) == 1)
+                loss = torch.stack([scalar(name, value) for name, value in own.items()]).sum() / parts
+                moving = [p for mover in movers for p in self.trained[mover]]
+                loss.backward(inputs=moving, retain_graph=i + 1 < len(grouped))
             named = {
                 f"{'+'.join(movers)}/{name}": value for movers, own in grouped.items() for name, value in own.items()
             }
@@ -164,17 +183,6 @@ class Engine:
             for name, value in named.items():
                 figures[name] = figures.get(name, 0) + value.detach() / parts
         return figures
-
-    def _backward(self, movers: Sequence[str], terms: Terms, parts: int, *, keep_graph: bool, alone: bool) -> None:
-        loss = torch.stack([*terms.values()]).sum() / parts
-        if alone:
-            loss.backward()
-            return
-        parameters = [p for mover in movers for p in self.players[mover].parameters()]
-        gradients = torch.autograd.grad(loss, parameters, retain_graph=keep_graph, allow_unused=True)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            if gradient is not None:
-                parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
 
     def _batches(self, key: Key) -> Iterator[Batch]:
         """This process' parts of the batch last drawn, each with its rows of the turn's draws."""
@@ -193,8 +201,13 @@ class Engine:
         return self._last[1]
 
     def _means(self) -> dict[str, float]:
+        self.check_finite()
+        return self.ledger.means()
+
+    def check_finite(self) -> None:
+        """Read every figure so far; one that is not finite is an error that names it and its round."""
         try:
-            return self.ledger.means()
+            self.ledger.read()
         except NonFiniteError as error:
             raise self._explained(error) from None
 
@@ -237,10 +250,8 @@ class Engine:
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors by name, and what JSON can hold. A figure or weight that is not finite is an error."""
-        try:
-            rows = self.ledger.state()
-        except NonFiniteError as error:
-            raise self._explained(error) from None
+        self.check_finite()
+        rows = self.ledger.state()
         tensors = {f"game.{name}": value for name, value in self.game.state_dict().items()}
         for name, averaged in self.averaged.items():
             tensors |= {f"average.{name}.{key}": value for key, value in averaged.module.state_dict().items()}
@@ -267,31 +278,23 @@ class Engine:
 
     def _what_would_fit(self) -> str:
         """After running out of memory: the accumulation that fits, found by trying, or that none does."""
-        batch, asked = self.settings.batch, self.settings.accumulate
+        asked, batch = self.settings.accumulate, self.settings.batch
         failed = f"Out of memory with batch={batch} accumulate={asked}"
-        for accumulate in range(asked + 1, batch + 1):
+        smallest = 2 if batch_norms(self.game) else 1
+        for accumulate in range(asked + 1, batch // smallest + 1):
             if batch % (accumulate * processes.world()) == 0 and self._fits(accumulate):
                 return f"{failed}; accumulate={accumulate} fits."
-        return f"{failed}; one image at a time does not fit either: use a smaller width or size."
+        return f"{failed}; no accumulation of it fits either: use a smaller width or picture size."
 
     def _fits(self, accumulate: int) -> bool:
-        rows = slice(0, self.settings.batch // (accumulate * processes.world()))
+        """Whether every turn's gradients can be computed in so many parts. The run is over: its state is spent."""
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self.settings, self._last = replace(self.settings, accumulate=accumulate), (-1, [])
         try:
-            self.game.zero_grad(set_to_none=True)
             for number, turn in enumerate(self.game.order()):
-                with only_moving(self.players, turn.movers):
-                    x, y = self.feed.batch(0, self.settings.batch, rows)
-                    draws = Draws(
-                        (self.settings.seed, 0, number, 0),
-                        rows,
-                        self.settings.batch,
-                        self.device,
-                        weights_dtype(self.precision),
-                    )
-                    with autocast(self.precision, self.device):
-                        terms = turn.terms(Batch(x.to(draws.dtype), y, Play(0, 0, draws)))
-                    for own in grouped_by_movers(terms, turn.movers).values():
-                        torch.stack([*own.values()]).sum().backward(retain_graph=True)
+                with only_moving(self.trained, turn.movers):
+                    self._gradients(turn, (self.settings.seed, self.round, number, 0))
         except RuntimeError as error:
             if is_out_of_memory(error):
                 return False
@@ -302,15 +305,23 @@ class Engine:
 
 
 @contextmanager
-def only_moving(players: Mapping[str, nn.Module], movers: Sequence[str]) -> Iterator[None]:
+def only_moving(trained: Mapping[str, Sequence[nn.Parameter]], movers: Sequence[str]) -> Iterator[None]:
     """Everyone but the movers is frozen, so a game never has to detach."""
-    for name, player in players.items():
-        player.requires_grad_(name in movers)
+    for name, parameters in trained.items():
+        for parameter in parameters:
+            parameter.requires_grad_(name in movers)
     try:
         yield
     finally:
-        for player in players.values():
-            player.requires_grad_(True)
+        for parameters in trained.values():
+            for parameter in parameters:
+                parameter.requires_grad_(True)
+
+
+def scalar(name: str, value: Tensor) -> Tensor:
+    if value.dim():
+        raise GanatomyError(f"The term '{name}' must be a scalar; it is {list(value.shape)}.")
+    return value
 
 
 def grouped_by_movers(terms: Any, movers: tuple[str, ...]) -> dict[tuple[str, ...], Terms]:
@@ -328,6 +339,11 @@ def load(module: nn.Module, prefix: str, tensors: Mapping[str, Tensor]) -> None:
     """A module's weights from under a prefix; a weight that is missing or of another shape is a one-line error."""
     own = under(tensors, prefix)
     wanted = module.state_dict()
+    for name in own:
+        if name not in wanted:
+            raise GanatomyError(
+                f"The recipe has no '{prefix}{name}', which the checkpoint has: it is of another network."
+            )
     for name, value in wanted.items():
         if name not in own:
             raise GanatomyError(f"The checkpoint has no '{prefix}{name}': it is of another network.")

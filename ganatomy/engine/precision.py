@@ -21,7 +21,13 @@ def find_device(name: str = "auto") -> torch.device:
     if not kinds[kind]:
         usable = ", ".join(k for k, there in kinds.items() if there)
         raise GanatomyError(f"This machine or this torch has no {kind} device; there is: {usable}.")
-    return torch.device(name)
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise GanatomyError(f"'{name}' is not a device; write {kind}, or {kind}:0.") from None
+    if kind == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise GanatomyError(f"There is no {name}: this machine has {torch.cuda.device_count()} GPUs, counted from 0.")
+    return device
 
 
 def native_bfloat16(device: torch.device) -> bool:

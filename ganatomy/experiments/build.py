@@ -1,6 +1,6 @@
 """From a recipe to players, a game and an engine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -37,13 +37,14 @@ def build_game(recipe: Recipe, shape: Shape, classes: int | None) -> Game:
 def build_engine(recipe: Recipe, data: ImageSet, device: torch.device, observers: Sequence[Observer] = ()) -> Engine:
     if len(data.train.images) == 0:
         raise GanatomyError(f"{data.source} has no training images.")
+    comparable = len(data.held_out) and (data.held_out.labels is None) == (data.train.labels is None)
     return Engine(
         build_game(recipe, data.shape, class_count(data.classes)),
         {name: spec.build() for name, spec in recipe.optimizers.items()},
         Feed(data.train, shape=data.shape, flip=data.flip, seed=recipe.seed, device=device),
         Settings(recipe.batch, recipe.accumulate, recipe.seed, recipe.precision, recipe.watch.settings["log"]),
         held_out=Feed(data.held_out, shape=data.shape, flip=False, seed=recipe.seed, device=device)
-        if len(data.held_out)
+        if comparable
         else None,
         average=recipe.average.build() if recipe.average else None,
         device=device,
@@ -65,7 +66,3 @@ def data_facts(data: ImageSet) -> dict[str, Any]:
         "train": len(data.train.images),
         "held_out": len(data.held_out.images),
     }
-
-
-def shape_of(facts: Mapping[str, Any]) -> Shape:
-    return Shape(*facts["shape"])

@@ -1,8 +1,10 @@
 """Those who write a run down: figures, pictures, scores and checkpoints."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from torch import nn
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.observer import Moment, Observer
@@ -11,6 +13,7 @@ from ganatomy.core.watch import Watch
 from ganatomy.engine.engine import Engine
 from ganatomy.experiments.judging import CHOOSING_SEED, Bench
 from ganatomy.experiments.sampling import Sampler
+from ganatomy.metrics.scores import shown_scores, times_floor
 from ganatomy.report.curves import curves
 from ganatomy.report.grid import grid
 from ganatomy.report.png import write_png
@@ -47,22 +50,20 @@ class TensorBoard(Observer):
             self.writer.add_scalar(name, value, moment.images)
 
     def scored(self, moment: Moment, scores: Mapping[str, Any]) -> None:
-        for name, value in scores["scores"].items():
+        for name, value in shown_scores(scores["scores"]).items():
             if isinstance(value, (int, float)):
                 self.writer.add_scalar(f"scores/{name}", value, moment.images)
-        multiple = scores["scores"]["frechet"] / scores["floor"]["frechet"]
-        self.writer.add_scalar("scores/frechet_x_floor", multiple, moment.images)
+        self.writer.add_scalar("scores/frechet_x_floor", times_floor(scores), moment.images)
 
-    def end(self, moment: Moment) -> None:
-        self.writer.close()
+    def close(self) -> None:
+        if self.writer is not None:
+            self.writer.close()
 
 
 class Grids(Observer):
     """samples/: the same latents, again and again, so progress can be watched."""
 
-    def __init__(
-        self, folder: RunFolder, watch: Watch, engine: Callable[[], Engine], classes: Sequence[str] | None
-    ) -> None:
+    def __init__(self, folder: RunFolder, watch: Watch, engine: Engine, classes: Sequence[str] | None) -> None:
         self.folder, self.every, self.engine, self.classes = folder.samples, watch.grid, engine, classes
         self._drawn = -1
 
@@ -81,7 +82,7 @@ class Grids(Observer):
     def draw(self, images: int) -> Path:
         path = self.folder / f"{images:010d}.png"
         self._drawn = images
-        engine = self.engine()
+        engine = self.engine
         write_png(path, labelled_grid(sampler_of(engine), engine.settings.seed, self.classes))
         return path
 
@@ -89,13 +90,14 @@ class Grids(Observer):
 class Scorer(Observer):
     """scores.jsonl: what the judge says of the averaged generator, for curves and for choosing the best checkpoint."""
 
-    def __init__(self, folder: RunFolder, watch: Watch, engine: Callable[[], Engine], bench: Bench) -> None:
+    def __init__(self, folder: RunFolder, watch: Watch, engine: Engine, bench: Bench) -> None:
         self.log, self.every, self.engine, self.bench = folder.scores, watch.score, engine, bench
 
     def after_round(self, moment: Moment) -> None:
         if not moment.passed(self.every):
             return
-        engine = self.engine()
+        engine = self.engine
+        engine.check_finite()
         scores = self.bench.score(sampler_of(engine), CHOOSING_SEED)
         protocol = {"seed": CHOOSING_SEED, "weights": weights_kept(engine), "checkpoint": "during training"}
         record = {"round": moment.round, "images": moment.images, **self.bench.record(scores, **protocol)}
@@ -107,7 +109,7 @@ class Scorer(Observer):
 class Checkpointer(Observer):
     """checkpoints/: the newest two, and the best by its score."""
 
-    def __init__(self, folder: RunFolder, watch: Watch, engine: Callable[[], Engine], facts: Mapping[str, Any]) -> None:
+    def __init__(self, folder: RunFolder, watch: Watch, engine: Engine, facts: Mapping[str, Any]) -> None:
         self.folder, self.every, self.engine, self.facts = folder, watch.checkpoint, engine, facts
         self._scored = False
         self._saved = -1
@@ -128,12 +130,14 @@ class Checkpointer(Observer):
 
     def save(self) -> None:
         """The state of the run, with how long its logs are: resuming cuts them there, so no line is written twice."""
-        tensors, state = self.engine().state()
+        if not self.folder.exists():
+            raise GanatomyError(f"{self.folder.path} was removed or moved while it was being trained into.")
+        tensors, state = self.engine.state()
         logs = {"metrics": self.folder.metrics, "scores": self.folder.scores}
         for log in logs.values():
             log.sync()
         offsets = {name: log.offset() for name, log in logs.items()}
-        best = best_round(self.folder)
+        best = best_round(self.folder, also=[state["round"]])
         keep = [] if best is None else [best]
         self.folder.checkpoints.write(
             state["round"], tensors, {**state, "logs": offsets, "data": dict(self.facts)}, keep
@@ -166,9 +170,13 @@ def sampler_of(engine: Engine, weights: str = "average") -> Sampler:
     if "G" not in engine.players:
         raise GanatomyError("This game has no generator G to sample.")
     averaged = engine.averaged.get("G") if weights == "average" else None
-    generator = averaged.module if averaged else engine.players["G"]
-    assert isinstance(generator, Generator)
-    return Sampler(generator, engine.device)
+    return Sampler(as_generator(averaged.module if averaged else engine.players["G"]), engine.device)
+
+
+def as_generator(player: nn.Module) -> Generator:
+    if not isinstance(player, Generator):
+        raise GanatomyError(f"G is a {type(player).__name__}, not a Generator: it cannot be sampled.")
+    return player
 
 
 def weights_kept(engine: Engine) -> str:
@@ -185,7 +193,11 @@ def labelled_grid(sampler: Sampler, seed: int, classes: Sequence[str] | None) ->
     return grid(images, columns=columns, row_names=list(classes))
 
 
-def best_round(folder: RunFolder) -> int | None:
-    """The round whose samples came nearest to the reference, by the Fréchet distances measured in training."""
-    rows = [row for row in folder.scores.read() if row["scores"]["frechet"] is not None]
+def best_round(folder: RunFolder, also: Collection[int] = ()) -> int | None:
+    """The round whose samples came nearest to the reference, by the Fréchet distances measured in training.
+
+    Of the rounds that have a checkpoint, and of those in `also`, which are about to have one.
+    """
+    there = {*folder.checkpoints.rounds(), *also}
+    rows = [row for row in folder.scores.read() if row["scores"]["frechet"] is not None and row["round"] in there]
     return min(rows, key=lambda row: row["scores"]["frechet"])["round"] if rows else None

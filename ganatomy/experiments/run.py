@@ -1,7 +1,7 @@
 """A run that was trained: sample it, score it. `ganatomy.load("runs/x")` returns one."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -11,20 +11,20 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ganatomy.core.errors import GanatomyError, near
-from ganatomy.core.players import Generator
-from ganatomy.core.recipe import Recipe
+from ganatomy.core.recipe import Recipe, read_recipe
 from ganatomy.core.shape import Shape
 from ganatomy.data.feed import to_unit
 from ganatomy.data.images import ImageSet
 from ganatomy.engine.engine import load as load_weights
 from ganatomy.experiments.build import build_game, class_count
-from ganatomy.experiments.judging import REPORTING_SEED, Bench, can_be_judged, find_judge
-from ganatomy.experiments.observers import best_round
+from ganatomy.experiments.judging import CHOOSING_SEED, REPORTING_SEED, Bench, can_be_judged, find_judge
+from ganatomy.experiments.observers import as_generator, best_round
 from ganatomy.experiments.sampling import Sampler
 from ganatomy.metrics.judged import JudgeScores
 from ganatomy.runs.checkpoints import Checkpoint
 from ganatomy.runs.folder import RunFolder, find_run
 
+BEST = f"best: lowest Fréchet distance in training, on samples of seed {CHOOSING_SEED}"
 Weights = Literal["average", "raw"]
 Which = Literal["last", "best"]
 
@@ -51,7 +51,7 @@ class Run:
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
-        self.recipe = Recipe.from_yaml(folder.recipe_file.read_text(encoding="utf-8"), str(folder.recipe_file))
+        self.recipe = read_recipe(folder.recipe_file)
         self.warnings: tuple[str, ...] = ()
 
     @property
@@ -84,11 +84,17 @@ class Run:
         player = game.get_submodule(name)
         prefix = f"average.{name}."
         averaged = weights == "average" and any(key.startswith(prefix) for key in found.tensors)
+        if weights == "average" and not averaged and self.averages(name):
+            raise GanatomyError(f"No average of {name} is kept in this run; take the raw weights.")
         load_weights(player, prefix if averaged else f"game.{name}.", found.tensors)
         return player.float().eval().requires_grad_(False)
 
+    def averages(self, name: str = "G") -> bool:
+        """Whether this run keeps a moving average of a player; where not, its raw weights stand for it."""
+        return self.recipe.average is not None and name in self.recipe.average.settings["players"]
+
     def sampler(self, *, weights: Weights = "average", checkpoint: Which = "last") -> Sampler:
-        return generator_sampler(self.player("G", weights=weights, checkpoint=checkpoint))
+        return Sampler(as_generator(self.player("G", weights=weights, checkpoint=checkpoint)))
 
     def samples(
         self,
@@ -152,13 +158,17 @@ class Run:
         """Scores of the last and the best checkpoint, with floor and protocol; written to evaluations.jsonl too."""
         if n is not None and n < 2:
             raise GanatomyError("At least two samples, please: one has no spread to score.")
+        if seed == CHOOSING_SEED and "best" in checkpoints:
+            raise GanatomyError(
+                f"Seed {seed} chose the best checkpoint, so its samples flatter it: evaluate with another."
+            )
         if bench is None:
             data = self.data()
             how = self.recipe.scores.build() if self.recipe.scores else JudgeScores()
             bench = open_bench(
                 data,
                 self.recipe,
-                how if n is None else JudgeScores(count=n, k=how.k, per_class=how.per_class),
+                how if n is None else replace(how, count=n),
                 announce,
             )
         records = []
@@ -173,7 +183,7 @@ class Run:
                 else "best: lowest Fréchet distance in training, chosen on another seed's samples"
             )
             kept = weights if any(key.startswith("average.G.") for key in found.tensors) else "raw"
-            scores = bench.score(generator_sampler(player), seed)
+            scores = bench.score(Sampler(as_generator(player)), seed)
             place = {
                 "round": found.round,
                 "images": found.state["drawn"] * self.recipe.batch,
@@ -183,11 +193,6 @@ class Run:
         for record in records:
             self.folder.evaluations.append(record)
         return records
-
-
-def generator_sampler(player: nn.Module) -> Sampler:
-    assert isinstance(player, Generator)
-    return Sampler(player)
 
 
 def open_bench(

@@ -19,7 +19,7 @@ def ship(run: Run) -> Path:
     whole = run.recipe.data.replace(subset="all").build().open()
     command = f"ganatomy train {run.recipe.name} --seed {run.recipe.seed} --images {run.recipe.images}"
     name = run.recipe.name.removesuffix("-judge")
-    assert data.content == whole.content
+    assert data.content.startswith(whole.content)
     write_bytes(SHIPPED / f"{name}.safetensors", tensors)
     file = SHIPPED / f"{name}.json"
     write_json(file, {**judge_facts(run.recipe, whole, tensors), "command": command})

@@ -14,7 +14,9 @@ import torch
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.observer import Observer
-from ganatomy.core.recipe import DESCRIPTION, WATCHING, Recipe, find_recipe
+from ganatomy.core.players import Generator
+from ganatomy.core.recipe import DESCRIPTION, WATCHING, Recipe, find_recipe, read_recipe
+from ganatomy.core.spec import Spec
 from ganatomy.core.watch import Watch
 from ganatomy.data.images import ImageSet
 from ganatomy.data.sources import sources
@@ -27,7 +29,7 @@ from ganatomy.experiments.observers import Checkpointer, Curves, FigureLog, Grid
 from ganatomy.experiments.run import Run, facts_line, open_bench
 from ganatomy.runs.environment import environment
 from ganatomy.runs.files import read_json, write_json, write_text
-from ganatomy.runs.folder import RUNS, RunFolder
+from ganatomy.runs.folder import LOCK, RUNS, RunFolder
 
 SAME_RUN = DESCRIPTION | WATCHING | {"data.source"}
 """Where a recipe may differ and still continue a run; that the data are the same is seen by their content."""
@@ -66,10 +68,13 @@ def train(
     recipe = prepared(recipe, assignments, data=data, images=images, seed=seed)
     seconds = parse_duration(duration)
     where = find_device(device)
-    processes.join(where)
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise GanatomyError("Training by several processes is not possible yet: start ganatomy without torchrun.")
     folder = RunFolder(out if out is not None else RUNS / recipe.name)
+    if folder.path.exists() and not folder.path.is_dir():
+        raise GanatomyError(f"{folder.path} is a file, not a folder to train into.")
     if not fresh:
-        check_same_run(folder, recipe)
+        check_place(folder, recipe)
     opened: ImageSet = recipe.data.build().open(progress=True)
     if fresh and folder.path.exists():
         show.announce(f"The run that was there is now {folder.move_aside()}.")
@@ -99,14 +104,14 @@ def described(data: Path | str) -> str:
     return os.path.abspath(data) if str(data) not in sources and os.path.exists(data) else str(data)
 
 
-def check_same_run(folder: RunFolder, recipe: Recipe) -> None:
+def check_place(folder: RunFolder, recipe: Recipe) -> None:
+    """A run goes into a folder that is new, or empty, or holds a run of the same recipe."""
     if not folder.exists():
-        if folder.checkpoints.rounds():
-            raise GanatomyError(f"{folder.path} holds checkpoints and no recipe.yaml: move it aside with --fresh.")
+        if folder.path.is_dir() and any(entry.name != LOCK for entry in folder.path.iterdir()):
+            raise GanatomyError(f"{folder.path} holds other things than a run: choose another folder with --out.")
         return
-    before = Recipe.from_yaml(folder.recipe_file.read_text(encoding="utf-8"), str(folder.recipe_file))
-    differences = before.differences(recipe, ignoring=SAME_RUN)
-    if differences:
+    differences = read_recipe(folder.recipe_file).differences(recipe, ignoring=SAME_RUN)
+    if differences and folder.checkpoints.rounds():
         raise GanatomyError(
             f"{folder.path} holds a run of another recipe ({'; '.join(differences)}). "
             "Choose another folder with --out, or move the run aside with --fresh."
@@ -130,14 +135,14 @@ class Session:
         self.facts = data_facts(data)
         self.engine: Engine = build_engine(recipe, data, device)
         self._resume()
-        self.bench = self._bench()
         self._write_down(command)
+        for line in self.plan():
+            self.show.announce(line)
+        self.bench = self._bench()
         self.engine.observers = self._observers()
 
     def play(self, seconds: float | None) -> Run:
         """Train until the budget, the clock or a signal; then score the last and the best checkpoint."""
-        for line in self.plan():
-            self.show.announce(line)
         start = time.monotonic()
         with stop_signals() as received:
             self.engine.play(
@@ -158,14 +163,14 @@ class Session:
         begin = f"from image {engine.images:,} " if engine.images else ""
         lines = [
             f"recipe     {self.recipe.name} into {self.folder.path}",
-            f"data       {facts_line(self.facts)}",
+            f"data       {facts_line(self.facts)}{preparation_line(self.recipe.data)}",
             f"players    {players} parameters",
             f"budget     {begin}to {self.recipe.images:,} images, batch {self.recipe.batch}, seed {self.recipe.seed}",
             f"device     {engine.device}, {engine.precision}, {torch.get_num_threads()} threads",
         ]
         if self.data.skipped:
             lines.append(f"skipped    {len(self.data.skipped)} unreadable files, such as {self.data.skipped[0]}")
-        if self.recipe.scores is not None and self.bench is None:
+        if self.recipe.scores is not None and not can_be_judged(self.data):
             lines.append("scores     none: a judge needs labels of two classes or more; watch the grids")
         return lines
 
@@ -187,18 +192,18 @@ class Session:
             getattr(self.folder, name).truncate(offset)
 
     def _bench(self) -> Bench | None:
-        if self.recipe.scores is None or "G" not in self.engine.players or not can_be_judged(self.data):
+        if self.recipe.scores is None or not isinstance(self.engine.players.get("G"), Generator):
+            return None
+        if not can_be_judged(self.data):
             return None
         return open_bench(self.data, self.recipe, self.recipe.scores.build(), self.show.announce)
 
     def _observers(self) -> list[Observer]:
-        def engine() -> Engine:
-            return self.engine
-
+        engine = self.engine
         observers: list[Observer] = [FigureLog(self.folder)]
         if self.watch.tensorboard:
             observers.append(TensorBoard(self.folder))
-        if "G" in self.engine.players:
+        if isinstance(engine.players.get("G"), Generator):
             observers.append(Grids(self.folder, self.watch, engine, self.data.classes))
         if self.bench is not None:
             observers.append(Scorer(self.folder, self.watch, engine, self.bench))
@@ -209,7 +214,7 @@ class Session:
         write_text(self.folder.recipe_file, self.recipe.to_yaml())
         now = {**environment(command), "arithmetic": self._arithmetic()}
         file = self.folder.environment_file
-        sessions: list[Mapping[str, Any]] = read_json(file)["sessions"] if file.exists() else []
+        sessions = earlier_sessions(file)
         if self.engine.round and sessions and (changed := changes(sessions[-1]["arithmetic"], now["arithmetic"])):
             self.show.announce(f"Not bit-exact with the sessions before: {changed}.")
             now["not_bit_exact"] = changed
@@ -226,8 +231,24 @@ class Session:
         }
 
 
+def earlier_sessions(file: Path) -> list[dict[str, Any]]:
+    """What environment.json tells of the sessions before; nothing, if it was damaged: it may not stop a run."""
+    try:
+        sessions = read_json(file)["sessions"]
+        return sessions if isinstance(sessions, list) and all("arithmetic" in session for session in sessions) else []
+    except (GanatomyError, KeyError, TypeError):
+        return []
+
+
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     return ", ".join(f"{key} {before.get(key)} -> {value}" for key, value in now.items() if before.get(key) != value)
+
+
+def preparation_line(data: Spec) -> str:
+    """What is done to the images, where anything is."""
+    shown = {name: data.settings.get(name) for name in ("crop", "load_size", "flip", "label", "subset")}
+    told = [f"{name}={value}" for name, value in shown.items() if value not in (None, False, 1, "all")]
+    return f" ({', '.join(told)})" if told else ""
 
 
 def count_parameters(player: torch.nn.Module) -> int:

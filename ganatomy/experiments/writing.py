@@ -30,24 +30,43 @@ def write_samples(samples: Samples, out: Path, format: Format = "png") -> Path:
     and `classes` where there are any: what `--data` reads. A folder that holds earlier samples is replaced; any other
     is refused.
     """
-    if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / MANIFEST).is_file())):
+    place = Path(os.path.abspath(out))
+    shown = place.with_name(place.name + ".png")
+    if out.exists() and not holds_only_samples(out):
         raise GanatomyError(f"{out} exists and holds other things than samples: choose another --out.")
+    if shown.exists() and not out.exists():
+        raise GanatomyError(f"{shown}, where the picture of the samples would go, exists: choose another --out.")
     with told(f"Cannot write {out}"):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        writing = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        writing = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
         try:
             files = _write_pictures(samples, writing) if format == "png" else _write_array(samples, writing)
             _write_manifest(samples, files, writing / MANIFEST)
             writing.chmod(0o755)
-            if out.exists():
-                shutil.rmtree(out)
-            os.rename(writing, out)
+            if place.exists():
+                shutil.rmtree(place)
+            os.rename(writing, place)
         except BaseException:
             shutil.rmtree(writing, ignore_errors=True)
             raise
     if samples.images.shape[3] in (1, 3, 4):
-        write_png(out.with_name(out.name + ".png"), grid(samples.images[:SHOWN]))
+        write_png(shown, grid(samples.images[:SHOWN]))
     return out
+
+
+def holds_only_samples(folder: Path) -> bool:
+    """Whether a folder is empty, or all of its files are listed in the manifest of earlier samples."""
+    if not folder.is_dir():
+        return False
+    files = [path for path in folder.rglob("*") if not path.is_dir()]
+    if not files:
+        return True
+    try:
+        with open(folder / MANIFEST, encoding="utf-8", newline="") as manifest:
+            ours = {row.get("file") for row in csv.DictReader(manifest)} | {MANIFEST}
+    except (OSError, ValueError, csv.Error):
+        return False
+    return all(path.relative_to(folder).as_posix() in ours for path in files)
 
 
 def class_folder(name: str) -> str:

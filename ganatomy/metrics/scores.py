@@ -4,7 +4,10 @@ The classifier score and the accuracy crown a generator of one picture per class
 within classes see it. So they are computed together, and are to be shown together.
 """
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -64,3 +67,16 @@ def judge_scores(
         accuracy=None if asked is None else float(np.mean(seen == asked)),
         count=len(features),
     )
+
+
+def times_floor(record: Mapping[str, Any]) -> float:
+    """The Fréchet distance of a written score as a multiple of its floor; infinite where the floor is zero."""
+    floor = record["floor"]["frechet"]
+    return float(record["scores"]["frechet"] / floor) if floor else math.inf
+
+
+def shown_scores(scores: Mapping[str, Any]) -> dict[str, Any]:
+    """Scores as they may be shown: those that a collapsed generator wins only beside a coverage that it loses."""
+    if scores["coverage"] is not None:
+        return dict(scores)
+    return {**scores, "classifier_score": None, "accuracy": None}

@@ -23,6 +23,7 @@ from ganatomy.networks.layers import (
     OneHot,
     ToPicture,
     activation,
+    asked,
     initialize_normal,
     needs_labels,
     normalization,
@@ -116,8 +117,8 @@ class DCGANGenerator(Generator):
             )
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        if self.label is not None and y is not None:
-            z = torch.cat([z, self.label(y)], dim=1)
+        if self.label is not None:
+            z = torch.cat([z, self.label(asked(y))], dim=1)
         return torch.tanh(self.picture(self.body(self.project(z))))
 
 
@@ -169,8 +170,8 @@ class DCGANDiscriminator(Discriminator):
         initialize_normal(self)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        if self.label is not None and y is not None:
-            planes = self.label(y, (x.shape[2], x.shape[3])).to(x.dtype)
+        if self.label is not None:
+            planes = self.label(asked(y), (x.shape[2], x.shape[3])).to(x.dtype)
             x = torch.cat([x, planes], dim=1).contiguous(memory_format=torch.channels_last)
         return self.score(self.noise(self.body(x).flatten(1))).squeeze(1)
 

@@ -92,6 +92,13 @@ def scaled(channels: int, width: float) -> int:
     return max(1, round(channels * width))
 
 
+def asked(y: Tensor | None) -> Tensor:
+    """The classes that a conditional network was given."""
+    if y is None:
+        raise GanatomyError("A conditional network needs the class of every image.")
+    return y
+
+
 def needs_labels(network: str, classes: int | None) -> int:
     if classes is None:
         raise GanatomyError(f"{network} is conditional, and the data has no labels.")

@@ -17,6 +17,7 @@ from ganatomy.networks.layers import (
     Normalization,
     OneHot,
     activation,
+    asked,
     needs_labels,
     normalization,
     scaled,
@@ -52,8 +53,8 @@ class MLPGenerator(Generator):
         self.picture = nn.Linear(sizes[-1], self.shape.numbers)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        if self.label is not None and y is not None:
-            z = torch.cat([z, self.label(y)], dim=1)
+        if self.label is not None:
+            z = torch.cat([z, self.label(asked(y))], dim=1)
         return torch.tanh(self.picture(self.body(z))).unflatten(1, self.shape)
 
 
@@ -82,8 +83,8 @@ class MLPDiscriminator(Discriminator):
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         x = x.flatten(1)
-        if self.label is not None and y is not None:
-            x = torch.cat([x, self.label(y)], dim=1)
+        if self.label is not None:
+            x = torch.cat([x, self.label(asked(y))], dim=1)
         return self.score(self.body(x)).squeeze(1)
 
 

@@ -11,6 +11,7 @@ from ganatomy.runs.checkpoints import Checkpoints
 from ganatomy.runs.files import told
 from ganatomy.runs.log import Log
 
+LOCK = ".lock"
 RUNS = Path("runs")  # where `ganatomy train` puts a run that is given no folder
 LOCKED_BYTE = 1 << 30  # Windows locks bytes and hides them from others: one far behind the process id
 
@@ -74,7 +75,7 @@ class RunFolder:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Keep other processes from training here. The lock is the operating system's: it dies with its owner."""
-        file = self.path / ".lock"
+        file = self.path / LOCK
         with told(f"Cannot lock {self.path}"):
             self.path.mkdir(parents=True, exist_ok=True)
             handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)

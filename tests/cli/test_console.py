@@ -74,9 +74,10 @@ def test_progress_and_the_expected_duration_are_told(monkeypatch, terminal):
     for round in (1, 2):
         watcher.after_round(Moment(round, 100 * round, 0.1 * round, 100 * round - 100))
     watcher.end(Moment(2, 200, 0.2, 100))
+    watcher.close()
     text = file.getvalue()
     assert text.count("expected ") == 1
-    assert "for 900 images at" in text
+    assert "for 900 more images at" in text
     assert "D/real 0.50" in text
     assert "trained    200 images in 2 rounds" in text
 

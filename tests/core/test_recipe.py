@@ -165,7 +165,7 @@ FILES = {
     "number as player": (yaml.safe_dump({**plain(), "players": {"G": 3, "D": PLAYER}}), "digits-dcgan.players.G=3"),
     "player 1": (
         yaml.safe_dump({**plain(), "players": {"G": PLAYER, 1: PLAYER}}),
-        "Adversarial is played by G, D, not by G, 1.",
+        "Settings have names, not numbers: G, 1.",
     ),
     "missing": ("name: x\n", "lacks data, game, players, optimizers, images, watch."),
     "empty": ("", "holds no recipe."),

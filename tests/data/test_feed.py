@@ -1,4 +1,5 @@
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -135,3 +136,16 @@ def test_batches_larger_than_the_images_are_refused() -> None:
 
 def test_free_memory_is_known() -> None:
     assert feed_module.free_bytes(torch.device("cpu")) > 2**20
+
+
+def test_free_memory_of_a_container_is_its_limit_less_what_it_uses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "CGROUP", tmp_path)
+    (tmp_path / "memory.max").write_text("5000\n")
+    assert feed_module.free_bytes(torch.device("cpu")) == 5000
+    for used, free in ((1200, 3800), (5001, 0)):
+        (tmp_path / "memory.current").write_text(f"{used}\n")
+        assert feed_module.free_bytes(torch.device("cpu")) == free
+    (tmp_path / "memory.max").write_text("max\n")
+    assert feed_module.free_bytes(torch.device("cpu")) > 5000

@@ -299,11 +299,14 @@ def test_a_cache_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 def test_what_a_killed_process_left_is_swept_after_a_day(tmp_path: Path, own_cache: Path) -> None:
     save_folder(tmp_path / "x", ["1.png", "2.png"])
-    for name, age in ((".x-old", 2 * packed_module.STALE), (".x-new", 60)):
+    old, new = packed_module.UNFINISHED + "old", packed_module.UNFINISHED + "new"
+    foreign = ".config-of-someone"  # the cache may be a home folder
+    for name, age in ((old, 2 * packed_module.STALE), (new, 60), (foreign, 2 * packed_module.STALE)):
         (own_cache / name).mkdir()
         os.utime(own_cache / name, (time.time() - age,) * 2)
     Images(source=str(tmp_path / "x")).open()
-    assert ".x-old" not in entries(own_cache) and ".x-new" in entries(own_cache)
+    left = entries(own_cache)
+    assert old not in left and new in left and foreign in left
 
 
 def test_processes_that_pack_at_once_end_with_one_whole_entry(tmp_path: Path, own_cache: Path) -> None:

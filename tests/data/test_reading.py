@@ -1,4 +1,7 @@
+import errno
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,6 +10,7 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.data.decoding import Preparation, decode
 from ganatomy.data.listing import Listing
 from ganatomy.data.reading import find
+from ganatomy.data.sources import Place
 
 from .made import damage, image_type, png, random_pixels, save_folder, save_idx, save_parquet
 
@@ -28,6 +32,51 @@ def message(path: Path, label: str | None = None) -> str:
 
 
 # folders
+
+
+def test_links_that_lead_nowhere_or_back_are_left_out(tmp_path: Path) -> None:
+    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
+    save_folder(root, ["b/1.png", "b/2.png"])
+    save_folder(elsewhere, ["3.png"])
+    (root / "b" / "gone.png").symlink_to(tmp_path / "gone.png")
+    (root / "b" / "circle.png").symlink_to(root / "b" / "circle.png")
+    (root / "b" / "up").symlink_to(root)
+    (root / "a").symlink_to(root / "b")  # before b in order, but b is the real one
+    (root / "c").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(tmp_path)
+    before = Place("root", path=root).fingerprint()
+    found = find(root)
+    assert names_of(found.train) == ["b/1.png", "b/2.png", "c/3.png"]
+    assert found.classes == ("b", "c")
+    (root / "b" / "gone.png").unlink()
+    assert Place("root", path=root).fingerprint() == before
+
+
+def test_links_to_images_and_to_folders_are_followed(tmp_path: Path) -> None:
+    save_folder(tmp_path / "real", ["cats/1.png", "2.png"])
+    (tmp_path / "root" / "dogs").mkdir(parents=True)
+    (tmp_path / "root" / "cats").symlink_to(tmp_path / "real" / "cats")
+    (tmp_path / "root" / "dogs" / "2.png").symlink_to(tmp_path / "real" / "2.png")
+    assert names_of(find(tmp_path / "root").train) == ["cats/1.png", "dogs/2.png"]
+
+
+def test_what_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_folder(tmp_path, ["a/1.png", "b/1.png"])
+
+    def refusing(method: Callable[..., Any], refused: Path) -> Callable[..., Any]:  # permissions do not stop root
+        def refuse(path: Path, **options: object) -> Any:
+            if path == refused:
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return method(path, **options)
+
+        return refuse
+
+    for name, refused in (("iterdir", tmp_path / "b"), ("stat", tmp_path / "b" / "1.png")):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, name, refusing(getattr(Path, name), refused))
+            assert message(tmp_path) == f"{refused} cannot be read: Permission denied."
+            with pytest.raises(GanatomyError, match="cannot be read: Permission denied"):
+                Place("images", path=tmp_path).fingerprint()
 
 
 def test_a_flat_folder_is_in_natural_order_without_hidden_files(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from ganatomy.core.recipe import find_recipe
 from ganatomy.engine.ledger import NonFiniteError
 from ganatomy.experiments import judging
 from ganatomy.experiments.observers import best_round
-from ganatomy.experiments.train import Stopped, check_same_run, parse_duration, train
+from ganatomy.experiments.train import Stopped, check_place, parse_duration, train
 from ganatomy.networks.dcgan import DCGANDiscriminator
 from ganatomy.objectives.adversarial import NonSaturating
 from ganatomy.recipes.judges import judge
@@ -129,10 +129,10 @@ def test_another_recipe_is_refused_with_its_differences(copied):
 
 def test_only_what_decides_a_weight_makes_another_run(trained):
     same = trained.recipe.overridden(["images=5", "watch.log=7", "scores=none", "data.source=x", "time=long"])
-    check_same_run(trained.folder, same.replace(name="other"))
+    check_place(trained.folder, same.replace(name="other"))
     for assignment in ("seed=1", "batch=32", "precision=float64", "average=none", "data.flip=true", "accumulate=2"):
         with pytest.raises(GanatomyError, match=assignment.split("=")[0]):
-            check_same_run(trained.folder, trained.recipe.overridden([assignment]))
+            check_place(trained.folder, trained.recipe.overridden([assignment]))
 
 
 def test_fresh_moves_the_run_aside_and_begins_anew(copied):
@@ -308,7 +308,7 @@ def test_out_of_memory_names_the_accumulation_that_fits(tmp_path, monkeypatch):
 
 def test_out_of_memory_with_a_single_image_says_so(tmp_path, monkeypatch):
     limited_to(0, monkeypatch)
-    with pytest.raises(GanatomyError, match="one image at a time does not fit either: use a smaller width or size"):
+    with pytest.raises(GanatomyError, match="no accumulation of it fits either: use a smaller width or picture size"):
         train("digits-dcgan", *QUICK, images=128, out=tmp_path / "run")
 
 
