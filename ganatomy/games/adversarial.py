@@ -96,10 +96,12 @@ class Adversarial(Game):
         return scores.float() if scores.dtype in (torch.bfloat16, torch.float16) else scores
 
     def generated(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """G's images of this turn, and the classes they were asked to be."""
-        draws = batch.play.draws
-        y = draws.integers("y", self.G.classes) if self.G.classes else None
-        return self.G(self.G.prior.draw(draws), y), y
+        """G's images of this turn, and the classes they were asked to be: those of the real images.
+
+        So the classes are as frequent among generated as among real images, and D cannot tell them apart by y alone.
+        """
+        y = self.labels_of_real(batch)
+        return self.G(self.G.prior.draw(batch.play.draws), y), y
 
     def labels_of_real(self, batch: Batch) -> Tensor | None:
         return batch.y if self.G.classes else None

@@ -56,8 +56,8 @@ class DCGANGenerator(Generator):
 
     The latent is projected to `channels[0]` maps of the start size; each further entry of `channels` is a
     fractionally strided layer with that many maps, and one more layer makes the picture. The start size follows from
-    the picture's size and the strides: 28 px with two strided layers starts at 7x7, 64 px with four at 4x4. `start`
-    demands one.
+    the picture's size and the strides: 28 px with two strided layers starts at 7x7, 64 px with four at 4x4. With
+    `start` the last layer's stride follows instead. `deviation` is that of the first weights.
     """
 
     def __init__(
@@ -75,18 +75,21 @@ class DCGANGenerator(Generator):
         activation: Activation = "relu",
         normalization: Normalization = "batch",
         conditional: bool = False,
+        deviation: PositiveFloat = 0.02,
         width: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()
         shape = Shape(*shape)
-        if kernel < (widest := max(stride, last_stride or stride)):
-            raise GanatomyError(
-                f"DCGANGenerator: a kernel of {kernel} leaves holes at stride {widest}; it must be at least the stride."
-            )
         self.prior = Prior(latent, prior)
         self.classes = needs_labels("DCGANGenerator", classes) if conditional else None
         self.label = OneHot(self.classes) if self.classes else None
         maps = [scaled(c, width) for c in channels]
+        if start is not None and last_stride is None:
+            last_stride = last_stride_from(start, shape, stride ** (len(maps) - 1))
+        if kernel < (widest := max(stride, last_stride or stride)):
+            raise GanatomyError(
+                f"DCGANGenerator: a kernel of {kernel} leaves holes at stride {widest}; it must be at least the stride."
+            )
         strides = [stride] * (len(maps) - 1) + [last_stride or stride]
         heights, widths = (upward_sizes(size, strides) for size in shape[1:])
         self._check_start(start, shape, (heights[0], widths[0]))
@@ -105,7 +108,7 @@ class DCGANGenerator(Generator):
         self.body = nn.Sequential(*blocks)
         size, target = (heights[-2], widths[-2]), (heights[-1], widths[-1])
         self.picture = upward(maps[-1], shape.channels, size, target, kernel, strides[-1], bias=True)
-        initialize_normal(self)
+        initialize_normal(self, deviation)
 
     @staticmethod
     def _check_start(start: int | tuple[int, int] | None, shape: Shape, found: tuple[int, int]) -> None:
@@ -143,6 +146,7 @@ class DCGANDiscriminator(Discriminator):
         dropout: Probability = 0.0,
         noise: NonNegativeFloat = 0.0,
         conditional: bool = False,
+        deviation: PositiveFloat = 0.02,
         width: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()
@@ -167,13 +171,23 @@ class DCGANDiscriminator(Discriminator):
         self.body = nn.Sequential(*blocks)
         self.noise = GaussianNoise(noise) if noise else nn.Identity()
         self.score = nn.Linear(maps[-1] * size[0] * size[1], 1)
-        initialize_normal(self)
+        initialize_normal(self, deviation)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         if self.label is not None:
             planes = self.label(asked(y), (x.shape[2], x.shape[3])).to(x.dtype)
             x = torch.cat([x, planes], dim=1).contiguous(memory_format=torch.channels_last)
         return self.score(self.noise(self.body(x).flatten(1))).squeeze(1)
+
+
+def last_stride_from(start: int | tuple[int, int], shape: Shape, grown: int) -> int:
+    """The stride of the last layer that leads from a start size, already grown by the layers before, to the picture.
+
+    >>> last_stride_from(8, Shape(3, 64, 64), 2**3), last_stride_from(4, Shape(3, 64, 64), 2**2)
+    (1, 4)
+    """
+    height = start if isinstance(start, int) else start[0]
+    return max(1, math.ceil(shape.height / (height * grown)))
 
 
 def norm_then_activate(norm: Normalization, channels: int, kind: Activation) -> nn.Module:

@@ -181,8 +181,7 @@ def test_conditional_players_see_the_labels_of_what_they_see():
     (_, asked), (_, of_real), (_, of_fake) = game.G.given[0], *game.D.shown
     assert torch.equal(of_real, y)
     assert torch.equal(of_fake, asked)
-    drawn = torch.cat([game.generated(batch(round))[1] for round in range(30)])
-    assert drawn.unique().tolist() == [0, 1, 2]
+    assert torch.equal(asked, y), "generated images are asked for the classes that the real ones have"
 
 
 def test_held_out_images_are_only_looked_at():

@@ -162,3 +162,10 @@ def test_every_activation_is_the_one_named(activation):
 def test_a_generator_knows_its_prior(prior):
     G = DCGANGenerator(Shape(1, 8, 8), latent=7, prior=prior)
     assert (G.prior.size, G.prior.distribution) == (7, prior)
+
+
+@pytest.mark.parametrize(("start", "channels"), [(8, (8, 8, 4, 4)), (4, (8, 8, 4)), (16, (8, 4))])
+def test_a_start_size_is_where_the_generator_starts(start: int, channels: tuple[int, ...]) -> None:
+    network = DCGANGenerator((3, 64, 64), latent=5, channels=channels, start=start)
+    assert network.project(torch.zeros(2, 5)).shape == (2, channels[0], start, start)
+    assert network(torch.zeros(2, 5)).shape == (2, 3, 64, 64)
