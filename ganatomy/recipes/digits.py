@@ -42,9 +42,15 @@ def digits_dcgan() -> Recipe:
 
 @recipe
 def digits_vanilla() -> Recipe:
-    """Goodfellow et al. (2014): both players fully connected."""
+    """Goodfellow et al. (2014): both players fully connected.
+
+    ganatomy train digits-vanilla: 200,000 images. Seed 0, last checkpoint: Fréchet distance 2.52 times its floor, where
+    digits-dcgan is at 1.14; coverage 0.82 (real 0.97), classifier score 0.82 of the real one. Time: not measured.
+    """
     return digits_dcgan().replace(
         name="digits-vanilla",
+        expected="Fréchet 2.5 x floor, coverage 0.82 of 0.97, score 0.82 of real (seed 0)",
+        time="not measured",
         paper="Goodfellow et al. (2014), arXiv:1406.2661",
         players={
             "G": Spec(MLPGenerator, latent=32, hidden=(128, 256)),
@@ -55,10 +61,15 @@ def digits_vanilla() -> Recipe:
 
 @recipe
 def digits_cdcgan() -> Recipe:
-    """Mirza and Osindero (2014): the class, one-hot, is an input of both players of `digits-dcgan`."""
+    """Mirza and Osindero (2014): the class, one-hot, is an input of both players of `digits-dcgan`.
+
+    ganatomy train digits-cdcgan. Score and time: not measured.
+    """
     base = digits_dcgan()
     return base.replace(
         name="digits-cdcgan",
         paper="Mirza and Osindero (2014), arXiv:1411.1784",
+        expected="not measured",
+        time="not measured",
         players={name: spec.replace(conditional=True) for name, spec in base.players.items()},
     )

@@ -37,19 +37,28 @@ def judge(
 
 @recipe
 def digits_judge() -> Recipe:
-    """The shipped judge of `digits`: `ganatomy train digits-judge`."""
-    return judge(
+    """The shipped judge of `digits`, trained on training images 0-597.
+
+    ganatomy train digits-judge: 1 s on two CPU cores; 98.7 % of the 600 held-out images recognized.
+    """
+    recipe = judge(
         Spec(Images, source="digits", size=8), images=60_000, channels=(16, 32), hidden=32, name="digits-judge"
     )
+    return recipe.replace(expected="98.7 % of the held-out images recognized", time="1 s, 2 CPU cores")
 
 
 @recipe
 def mnist_judge() -> Recipe:
-    """The shipped judge of MNIST, trained on training images 0-29,999: `ganatomy train mnist-judge`."""
-    return judge(
+    """The shipped judge of MNIST, trained on training images 0-29,999.
+
+    ganatomy train mnist-judge --data ../shared/data/mnist: 28 s on two CPU cores with AMX; 98.77 % of the 10,000 test
+    images recognized.
+    """
+    recipe = judge(
         Spec(Images, source="mnist", size=28, channels="gray"),
         images=300_000,
         channels=(32, 32),
         hidden=128,
         name="mnist-judge",
     )
+    return recipe.replace(expected="98.77 % of the test images recognized", time="28 s, 2 CPU cores")
