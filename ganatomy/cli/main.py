@@ -167,7 +167,7 @@ def recipes(
         raise GanatomyError(f"No recipe's name contains '{words[0]}'. There are: {', '.join(known)}.")
     table = Table()
     for column in ("name", "data", "game", "size", "expected score", "time"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in ("name", "game", "size"))
     for recipe in found:
         images, size = recipe.data.settings, recipe.data.settings["size"]
         pixels = "as the data" if size is None else f"{size} px" if isinstance(size, int) else f"{size[0]}x{size[1]} px"
