@@ -19,6 +19,7 @@ from ganatomy.networks.layers import (
     Activation,
     Dropout,
     GaussianNoise,
+    NarrowConv2d,
     Normalization,
     OneHot,
     ToPicture,
@@ -164,7 +165,8 @@ class DCGANDiscriminator(Discriminator):
                 raise GanatomyError(
                     f"DCGANDiscriminator: {shape} is too small for {len(channels)} layers of stride {stride}."
                 )
-            blocks.append(nn.Conv2d(before, after, kernel, stride, padding, bias=norm == "none"))
+            convolution = NarrowConv2d if min(size) == 1 < max(size) else nn.Conv2d
+            blocks.append(convolution(before, after, kernel, stride, padding, bias=norm == "none"))
             blocks.append(norm_then_activate(norm, after, activation))
             if dropout:
                 blocks.append(Dropout(dropout))

@@ -26,6 +26,20 @@ def normalization(kind: Normalization, channels: int, dimensions: int = 2) -> nn
     return nn.BatchNorm2d(channels) if dimensions == 2 else nn.BatchNorm1d(channels)
 
 
+class NarrowConv2d(nn.Conv2d):
+    """A convolution whose output is one pixel wide or high, in float32 on the CPU.
+
+    oneDNN's bfloat16 convolution now and then made such an output of finite numbers infinite or NaN (128 -> 256 maps,
+    5x3 -> 2x1, kernel 4, stride 2, in torch 2.13).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.device.type != "cpu":
+            return super().forward(x)
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(x.to(self.weight.dtype))
+
+
 class GaussianNoise(nn.Module):
     """Adds N(0, sigma) while training; one report puts it after D's flatten layer with sigma 0.02."""
 

@@ -169,3 +169,12 @@ def test_a_start_size_is_where_the_generator_starts(start: int, channels: tuple[
     network = DCGANGenerator((3, 64, 64), latent=5, channels=channels, start=start)
     assert network.project(torch.zeros(2, 5)).shape == (2, channels[0], start, start)
     assert network(torch.zeros(2, 5)).shape == (2, 3, 64, 64)
+
+
+def test_a_narrow_picture_stays_finite_in_bfloat16() -> None:
+    for seed in range(12):
+        torch.manual_seed(seed)
+        network = DCGANDiscriminator((5, 20, 12), channels=(64, 128, 256), dropout=0.25)
+        network.to(memory_format=torch.channels_last)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert network(torch.rand(64, 5, 20, 12) * 2 - 1).isfinite().all()
