@@ -165,11 +165,11 @@ class Curves(Observer):
         return path
 
 
-def sampler_of(engine: Engine, weights: str = "average") -> Sampler:
+def sampler_of(engine: Engine) -> Sampler:
     """A sampler of the generator as it stands: of its moving average where there is one."""
     if "G" not in engine.players:
         raise GanatomyError("This game has no generator G to sample.")
-    averaged = engine.averaged.get("G") if weights == "average" else None
+    averaged = engine.averaged.get("G")
     return Sampler(as_generator(averaged.module if averaged else engine.players["G"]), engine.device)
 
 

@@ -177,12 +177,8 @@ class Run:
                 continue
             found = self.checkpoint(which)
             player = self._player(found, "G", weights)
-            rule = (
-                "last"
-                if which == "last"
-                else "best: lowest Fréchet distance in training, chosen on another seed's samples"
-            )
-            kept = weights if any(key.startswith("average.G.") for key in found.tensors) else "raw"
+            rule = "last" if which == "last" else BEST
+            kept = weights if self.averages() else "raw"
             scores = bench.score(Sampler(as_generator(player)), seed)
             place = {
                 "round": found.round,
