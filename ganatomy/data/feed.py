@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.randomness import keyed
@@ -46,12 +47,17 @@ def to_uint8(x: Tensor) -> NDArray[np.uint8]:
 class Feed:
     """Batches by number: batch n of a seed is always the same, whoever asks and whatever came before."""
 
-    def __init__(self, split: Split, *, shape: Shape, flip: bool, seed: int, device: torch.device = CPU) -> None:
-        """shape: of the batches; random crops of it are taken where the split's images are larger."""
+    def __init__(
+        self, split: Split, *, shape: Shape, flip: bool, rotate: float = 0.0, seed: int, device: torch.device = CPU
+    ) -> None:
+        """shape: of the batches; random crops of it are taken where the split's images are larger.
+
+        rotate: degrees by which images are turned at random, either way, at most.
+        """
         height, width, channels = split.images.shape[1:]
         if channels != shape.channels or height < shape.height or width < shape.width:
             raise GanatomyError(f"Batches of {shape} cannot be cut from images of {height}x{width}x{channels}.")
-        self.shape, self.flip, self.seed, self.device = shape, flip, seed, device
+        self.shape, self.flip, self.rotate, self.seed, self.device = shape, flip, rotate, seed, device
         self.size = (height, width)
         self.count = len(split)
         rows = split.images.reshape(self.count, -1)
@@ -78,7 +84,7 @@ class Feed:
         labels = (
             None if self.labels is None else self.labels.index_select(0, indices.to(self.device, non_blocking=True))
         )
-        return to_unit(pixels), labels
+        return self.rotated(to_unit(pixels), number, size, rows), labels
 
     def indices(self, start: int, stop: int) -> NDArray[np.int64]:
         """The images at positions start .. stop - 1 of the endless epochs."""
@@ -107,6 +113,27 @@ class Feed:
             2, self.shape.width, 1
         )  # [n, tops, lefts, C, h, w], a view
         return windows[torch.arange(len(pixels), device=self.device), top, left].permute(0, 2, 3, 1)
+
+    def rotated(self, x: Tensor, number: int, size: int, rows: slice) -> Tensor:
+        """[n, C, h, w], each turned about its center by an angle of its own; the border is continued."""
+        if not self.rotate:
+            return x
+        angles = keyed(self.seed, "rotate", number).uniform(-self.rotate, self.rotate, size)[rows]
+        return turned(x, torch.from_numpy(np.radians(angles).astype(np.float32)).to(self.device, non_blocking=True))
+
+
+def turned(x: Tensor, angles: Tensor) -> Tensor:
+    """Images [N, C, H, W] turned counterclockwise by angles [N], in radians, bilinearly, about their centers.
+
+    >>> turned(torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]]), torch.tensor([torch.pi / 2])).round().tolist()
+    [[[[2.0, 4.0], [1.0, 3.0]]]]
+    """
+    height, width = x.shape[2:]
+    cosine, sine, zero = angles.cos(), angles.sin(), torch.zeros_like(angles)
+    # a step in normalized coordinates is half of the height or width in pixels
+    rows = [cosine, -sine * height / width, zero, sine * width / height, cosine, zero]
+    grid = affine_grid(torch.stack(rows, 1).view(-1, 2, 3), list(x.shape), align_corners=False)
+    return grid_sample(x, grid, padding_mode="border", align_corners=False)
 
 
 def hold(rows: NDArray[np.uint8], device: torch.device) -> Tensor | None:

@@ -22,6 +22,7 @@ __all__ = ["ImageSet", "Images", "Split"]
 Size = PositiveInt | tuple[PositiveInt, PositiveInt]
 Part = Annotated[float, Field(gt=0, le=1)]
 Subset = Literal["all", "first-half"]
+Degrees = Annotated[float, Field(ge=0, le=180)]
 ProperPart = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -32,6 +33,7 @@ class ImageSet:
     shape: the size at which to train; the packed images are larger if random crops are taken from them.
     content: hash of the packed training images, labels and shape; the same wherever they came from.
     flip: whether training flips at random.
+    rotate: by how many degrees at most, either way, training turns at random.
     skipped: the names of unreadable images that were left out.
     """
 
@@ -42,6 +44,7 @@ class ImageSet:
     content: str
     source: str
     flip: bool = False
+    rotate: float = 0.0
     skipped: tuple[str, ...] = ()
 
     def pictures(self, split: Split, rows: slice = slice(None)) -> NDArray[np.uint8]:
@@ -61,6 +64,7 @@ class Images(Data):
     crop: the part of each side that is kept, around the center; None: as the named source has it, else 1.
     load_size: packed size that random crops of `size` are taken from; None: no such crops.
     flip: left to right at random; None: as the named source has it, else not.
+    rotate: degrees by which an image is turned at random, either way, at most; its border is continued.
     label: the label column, or a boolean column by its name; None: recognized by itself.
     held_out: the part that is held out, where the source has no test or validation split.
     on_error: what to do about unreadable images.
@@ -76,6 +80,7 @@ class Images(Data):
     crop: Part | None = None
     load_size: Size | None = None
     flip: bool | None = None
+    rotate: Degrees = 0.0
     label: str | None = None
     held_out: ProperPart = 0.1
     on_error: OnError = "stop"
@@ -126,6 +131,7 @@ class Images(Data):
             content=entry.content if self.subset == "all" else f"{entry.content}:{self.subset}",
             source=self.source,
             flip=source.flip if self.flip is None else self.flip,
+            rotate=self.rotate,
             skipped=entry.skipped,
         )
 

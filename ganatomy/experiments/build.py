@@ -41,7 +41,7 @@ def build_engine(recipe: Recipe, data: ImageSet, device: torch.device, observers
     return Engine(
         build_game(recipe, data.shape, class_count(data.classes)),
         {name: spec.build() for name, spec in recipe.optimizers.items()},
-        Feed(data.train, shape=data.shape, flip=data.flip, seed=recipe.seed, device=device),
+        Feed(data.train, shape=data.shape, flip=data.flip, rotate=data.rotate, seed=recipe.seed, device=device),
         Settings(recipe.batch, recipe.accumulate, recipe.seed, recipe.precision, recipe.watch.settings["log"]),
         held_out=Feed(data.held_out, shape=data.shape, flip=False, seed=recipe.seed, device=device)
         if comparable

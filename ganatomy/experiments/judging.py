@@ -194,4 +194,4 @@ def load_judge(facts: Mapping[str, Any], tensors: bytes) -> Judge:
 
 def first_half(data: ImageSet) -> ImageSet:
     """The data set with only the half of its training images that a judge may see."""
-    return replace(data, train=data.train.first(len(data.train) // 2), flip=False)
+    return replace(data, train=data.train.first(len(data.train) // 2), flip=False, rotate=0.0)

@@ -246,8 +246,8 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 def preparation_line(data: Spec) -> str:
     """What is done to the images, where anything is."""
-    shown = {name: data.settings.get(name) for name in ("crop", "load_size", "flip", "label", "subset")}
-    told = [f"{name}={value}" for name, value in shown.items() if value not in (None, False, 1, "all")]
+    shown = {name: data.settings.get(name) for name in ("crop", "load_size", "flip", "rotate", "label", "subset")}
+    told = [f"{name}={value}" for name, value in shown.items() if value not in (None, False, 1, "all") or value is True]
     return f" ({', '.join(told)})" if told else ""
 
 

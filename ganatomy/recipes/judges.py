@@ -24,7 +24,7 @@ def judge(
     """The recipe of any labelled data set's judge."""
     return Recipe(
         name=name,
-        data=data.replace(subset="first-half", flip=False),
+        data=data.replace(subset="first-half", flip=False, rotate=0.0),
         game=Spec(Classification),
         players={"C": Spec(ConvClassifier, channels=channels, hidden=hidden)},
         optimizers={"C": Spec(Adam, lr=2e-3, beta1=0.9, schedule=Cosine(until=images))},

@@ -149,3 +149,42 @@ def test_free_memory_of_a_container_is_its_limit_less_what_it_uses(
         assert feed_module.free_bytes(torch.device("cpu")) == free
     (tmp_path / "memory.max").write_text("max\n")
     assert feed_module.free_bytes(torch.device("cpu")) > 5000
+
+
+def turning_feed(rotate: float, size: int = 9) -> Feed:
+    pixels = np.zeros((4, size, size, 1), np.uint8)
+    pixels[:, 1, size // 2] = 255  # a dot above the center
+    return Feed(Split(pixels, None), shape=Shape(1, size, size), flip=False, rotate=rotate, seed=0)
+
+
+def test_turned_images_are_turned_by_at_most_the_angle_and_each_by_its_own() -> None:
+    feed = turning_feed(30)
+    places = []
+    for number in range(50):
+        for image in feed.batch(number, 4)[0][:, 0]:
+            mass = image + 1
+            rows, columns = torch.meshgrid(torch.arange(9.0) - 4, torch.arange(9.0) - 4, indexing="ij")
+            up, right = -(mass * rows).sum(), (mass * columns).sum()
+            places.append(float(torch.atan2(right, up).rad2deg()))
+    assert max(places) <= 30 and min(places) >= -30
+    assert max(places) > 24 and min(places) < -24 and len(set(places)) > 190
+
+
+def test_turned_rows_are_the_rows_of_the_turned_batch() -> None:
+    feed = turning_feed(180)
+    whole = feed.batch(3, 8)[0]
+    assert torch.equal(whole[2:5], feed.batch(3, 8, slice(2, 5))[0])
+
+
+def test_pictures_that_are_not_square_turn_without_being_bent() -> None:
+    x = torch.zeros(1, 1, 8, 16)
+    x[..., 3:5, 4:12] = 1  # 8 long, 2 high
+    upright = feed_module.turned(x, torch.tensor([torch.pi / 2]))
+    assert torch.allclose(upright[0, 0, :, 7:9], torch.ones(8, 2), atol=1e-5) and float(upright.sum()) == pytest.approx(
+        16
+    )
+
+
+def test_no_turn_is_the_picture_itself() -> None:
+    x = torch.rand(2, 3, 5, 7)
+    assert torch.allclose(feed_module.turned(x, torch.zeros(2)), x, atol=1e-6)

@@ -1,0 +1,1 @@
+"""What Ganatomy costs, beside the way it is usually done. Not installed: run from a checkout."""

@@ -1,0 +1,250 @@
+"""Our engine beside the usual loop: `python -m benchmarks.training`.
+
+The usual loop is written the way PyTorch's own DCGAN example is (pytorch/examples, dcgan/main.py, BSD-3-Clause):
+float32, torch's default memory layout, plain Adam, real and generated images through D one after the other, the same
+generated images for G; fed from a tensor that is already in memory. Networks, batch and images are the same. The two
+play in turns, so that a machine that slows down slows both, and the ratio is of the two halves of one turn.
+
+`--overhead` tells instead what the engine adds to the networks' own work: feed, averaging, logging.
+"""
+
+import argparse
+import multiprocessing
+import platform
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+import ganatomy.recipes
+from ganatomy.core.recipe import Recipe, find_recipe
+from ganatomy.core.shape import Shape
+from ganatomy.data.images import ImageSet, Split
+from ganatomy.engine.engine import Engine
+from ganatomy.engine.precision import find_device
+from ganatomy.experiments.build import build_engine, build_players
+from ganatomy.experiments.observers import FigureLog
+from ganatomy.runs.environment import cpu_model
+from ganatomy.runs.folder import RunFolder
+
+IMAGES = 2_048
+SECONDS = 4.0  # that each side plays in a turn, about
+assert ganatomy.recipes
+
+
+@dataclass(frozen=True)
+class Case:
+    """A recipe's players and batch on random images of a shape."""
+
+    recipe: str
+    shape: Shape
+    batch: int
+
+    def build(self) -> tuple[Recipe, ImageSet]:
+        size = (IMAGES, self.shape.height, self.shape.width, self.shape.channels)
+        split = Split(np.random.default_rng(0).integers(0, 256, size, np.uint8), None)
+        images = ImageSet(split, split.first(self.batch), None, self.shape, "random", "random")
+        return find_recipe(self.recipe).replace(batch=self.batch), images
+
+
+CASES = {
+    "celeba64-dcgan": Case("celeba64-dcgan", Shape(3, 64, 64), 128),  # 64 to 512 maps in both players
+    "mnist-dcgan-medium": Case("mnist-dcgan-medium", Shape(1, 28, 28), 64),
+    "cifar10-dcgan": Case("cifar10-dcgan", Shape(3, 32, 32), 64),
+}
+
+
+class UsualLoop:
+    """One round at a time of PyTorch's DCGAN example."""
+
+    def __init__(self, recipe: Recipe, data: ImageSet, device: torch.device) -> None:
+        players = build_players(recipe, data.shape, None)
+        self.G, self.D = (players[name].to(device).train() for name in ("G", "D"))
+        settings = {name: recipe.optimizers[name].settings for name in ("G", "D")}
+        self.steppers = {
+            name: torch.optim.Adam(player.parameters(), lr=own["lr"], betas=(own["beta1"], own["beta2"]))
+            for name, player, own in (("G", self.G, settings["G"]), ("D", self.D, settings["D"]))
+        }
+        pixels = torch.from_numpy(data.train.images).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+        self.images, self.batch = pixels.contiguous().to(device), recipe.batch
+        self.latent, self.device, self.criterion = self.G.prior.size, device, nn.BCEWithLogitsLoss()
+        self.round = 0
+
+    def play_round(self) -> None:
+        first = self.round * self.batch % (len(self.images) - self.batch + 1)
+        real = self.images[first : first + self.batch]
+        ones, zeros = torch.ones(self.batch, device=self.device), torch.zeros(self.batch, device=self.device)
+        self.D.zero_grad()
+        self.criterion(self.D(real), ones).backward()
+        fake = self.G(torch.randn(self.batch, self.latent, device=self.device))
+        self.criterion(self.D(fake.detach()), zeros).backward()
+        self.steppers["D"].step()
+        self.G.zero_grad()
+        self.criterion(self.D(fake), ones).backward()
+        self.steppers["G"].step()
+        self.round += 1
+
+
+def sides(case: Case, device: torch.device) -> dict[str, UsualLoop | Engine]:
+    recipe, data = case.build()
+    return {"engine": build_engine(recipe, data, device), "usual": UsualLoop(recipe, data, device)}
+
+
+def timed(play_round: Callable[[], None], rounds: int, device: torch.device) -> float:
+    """Seconds for so many rounds."""
+    start = time.perf_counter()
+    for _ in range(rounds):
+        play_round()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def compare(name: str, case: Case, device: torch.device, repeats: int, rate: float) -> None:
+    """Print one case: the ratio, both speeds, what share of the machine's matrix products each reaches, and memory."""
+    both = sides(case, device)
+    flops = operations(case)
+    rounds = {}
+    for side, plays in both.items():
+        timed(plays.play_round, 2, device)
+        rounds[side] = max(2, round(SECONDS / timed(plays.play_round, 2, device) * 2))
+    speeds: dict[str, list[float]] = {side: [] for side in both}
+    for _ in range(repeats):
+        for side, plays in both.items():
+            speeds[side].append(rounds[side] * case.batch / timed(plays.play_round, rounds[side], device))
+    ratios = [ours / usual for ours, usual in zip(speeds["engine"], speeds["usual"], strict=True)]
+    ours, usual = (statistics.median(speeds[side]) for side in ("engine", "usual"))
+    shares = {side: statistics.median(speeds[side]) * flops[side] / case.batch / rate for side in both}
+    memory = {side: peak_memory(name, side, device) for side in both}
+    print(
+        f"{name}: ratio {statistics.median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f} in {repeats}); "
+        f"engine {ours:,.0f} images/s, usual loop {usual:,.0f}; of the matrix-product rate "
+        f"{shares['engine']:.0%} and {shares['usual']:.0%}; peak memory {memory['engine']:,.0f} MB and "
+        f"{memory['usual']:,.0f} MB",
+        flush=True,
+    )
+
+
+def operations(case: Case) -> dict[str, float]:
+    """Floating-point operations of a round of each side, counted in float32 on the CPU."""
+    recipe, data = case.build()
+    counted = {}
+    for side, plays in sides_on_cpu(recipe, data).items():
+        with FlopCounterMode(display=False) as counter:
+            plays.play_round()
+        counted[side] = float(counter.get_total_flops())
+    return counted
+
+
+def sides_on_cpu(recipe: Recipe, data: ImageSet) -> dict[str, UsualLoop | Engine]:
+    cpu = torch.device("cpu")
+    return {
+        "engine": build_engine(recipe.replace(precision="float32"), data, cpu),
+        "usual": UsualLoop(recipe, data, cpu),
+    }
+
+
+def matrix_product_rate(device: torch.device, size: int = 2048) -> float:
+    """The most floating-point operations a second that this machine was seen to make, in the better precision."""
+    best = 0.0
+    for dtype in (torch.float32, torch.bfloat16):
+        a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+        seconds = min(timed(lambda a=a, b=b: a @ b, 1, device) for _ in range(8))  # type: ignore[misc]
+        best = max(best, 2 * size**3 / seconds)
+    return best
+
+
+def peak_memory(name: str, side: str, device: torch.device) -> float:
+    """MB: what a process of its own came to hold that played three rounds, less what it held before."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_peak_memory, (name, side, device.type))
+
+
+def _peak_memory(name: str, side: str, kind: str) -> float:
+    device = torch.device(kind)
+    before = resident_megabytes()
+    plays = sides(CASES[name], device)[side]
+    for _ in range(3):
+        plays.play_round()
+    if kind == "cuda":
+        return torch.cuda.max_memory_allocated() / 1e6
+    return resident_megabytes() - before
+
+
+def resident_megabytes() -> float:
+    unit = 1 if platform.system() == "Darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def overhead(name: str, case: Case, device: torch.device) -> None:
+    """Print what share of the engine's time the feed, the averaging and the logging take."""
+    recipe, data = case.build()
+    spent = {"feed": 0.0, "averaging": 0.0, "logging": 0.0}
+    with tempfile.TemporaryDirectory() as folder:
+        run = RunFolder(Path(folder))
+        engine = build_engine(recipe, data, device, [FigureLog(run)])
+        engine.play(until=4 * case.batch)
+        engine.feed.batch = clocked(engine.feed.batch, "feed", spent, device)  # type: ignore[method-assign]
+        for averaged in engine.averaged.values():
+            averaged.update = clocked(averaged.update, "averaging", spent, device)  # type: ignore[method-assign]
+        engine.ledger.record = clocked(engine.ledger.record, "logging", spent, device)  # type: ignore[method-assign]
+        engine.ledger.means = clocked(engine.ledger.means, "logging", spent, device)  # type: ignore[method-assign]
+        for observer in engine.observers:
+            observer.figures = clocked(observer.figures, "logging", spent, device)  # type: ignore[method-assign]
+        start = time.perf_counter()
+        engine.play(until=10**12, stop=lambda: time.perf_counter() - start > 3 * SECONDS)
+        seconds = time.perf_counter() - start
+    shares = ", ".join(f"{what} {part / seconds:.2%}" for what, part in spent.items())
+    print(f"{name}: overhead {sum(spent.values()) / seconds:.2%} of a round ({shares})", flush=True)
+
+
+def clocked(
+    function: Callable[..., Any], what: str, spent: dict[str, float], device: torch.device
+) -> Callable[..., Any]:
+    """The function, with its time added to `spent[what]`."""
+
+    def wrapped(*arguments: Any, **named: Any) -> Any:
+        start = time.perf_counter()
+        result = function(*arguments, **named)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        spent[what] += time.perf_counter() - start
+        return result
+
+    return wrapped
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__.split("\n")[0])
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; all unless said")
+    parser.add_argument("--overhead", action="store_true", help="what feed, averaging and logging cost")
+    parser.add_argument("--repeats", type=int, default=5, help="turns, of which the median counts")
+    parser.add_argument("--device", default="auto")
+    asked = parser.parse_args(words)
+    for name in asked.cases:
+        if name not in CASES:
+            parser.error(f"no case called '{name}'; there are: {', '.join(CASES)}")
+    device = find_device(asked.device)
+    rate = matrix_product_rate(device)
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_model()
+    print(
+        f"{where}, {torch.get_num_threads()} threads, torch {torch.__version__}; {rate / 1e9:,.0f} GFLOP/s", flush=True
+    )
+    for name in asked.cases or CASES:
+        if asked.overhead:
+            overhead(name, CASES[name], device)
+        else:
+            compare(name, CASES[name], device, asked.repeats, rate)
+
+
+if __name__ == "__main__":
+    main()
