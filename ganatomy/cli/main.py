@@ -1,6 +1,7 @@
 """The front door: parses, looks up, calls. Commands import what they need, so that `--help` is quick."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -60,6 +61,7 @@ def train(
     """Train a recipe, or continue the run that its folder holds."""
     prepare(imports)
     from ganatomy.cli.console import Watcher
+    from ganatomy.distributed.processes import leads
     from ganatomy.experiments.train import Stopped, parse_duration, prepared
     from ganatomy.experiments.train import train as train_recipe
 
@@ -71,12 +73,16 @@ def train(
             wanted, out=out, duration=duration, device=device, fresh=fresh, show=watcher, command=sys.argv
         )
     except Stopped as stopped:
+        if not leads():
+            raise typer.Exit(128 + stopped.number) from None
         console.print(
             f"Stopped by {stopped}. Continue with the same command; {stopped.run.path} holds all of it.",
             highlight=False,
             markup=False,
         )
         raise typer.Exit(128 + stopped.number) from None
+    if not leads():
+        return
     for what, path in (
         ("grid", run.last_grid()),
         ("curves", run.path / "curves.png"),
@@ -226,7 +232,8 @@ def main() -> None:
     try:
         app()
     except GanatomyError as error:
-        print(f"error: {error}", file=sys.stderr)
+        if int(os.environ.get("RANK", "0")) == 0:  # of several processes, each has the same to say
+            print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
     except (MemoryError, RuntimeError) as error:
         from ganatomy.engine.precision import is_out_of_memory

@@ -1,18 +1,100 @@
-"""One process of several: who am I, and the mean over all. On one process nothing changes."""
+"""One process of several: who am I, and what do we say to each other. On one process nothing changes.
 
-from collections.abc import Iterable
+Several are started by `torchrun`, which puts RANK, WORLD_SIZE, LOCAL_RANK and MASTER_ADDR into the environment. Every
+function here that exchanges something must be called by all processes in the same order.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from ganatomy.core.errors import GanatomyError, one_line
+
+_alone = False
+
 
 def rank() -> int:
-    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+    return dist.get_rank() if _in_a_group() else 0
 
 
 def world() -> int:
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+    return dist.get_world_size() if _in_a_group() else 1
+
+
+def leads() -> bool:
+    """Whether this process speaks and writes for all; known from the environment before anyone has met."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def local_rank() -> int:
+    """Which of this machine's processes this is."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+@contextmanager
+def together(find_device: Callable[[], torch.device]) -> Iterator[torch.device]:
+    """Meet the other processes that torchrun started, if any, and part at the end. Yields this process' device.
+
+    The processes of a machine take its GPUs in turn, and speak by NCCL; on CPUs, by gloo.
+    """
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1 or dist.is_initialized():
+        yield find_device()
+        return
+    if "MASTER_ADDR" not in os.environ:
+        raise GanatomyError(f"WORLD_SIZE is {count}, but there is no MASTER_ADDR: start several processes by torchrun.")
+    device = find_device()
+    if device.type == "cuda":
+        if local_rank() >= torch.cuda.device_count():
+            raise GanatomyError(
+                f"This machine has {torch.cuda.device_count()} GPUs, too few for process {local_rank()} of it: "
+                "lower --nproc-per-node."
+            )
+        device = torch.device("cuda", local_rank())
+        torch.cuda.set_device(device)
+    try:
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    except (RuntimeError, ValueError) as error:
+        raise GanatomyError(f"The {count} processes could not meet: {one_line(error)}") from None
+    try:
+        yield device
+    finally:
+        dist.destroy_process_group()
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """In here this process is the only one: nothing is exchanged."""
+    global _alone
+    before, _alone = _alone, True
+    try:
+        yield
+    finally:
+        _alone = before
+
+
+@contextmanager
+def first_alone() -> Iterator[None]:
+    """One process of each machine does it while the others wait; then they do, and find in a cache what it left."""
+    if world() == 1:
+        yield
+        return
+    if local_rank() > 0:
+        wait()
+    with alone():
+        yield
+    if local_rank() == 0:
+        wait()
+
+
+def wait() -> None:
+    """Until all are here."""
+    if world() > 1:
+        dist.barrier()
 
 
 def average(tensors: Iterable[Tensor]) -> None:
@@ -28,3 +110,41 @@ def average(tensors: Iterable[Tensor]) -> None:
         flat /= world()
         for tensor, mean in zip(group, flat.split([tensor.numel() for tensor in group]), strict=True):
             tensor.copy_(mean.view_as(tensor))
+
+
+def largest(number: int) -> int:
+    """The largest of everyone's numbers."""
+    if world() == 1:
+        return number
+    told = torch.tensor(number, device=_device())
+    dist.all_reduce(told, op=dist.ReduceOp.MAX)
+    return int(told)
+
+
+def gather(rows: Tensor) -> Tensor:
+    """Everyone's rows [n, ...], process after process, each with its own n: [sum of n, ...], on the CPU."""
+    if world() == 1:
+        return rows
+    counts = torch.zeros(world(), dtype=torch.int64, device=_device())
+    counts[rank()] = len(rows)
+    dist.all_reduce(counts)
+    padded = rows.new_zeros((int(counts.max()), *rows.shape[1:]), device=_device())
+    padded[: len(rows)] = rows
+    parts = [torch.empty_like(padded) for _ in range(world())]
+    dist.all_gather(parts, padded)
+    return torch.cat([part[:count] for part, count in zip(parts, counts.tolist(), strict=True)]).cpu()
+
+
+def share(count: int, of: int = 1) -> range:
+    """This process' part of the numbers 0 .. count - 1: a run of whole blocks of `of`, process after process."""
+    blocks = -(-count // of)
+    begin, end = (blocks * i // world() * of for i in (rank(), rank() + 1))
+    return range(min(begin, count), min(end, count))
+
+
+def _in_a_group() -> bool:
+    return not _alone and dist.is_available() and dist.is_initialized()
+
+
+def _device() -> torch.device:
+    return torch.device("cuda", torch.cuda.current_device()) if dist.get_backend() == "nccl" else torch.device("cpu")

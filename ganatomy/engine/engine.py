@@ -19,6 +19,7 @@ from ganatomy.core.observer import Moment, Observer
 from ganatomy.core.randomness import CPU, Draws, Key, reseed_default_generator
 from ganatomy.core.recipe import Precision
 from ganatomy.distributed import processes
+from ganatomy.distributed.batch_norm import all_here, share_batch_norms
 from ganatomy.engine.average import AveragedPlayer, ExponentialAverage, batch_norms
 from ganatomy.engine.ledger import Ledger, NonFiniteError
 from ganatomy.engine.optimizers import Optimizer
@@ -69,6 +70,8 @@ class Engine:
         if settings.batch // settings.parts() < 2 and batch_norms(game):
             raise GanatomyError("Batch norm needs two images in each part of a batch: raise batch or lower accumulate.")
         self.precision = resolved(settings.precision, device)
+        if processes.world() > 1:
+            share_batch_norms(game)
         self.game = game.to(device, weights_dtype(self.precision)).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.players: dict[str, nn.Module] = {name: game.get_submodule(name) for name in optimizers}
         self.trained = {  # what a network froze itself stays frozen
@@ -169,7 +172,7 @@ class Engine:
         figures: dict[str, Tensor] = {}
         for part, batch in enumerate(self._batches(key)):
             reseed_default_generator(*key, part, processes.rank())
-            with autocast(self.precision, self.device):
+            with autocast(self.precision, self.device), all_here():
                 terms = turn.terms(batch)
             grouped = grouped_by_movers(terms, turn.movers)
             for i, (movers, own) in enumerate(grouped.items()):
@@ -280,6 +283,8 @@ class Engine:
         """After running out of memory: the accumulation that fits, found by trying, or that none does."""
         asked, batch = self.settings.accumulate, self.settings.batch
         failed = f"Out of memory with batch={batch} accumulate={asked}"
+        if processes.world() > 1:  # trying needs all of them, and the others have not run out
+            return f"{failed} on {processes.world()} processes; raise accumulate, or lower batch."
         smallest = 2 if batch_norms(self.game) else 1
         for accumulate in range(asked + 1, batch // smallest + 1):
             if batch % (accumulate * processes.world()) == 0 and self._fits(accumulate):

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.distributed import processes
 
 
 class NonFiniteError(GanatomyError):
@@ -25,11 +26,15 @@ class Ledger:
         self._unread += [(round, name, value.detach()) for name, value in figures.items()]
 
     def read(self) -> None:
-        """Fetch what the device still holds; a non-finite figure is an error that names it and its round."""
+        """Fetch what the device still holds; a non-finite figure is an error that names it and its round.
+
+        Figures are means over the processes, which therefore all read at the same rounds.
+        """
         if not self._unread:
             return
-        values = torch.stack([value.double().reshape(()) for _, _, value in self._unread]).tolist()
-        for (round, name, _), value in zip(self._unread, values, strict=True):
+        values = torch.stack([value.double().reshape(()) for _, _, value in self._unread])
+        processes.average([values])
+        for (round, name, _), value in zip(self._unread, values.tolist(), strict=True):
             if not math.isfinite(value):
                 raise NonFiniteError(f"{name} became {value} in round {round}")
             self._read.append((round, name, value))

@@ -24,8 +24,9 @@ from ganatomy.core.spec import Spec, from_plain, to_plain
 from ganatomy.data.feed import to_unit
 from ganatomy.data.images import ImageSet
 from ganatomy.data.packed import cache_folder
+from ganatomy.distributed import processes
 from ganatomy.experiments.build import build_engine
-from ganatomy.experiments.sampling import Sampler
+from ganatomy.experiments.sampling import CHUNK, Sampler
 from ganatomy.metrics.judged import JudgeScores
 from ganatomy.metrics.moments import Array, Moments
 from ganatomy.metrics.scores import Scores, judge_scores
@@ -87,9 +88,12 @@ class Bench:
         )
 
     def score(self, sampler: Sampler, seed: int = REPORTING_SEED) -> Scores:
+        """Scores of the generator's first samples of a seed; each process draws a part of them."""
         indices = range(self.how.count)
         labels = sampler.labels(indices)
-        images = sampler.images(seed, indices, labels)
+        own = processes.share(self.how.count, CHUNK)
+        images = sampler.images(seed, own, labels[own.start : own.stop] if labels else None)
+        images = processes.gather(torch.from_numpy(images)).numpy()
         return self._scores(*self.judge.see(images), None if labels is None else np.asarray(labels))
 
     def protocol(self, *, seed: int, weights: str, checkpoint: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.core.observer import Moment, Observer
 from ganatomy.core.players import Generator
 from ganatomy.core.watch import Watch
+from ganatomy.distributed import processes
 from ganatomy.engine.engine import Engine
 from ganatomy.experiments.judging import CHOOSING_SEED, Bench
 from ganatomy.experiments.sampling import Sampler
@@ -101,7 +102,8 @@ class Scorer(Observer):
         scores = self.bench.score(sampler_of(engine), CHOOSING_SEED)
         protocol = {"seed": CHOOSING_SEED, "weights": weights_kept(engine), "checkpoint": "during training"}
         record = {"round": moment.round, "images": moment.images, **self.bench.record(scores, **protocol)}
-        self.log.append(record)
+        if processes.rank() == 0:
+            self.log.append(record)
         for observer in engine.observers:
             observer.scored(moment, record)
 
@@ -130,6 +132,10 @@ class Checkpointer(Observer):
 
     def save(self) -> None:
         """The state of the run, with how long its logs are: resuming cuts them there, so no line is written twice."""
+        if processes.rank() > 0:  # all read the figures, one writes
+            self.engine.check_finite()
+            self._saved, self._scored = self.engine.round, False
+            return
         if not self.folder.exists():
             raise GanatomyError(f"{self.folder.path} was removed or moved while it was being trained into.")
         tensors, state = self.engine.state()

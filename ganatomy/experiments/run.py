@@ -15,6 +15,7 @@ from ganatomy.core.recipe import Recipe, read_recipe
 from ganatomy.core.shape import Shape
 from ganatomy.data.feed import to_unit
 from ganatomy.data.images import ImageSet
+from ganatomy.distributed import processes
 from ganatomy.engine.engine import load as load_weights
 from ganatomy.experiments.build import build_game, class_count
 from ganatomy.experiments.judging import CHOOSING_SEED, REPORTING_SEED, Bench, can_be_judged, find_judge
@@ -186,7 +187,7 @@ class Run:
                 "seconds": found.state["seconds"],
             }
             records.append({**place, "which": which, **bench.record(scores, seed=seed, weights=kept, checkpoint=rule)})
-        for record in records:
+        for record in records if processes.rank() == 0 else ():
             self.folder.evaluations.append(record)
         return records
 
@@ -196,7 +197,9 @@ def open_bench(
 ) -> Bench:
     if not can_be_judged(data):
         raise GanatomyError(f"{data.source} has no labels of two classes or more, so there is no judge to score with.")
-    return Bench(data, find_judge(data, recipe.data, announce), how)
+    with processes.first_alone():
+        judge = find_judge(data, recipe.data, announce)
+    return Bench(data, judge, how)
 
 
 def load(path: Path | str) -> Run:

@@ -41,7 +41,12 @@ class Sampler:
 
     def images(self, seed: int, indices: Sequence[int], labels: Sequence[int] | None = None) -> np.ndarray:
         """The same as uint8 [N, H, W, C]."""
-        return np.concatenate([to_uint8(x) for x in self.tensors(seed, indices, labels)])
+        drawn = [to_uint8(x) for x in self.tensors(seed, indices, labels)]
+        return np.concatenate(drawn) if drawn else self._no_images()
+
+    def _no_images(self) -> np.ndarray:
+        """uint8 [0, H, W, C]."""
+        return self.images(0, range(1))[:0]
 
     def labels(self, indices: Sequence[int]) -> list[int] | None:
         """The classes asked for where nobody says otherwise: all alike often."""

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,9 @@ from ganatomy.runs.folder import LOCK, RUNS, RunFolder
 
 SAME_RUN = DESCRIPTION | WATCHING | {"data.source"}
 """Where a recipe may differ and still continue a run; that the data are the same is seen by their content."""
+
+
+TIME_IS_UP = 1  # smaller than the number of any signal that is obeyed
 
 
 class Stopped(Exception):
@@ -67,19 +70,33 @@ def train(
     show = show or Observer()
     recipe = prepared(recipe, assignments, data=data, images=images, seed=seed)
     seconds = parse_duration(duration)
-    where = find_device(device)
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise GanatomyError("Training by several processes is not possible yet: start ganatomy without torchrun.")
+    with processes.together(lambda: find_device(device)) as where:
+        return _train(recipe, out, seconds, where, fresh, show, command)
+
+
+def _train(
+    recipe: Recipe,
+    out: Path | str | None,
+    seconds: float | None,
+    where: torch.device,
+    fresh: bool,
+    show: Observer,
+    command: Sequence[str],
+) -> Run:
+    """The same by every process; the first one alone writes."""
+    leading = processes.rank() == 0
     folder = RunFolder(out if out is not None else RUNS / recipe.name)
     if folder.path.exists() and not folder.path.is_dir():
         raise GanatomyError(f"{folder.path} is a file, not a folder to train into.")
     if not fresh:
         check_place(folder, recipe)
-    opened: ImageSet = recipe.data.build().open(progress=True)
-    if fresh and folder.path.exists():
+    with processes.first_alone():
+        opened: ImageSet = recipe.data.build().open(progress=leading)
+    if fresh and leading and folder.path.exists():
         show.announce(f"The run that was there is now {folder.move_aside()}.")
-    with folder.lock():
-        return Session(recipe, opened, folder, where, show, command).play(seconds)
+    processes.wait()
+    with folder.lock() if leading else nullcontext():
+        return Session(recipe, opened, folder, where, show if leading else Observer(), command).play(seconds)
 
 
 def prepared(
@@ -135,7 +152,8 @@ class Session:
         self.facts = data_facts(data)
         self.engine: Engine = build_engine(recipe, data, device)
         self._resume()
-        self._write_down(command)
+        if processes.rank() == 0:
+            self._write_down(command)
         for line in self.plan():
             self.show.announce(line)
         self.bench = self._bench()
@@ -144,14 +162,20 @@ class Session:
     def play(self, seconds: float | None) -> Run:
         """Train until the budget, the clock or a signal; then score the last and the best checkpoint."""
         start = time.monotonic()
+        reason = 0  # why any process wants to stop: nothing yet, TIME_IS_UP, or the number of a signal
         with stop_signals() as received:
-            self.engine.play(
-                self.recipe.images,
-                stop=lambda: bool(received) or (seconds is not None and time.monotonic() - start >= seconds),
-            )
+
+            def stop() -> bool:
+                nonlocal reason
+                late = seconds is not None and time.monotonic() - start >= seconds
+                reason = processes.largest(received[0] if received else TIME_IS_UP if late else 0)
+                return reason > 0
+
+            self.engine.play(self.recipe.images, stop)
+        processes.wait()
         run = Run(self.folder)
-        if received:
-            raise Stopped(received[0], run)
+        if reason > TIME_IS_UP:
+            raise Stopped(reason, run)
         if self.bench is not None and self.engine.round:
             self.show.evaluated(run.evaluate(bench=self.bench))
         return run
@@ -166,7 +190,7 @@ class Session:
             f"data       {facts_line(self.facts)}{preparation_line(self.recipe.data)}",
             f"players    {players} parameters",
             f"budget     {begin}to {self.recipe.images:,} images, batch {self.recipe.batch}, seed {self.recipe.seed}",
-            f"device     {engine.device}, {engine.precision}, {torch.get_num_threads()} threads",
+            f"device     {engine.device}, {engine.precision}, {torch.get_num_threads()} threads{of_processes()}",
         ]
         if self.data.skipped:
             lines.append(f"skipped    {len(self.data.skipped)} unreadable files, such as {self.data.skipped[0]}")
@@ -176,9 +200,14 @@ class Session:
 
     def _resume(self) -> None:
         found = self.folder.checkpoints.newest() if self.folder.exists() else None
+        if processes.largest(found.round if found else 0) != (found.round if found else 0):
+            raise GanatomyError(
+                f"Process {processes.rank()} does not see the newest checkpoint in {self.folder.path}: "
+                "all machines need the same folder."
+            )
+        processes.wait()  # nobody changes what another one may still read
         if found is None:
-            for log in (self.folder.metrics, self.folder.scores):
-                log.truncate(0)
+            self._cut_logs({"metrics": 0, "scores": 0})
             return
         if found.state["data"]["content"] != self.facts["content"]:
             before = facts_line(found.state["data"])
@@ -188,7 +217,11 @@ class Session:
         for reason in found.damaged:
             self.show.announce(f"{reason} Going on from round {found.round} instead.")
         self.engine.restore(found.tensors, found.state)
-        for name, offset in found.state["logs"].items():
+        self._cut_logs(found.state["logs"])
+
+    def _cut_logs(self, offsets: Mapping[str, int]) -> None:
+        """Drop what was logged after the checkpoint, so that no line is written twice."""
+        for name, offset in offsets.items() if processes.rank() == 0 else ():
             getattr(self.folder, name).truncate(offset)
 
     def _bench(self) -> Bench | None:
@@ -200,6 +233,9 @@ class Session:
 
     def _observers(self) -> list[Observer]:
         engine = self.engine
+        if processes.rank() > 0:  # takes part in what all do together: scores, and reading the figures
+            scorers = [Scorer(self.folder, self.watch, engine, self.bench)] if self.bench is not None else []
+            return [*scorers, Checkpointer(self.folder, self.watch, engine, self.facts)]
         observers: list[Observer] = [FigureLog(self.folder)]
         if self.watch.tensorboard:
             observers.append(TensorBoard(self.folder))
@@ -249,6 +285,10 @@ def preparation_line(data: Spec) -> str:
     shown = {name: data.settings.get(name) for name in ("crop", "load_size", "flip", "rotate", "label", "subset")}
     told = [f"{name}={value}" for name, value in shown.items() if value not in (None, False, 1, "all") or value is True]
     return f" ({', '.join(told)})" if told else ""
+
+
+def of_processes() -> str:
+    return f", each of {processes.world()} processes" if processes.world() > 1 else ""
 
 
 def count_parameters(player: torch.nn.Module) -> int:

@@ -1,0 +1,94 @@
+"""Batch norm over the images of all processes. torch's own SyncBatchNorm needs a GPU."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ganatomy.distributed import processes
+
+_all_here = False
+
+
+@contextmanager
+def all_here() -> Iterator[None]:
+    """Every process is in here, passing its part of one batch through one network: statistics are of the whole batch.
+
+    Outside, a batch is one's own: one process may sample, or recompute statistics, while the others do not.
+    """
+    global _all_here
+    before, _all_here = _all_here, True
+    try:
+        yield
+    finally:
+        _all_here = before
+
+
+class Mean(torch.autograd.Function):
+    """The mean over the processes of a tensor, and of its gradient: differentiable as often as one likes."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        mean = x.detach().clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(mean)
+        return mean / processes.world()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return Mean.apply(gradients[0])
+
+
+class SharedBatchNorm(_BatchNorm):
+    """Ioffe and Szegedy (2015), algorithm 1, with the mean and the variance of the batch of all processes.
+
+    x: [N, C] or [N, C, H, W], as many on each process. Elsewhere than in `all_here` it is torch's batch norm.
+    """
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.dim() not in (2, 4):
+            raise ValueError(f"Batch norm wants [N, C] or [N, C, H, W], not {list(input.shape)}.")
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not (self.training and _all_here and processes.world() > 1):
+            return super().forward(input)
+        self._check_input_dim(input)
+        x = input.float() if input.dtype in (torch.bfloat16, torch.float16) else input
+        over = [0, *range(2, x.dim())]
+        mean = Mean.apply(x.mean(over, keepdim=True))
+        variance = Mean.apply((x - mean).square().mean(over, keepdim=True))
+        self._follow(mean.detach().flatten(), variance.detach().flatten(), x.numel() // x.shape[1] * processes.world())
+        shape = [1, -1] + [1] * (x.dim() - 2)
+        normal = (x - mean) * (variance + self.eps).rsqrt()
+        if self.weight is not None:
+            normal = normal * self.weight.view(shape) + self.bias.view(shape)
+        return normal.to(input.dtype)
+
+    @torch.no_grad()
+    def _follow(self, mean: Tensor, variance: Tensor, count: int) -> None:
+        """The running statistics, as torch keeps them: the variance without bias."""
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
+        self.num_batches_tracked += 1
+        momentum = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean.to(self.running_mean.dtype), momentum)
+        self.running_var.lerp_((variance * count / (count - 1)).to(self.running_var.dtype), momentum)
+
+
+def share_batch_norms(network: nn.Module) -> None:
+    """Put a `SharedBatchNorm` with the same weights and statistics in the place of every batch norm of a network."""
+    for name, child in network.named_children():
+        if isinstance(child, _BatchNorm) and not isinstance(child, SharedBatchNorm):
+            shared = SharedBatchNorm(
+                child.num_features, child.eps, child.momentum, child.affine, child.track_running_stats
+            )
+            shared.weight, shared.bias = child.weight, child.bias
+            shared.running_mean, shared.running_var = child.running_mean, child.running_var
+            shared.num_batches_tracked = child.num_batches_tracked
+            shared.train(child.training)
+            setattr(network, name, shared)
+        else:
+            share_batch_norms(child)

@@ -1,0 +1,244 @@
+"""Several processes do what one does: the same draws, the same weights, the same run."""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing
+from torch import Tensor, nn
+
+from ganatomy.core.randomness import Draws
+from ganatomy.distributed import processes
+from ganatomy.distributed.batch_norm import SharedBatchNorm, all_here, share_batch_norms
+from ganatomy.engine.average import ExponentialAverage
+from ganatomy.engine.optimizers import Adam
+from ganatomy.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from tests.laws.test_engine import SHAPE, conv_players, engine, largest_difference, smooth_players, weights
+
+ROUNDS = 5
+
+
+def meet(rank: int, count: int, work: str, folder: str) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=count)
+    try:
+        torch.save(globals()[work](), f"{folder}/{rank}.pt")
+    finally:
+        dist.destroy_process_group()
+
+
+def by_processes(count: int, work: Callable[[], Any], folder: Path) -> list[Any]:
+    """What each of several processes returns of a function of this file."""
+    torch.multiprocessing.spawn(meet, (count, work.__name__, str(folder)), nprocs=count)
+    return [torch.load(folder / f"{rank}.pt") for rank in range(count)]
+
+
+def played(**settings: Any) -> dict[str, Tensor]:
+    one = engine(**settings)
+    for _ in range(ROUNDS):
+        one.play_round()
+    figures = one.ledger.means()
+    tensors = {**weights(one.game), **{f"figure.{k}": torch.tensor(v, dtype=torch.float64) for k, v in figures.items()}}
+    return {**tensors, **{name: value.clone() for name, value in one.game.named_buffers() if value.is_floating_point()}}
+
+
+def work_smooth() -> dict[str, Tensor]:
+    return played(players=smooth_players(conditional=True), average=ExponentialAverage(half_life=100))
+
+
+def work_accumulated() -> dict[str, Tensor]:
+    return played(accumulate=2)
+
+
+def batch_normed_players() -> dict[str, nn.Module]:
+    players = conv_players()
+    return {**players, "D": DCGANDiscriminator(SHAPE, channels=(4, 8))}
+
+
+def work_batch_norm() -> dict[str, Tensor]:
+    return played(players=batch_normed_players())
+
+
+def work_batch_norm_in_float32() -> dict[str, Tensor]:
+    return played(players=batch_normed_players(), precision="float32")
+
+
+def work_adam_split_play() -> dict[str, Tensor]:
+    players = {
+        "G": DCGANGenerator(SHAPE, latent=4, channels=(8, 4), normalization="none"),
+        "D": DCGANDiscriminator(SHAPE, channels=(4, 8), normalization="none"),
+    }
+    return played(players=players, how=Adam(lr=1e-3), rules={"order": "split", "d_steps": 2})
+
+
+@pytest.mark.parametrize(
+    ("work", "tolerance"),
+    [(work_smooth, 1e-10), (work_accumulated, 1e-10), (work_batch_norm, 1e-10), (work_batch_norm_in_float32, 1e-5)],
+)
+def test_two_processes_end_with_the_weights_and_figures_of_one(
+    work: Callable[[], dict[str, Tensor]], tolerance: float, tmp_path: Path
+) -> None:
+    alone = work()
+    first, second = by_processes(2, work, tmp_path)
+    assert all(torch.equal(first[name], second[name]) for name in first), "the processes differ from each other"
+    assert largest_difference(first, alone) < tolerance
+
+
+def work_draws() -> dict[str, Tensor]:
+    size = 12 // processes.world()
+    own = Draws((0, 3, "turn"), slice(processes.rank() * size, (processes.rank() + 1) * size), 12)
+    drawn = {"z": own.normal("z", 5), "u": own.uniform("u", 2), "i": own.integers("i", 9)}
+    return {name: processes.gather(value) for name, value in drawn.items()}
+
+
+def test_draws_are_the_same_for_any_number_of_processes(tmp_path: Path) -> None:
+    whole = work_draws()
+    for count in (2, 3):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        for gathered in by_processes(count, work_draws, folder):
+            assert all(torch.equal(gathered[name], whole[name]) for name in whole)
+
+
+def work_messages() -> dict[str, Any]:
+    rank = processes.rank()
+    with processes.alone():
+        inside = (processes.rank(), processes.world(), processes.largest(rank))
+    order = [rank]
+    with processes.first_alone():
+        order.append(processes.world())
+    return {
+        "largest": processes.largest(rank * 7),
+        "gathered": processes.gather(torch.full((rank + 1, 2), rank)),
+        "none": processes.gather(torch.zeros(0, 2)),
+        "alone": inside,
+        "order": order,
+        "share": list(processes.share(10, 4)),
+    }
+
+
+def test_what_processes_tell_each_other(tmp_path: Path) -> None:
+    first, second = by_processes(2, work_messages, tmp_path)
+    assert first["largest"] == second["largest"] == 7
+    assert first["gathered"].tolist() == [[0, 0], [1, 1], [1, 1]] == second["gathered"].tolist()
+    assert first["none"].shape == (0, 2)
+    assert first["alone"] == (0, 1, 0) and second["alone"] == (0, 1, 1)
+    assert first["order"][1] == second["order"][1] == 1
+    assert first["share"] + second["share"] == list(range(10)) and len(first["share"]) % 4 == 0
+
+
+def test_one_process_shares_with_nobody() -> None:
+    assert processes.world() == 1 and processes.rank() == 0 and processes.leads()
+    assert list(processes.share(5, 4)) == [0, 1, 2, 3, 4]
+    assert processes.gather(torch.ones(2)).tolist() == [1, 1]
+
+
+def test_a_shared_batch_norm_keeps_weights_and_is_torchs_own_on_one_process() -> None:
+    torch.manual_seed(0)
+    plain = nn.Sequential(nn.Conv2d(2, 3, 1), nn.BatchNorm2d(3), nn.Sequential(nn.Flatten(), nn.BatchNorm1d(12)))
+    shared = copy.deepcopy(plain)
+    share_batch_norms(shared)
+    assert [type(m) for m in shared.modules() if "BatchNorm" in type(m).__name__] == [SharedBatchNorm] * 2
+    assert plain.state_dict().keys() == shared.state_dict().keys()
+    x = torch.randn(4, 2, 2, 2)
+    with all_here():
+        assert torch.equal(plain(x), shared(x))
+    assert torch.equal(plain[1].running_var, shared[1].running_var)
+
+
+KILLER = """
+import os, signal
+from pathlib import Path
+from ganatomy import Spec, find_recipe, part, recipe
+from ganatomy.games.adversarial import Adversarial
+
+@part
+class Mortal(Adversarial):
+    def generator(self, batch):
+        killed = Path(os.environ["KILLED"])
+        if batch.play.round == 13 and os.environ.get("RANK") == "1" and not killed.exists():
+            killed.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().generator(batch)
+
+@recipe
+def mortal():
+    base = find_recipe("digits-dcgan")
+    return base.replace(name="mortal", game=Spec(Mortal, **base.game.settings))
+"""
+TINY = (
+    "players.G.width=0.1",
+    "players.D.width=0.1",
+    "watch.log=128",
+    "watch.grid=512",
+    "watch.score=512",
+    "watch.checkpoint=320",
+    "watch.tensorboard=false",
+    "scores.count=100",
+    "precision=float32",
+)
+
+
+def torchrun(folder: Path, out: str, *more: str, restarts: int = 0, killed: Path) -> subprocess.CompletedProcess[str]:
+    (folder / "killer.py").write_text(KILLER)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command += ["--max-restarts", str(restarts), "-m", "ganatomy", "train", "mortal", "--import", "killer.py"]
+    command += ["--out", out, "--images", "1500", *TINY, *more]
+    environment = {**os.environ, "KILLED": str(killed), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240)
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_worker_that_is_killed_leaves_no_trace_in_the_run(tmp_path: Path) -> None:
+    survived = tmp_path / "already"
+    survived.touch()
+    straight = torchrun(tmp_path, "straight", killed=survived)
+    assert straight.returncode == 0, straight.stderr[-3000:]
+    assert straight.stdout.count("trained    ") == 1 and "each of 2 processes" in straight.stdout
+    broken = torchrun(tmp_path, "broken", restarts=1, killed=tmp_path / "killed")
+    assert broken.returncode == 0, broken.stderr[-3000:]
+    assert (tmp_path / "killed").exists()
+    a, b = tmp_path / "straight", tmp_path / "broken"
+    assert [x["from_round"] for x in json.loads((b / "environment.json").read_text())["sessions"]] == [0, 10]
+    for name in ("scores.jsonl", "evaluations.jsonl"):
+        assert drop_clock(lines(a / name)) == drop_clock(lines(b / name)) != []
+    assert drop_clock(lines(a / "metrics.jsonl")) == drop_clock(lines(b / "metrics.jsonl"))
+    newest = sorted((a / "checkpoints").iterdir())[-1].name
+    tensors = (a / "checkpoints" / newest / "tensors.safetensors").read_bytes()
+    assert tensors == (b / "checkpoints" / newest / "tensors.safetensors").read_bytes()
+    assert {p.name: p.read_bytes() for p in (a / "samples").iterdir()} == {
+        p.name: p.read_bytes() for p in (b / "samples").iterdir()
+    }
+
+
+def drop_clock(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+def test_a_batch_that_cannot_be_shared_out_is_one_line(tmp_path: Path) -> None:
+    failed = torchrun(tmp_path, "run", "batch=63", killed=tmp_path / "killed")
+    assert failed.returncode != 0
+    told = [line for line in failed.stderr.splitlines() if line.startswith("error:")]
+    assert told == ["error: A batch of 63 cannot be cut into 2 equal parts (2 processes x 1 accumulated)."]
+
+
+def test_a_world_without_a_meeting_place_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    from ganatomy.core.errors import GanatomyError
+    from ganatomy.experiments.train import train
+
+    with pytest.raises(GanatomyError, match="torchrun"):
+        train("digits-dcgan", out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
