@@ -53,6 +53,9 @@ def train(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="The seed of every draw.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    init_from: Annotated[
+        Path | None, typer.Option("--init-from", metavar="RUN", help="Start from another run's weights.")
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start anew; a run that is there is moved aside, never deleted.")
     ] = False,
@@ -65,7 +68,7 @@ def train(
     from ganatomy.experiments.train import Stopped, parse_duration, prepared
     from ganatomy.experiments.train import train as train_recipe
 
-    wanted = prepared(recipe, assignments or [], data=data, images=images, seed=seed)
+    wanted = prepared(recipe, assignments or [], data=data, images=images, seed=seed, init_from=init_from)
     console = Console()
     watcher = Watcher(console, wanted.images, parse_duration(duration))
     try:
@@ -108,6 +111,10 @@ def sample(
     checkpoint: Annotated[
         Literal["last", "best"], typer.Option(help="last, or best by its Fréchet distance in training.")
     ] = "last",
+    truncation: Annotated[
+        float | None,
+        typer.Option(help="Redraw latents' numbers beyond plus or minus this, such as 0.7: typical, but more alike."),
+    ] = None,
     imports: ImportFile = None,
 ) -> None:
     """Write samples of a run's generator."""
@@ -116,14 +123,23 @@ def sample(
     from ganatomy.experiments.writing import write_samples
 
     opened = load(run)
-    samples = opened.samples(n, per_class=per_class, seed=seed, weights=weights, checkpoint=checkpoint)
+    samples = opened.samples(
+        n, per_class=per_class, seed=seed, weights=weights, checkpoint=checkpoint, truncation=truncation
+    )
     for warning in opened.warnings:
         typer.echo(f"warning: {warning}", err=True)
     kept = weights if opened.averages() else "raw"
     count = f"{per_class}-per-class" if per_class else str(len(samples.images))
     default = run / "generated" / f"{checkpoint}-{kept}-seed{seed}-{count}-{format}"
+    if truncation is not None:
+        default = default.with_name(f"{default.name}-truncation{truncation:g}")
     written = write_samples(samples, out or default, format)
     typer.echo(f"{len(samples.images)} samples in {written}")
+    if truncation is not None:
+        typer.echo(
+            f"note: truncated at {truncation:g}, quality is bought with diversity: rarer kinds of image are missing, "
+            "so these samples are not what the model's scores are of."
+        )
 
 
 @app.command()
@@ -146,6 +162,23 @@ def evaluate(
         typer.echo(json.dumps(records, indent=2))
     else:
         Console().print(score_table(records))
+
+
+@app.command()
+def results(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN ...", help="Folders of runs.", show_default=False)],
+    out: Annotated[Path | None, typer.Option("--out", help="A file to write into; printed unless said.")] = None,
+) -> None:
+    """Tabulate the scores of runs, best and final, as Markdown; different protocols never share a table."""
+    from ganatomy.report.results import results as tabulated
+    from ganatomy.runs.files import write_text
+    from ganatomy.runs.folder import find_run
+
+    text = tabulated([find_run(path) for path in runs])
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        write_text(out, text)
 
 
 @app.command()

@@ -25,12 +25,21 @@ class Prior:
             return draws.uniform(purpose, self.size, low=-1.0)
         return draws.normal(purpose, self.size)
 
-    def sample(self, seed: int, start: int, stop: int) -> Tensor:
-        """z: [stop - start, size]; latent i depends on (seed, i) alone."""
-        return torch.from_numpy(np.stack([self._one(seed, index) for index in range(start, stop)]))
+    def sample(self, seed: int, start: int, stop: int, truncation: float | None = None) -> Tensor:
+        """z: [stop - start, size]; latent i depends on (seed, i) and the truncation alone.
 
-    def _one(self, seed: int, index: int) -> np.ndarray:
+        truncation: numbers beyond plus or minus it are drawn again (Brock et al., 2019, section 3.1), the others stay.
+        """
+        return torch.from_numpy(np.stack([self._one(seed, index, truncation) for index in range(start, stop)]))
+
+    def _one(self, seed: int, index: int, truncation: float | None) -> np.ndarray:
         generator = keyed(seed, "sample", index)
+        z = self._numbers(generator, self.size)
+        while truncation is not None and (beyond := np.abs(z) > truncation).any():
+            z[beyond] = self._numbers(generator, int(beyond.sum()))
+        return z
+
+    def _numbers(self, generator: np.random.Generator, count: int) -> np.ndarray:
         if self.distribution == "uniform":
-            return generator.random(self.size, dtype=np.float32) * 2 - 1
-        return generator.standard_normal(self.size, dtype=np.float32)
+            return generator.random(count, dtype=np.float32) * 2 - 1
+        return generator.standard_normal(count, dtype=np.float32)

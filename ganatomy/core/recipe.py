@@ -15,14 +15,14 @@ from ganatomy.core.game import Game
 from ganatomy.core.kinds import Averaging, Data, Scoring, Stepper
 from ganatomy.core.registry import Registry
 from ganatomy.core.spec import Spec, checked_value, from_plain, handed_over, key_and_value, overridden, parsed, to_plain
-from ganatomy.core.watch import Watch
+from ganatomy.core.watch import Stop, Watch
 
 Precision = Literal["auto", "float32", "bfloat16", "float64"]
 
 DESCRIPTION = frozenset({"name", "paper", "expected", "time"})
 """Fields that say what a recipe is for; two runs that differ in them alone are the same run."""
 
-WATCHING = frozenset({"images", "watch", "scores"})
+WATCHING = frozenset({"images", "watch", "scores", "stop"})
 """Fields that decide how long a run goes and what is looked at, but never a weight."""
 
 
@@ -31,7 +31,8 @@ class Recipe:
     """What to run.
 
     Batches and budgets are counted in images: `batch` is the global batch of all processes, `images` the real images
-    drawn from the data by the time the run is done.
+    drawn from the data by the time the run is done. `init_from` is the folder of a run whose weights this one starts
+    from.
     """
 
     name: str
@@ -46,10 +47,12 @@ class Recipe:
     accumulate: PositiveInt = 1
     images: PositiveInt
     seed: NonNegativeInt = 0
+    init_from: str | None = None
     precision: Precision = "auto"
     average: Annotated[Spec, Averaging] | None = None
     watch: Annotated[Spec, Watch]
     scores: Annotated[Spec, Scoring] | None = None
+    stop: Annotated[Spec, Stop] = Spec(Stop)  # noqa: RUF009 (frozen data)
 
     def __post_init__(self) -> None:
         for name, annotation in field_types().items():

@@ -1,15 +1,17 @@
 """Those who write a run down: figures, pictures, scores and checkpoints."""
 
+import secrets
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from ganatomy.core.errors import GanatomyError
+from ganatomy.core.errors import GanatomyError, one_line
 from ganatomy.core.observer import Moment, Observer
 from ganatomy.core.players import Generator
-from ganatomy.core.watch import Watch
+from ganatomy.core.recipe import Recipe
+from ganatomy.core.watch import Stop, Watch
 from ganatomy.distributed import processes
 from ganatomy.engine.engine import Engine
 from ganatomy.experiments.judging import CHOOSING_SEED, Bench
@@ -18,6 +20,7 @@ from ganatomy.metrics.scores import shown_scores, times_floor
 from ganatomy.report.curves import curves
 from ganatomy.report.grid import grid
 from ganatomy.report.png import write_png
+from ganatomy.runs.files import write_text
 from ganatomy.runs.folder import RunFolder
 
 GRID = 64  # latents watched; their indices are 0 .. 63 of the recipe's seed
@@ -59,6 +62,84 @@ class TensorBoard(Observer):
     def close(self) -> None:
         if self.writer is not None:
             self.writer.close()
+
+
+class WeightsAndBiases(Observer):
+    """The same figures, scores and grids on wandb.ai; with WANDB_MODE=offline, in the run's folder, to be synced later.
+
+    A run that is continued goes on under the same id.
+    """
+
+    def __init__(self, folder: RunFolder, recipe: Recipe) -> None:
+        try:
+            import wandb
+        except ImportError:
+            raise GanatomyError(
+                "watch.wandb=true needs Weights & Biases, which is an extra: pip install 'ganatomy[wandb]'"
+            ) from None
+        self.wandb, self.folder, self.recipe = wandb, folder, recipe
+        self.run: Any = None
+
+    def begin(self, moment: Moment) -> None:
+        place = self.folder.path / "wandb"
+        place.mkdir(exist_ok=True)
+        name = place / "id"
+        if not name.exists():
+            write_text(name, secrets.token_hex(4))
+        try:
+            self.run = self.wandb.init(
+                project="ganatomy",
+                id=name.read_text(),
+                name=self.folder.name,
+                dir=self.folder.path,
+                config=self.recipe.flat(),
+                resume="allow",
+                settings=self.wandb.Settings(silent=True),
+            )
+        except self.wandb.Error as error:
+            raise GanatomyError(
+                f"Weights & Biases did not start ({one_line(error)}): log in, or set WANDB_MODE=offline."
+            ) from None
+
+    def figures(self, moment: Moment, figures: Mapping[str, float]) -> None:
+        self._log(moment, figures)
+
+    def scored(self, moment: Moment, scores: Mapping[str, Any]) -> None:
+        shown = {k: v for k, v in shown_scores(scores["scores"]).items() if isinstance(v, (int, float))}
+        self._log(moment, {f"scores/{k}": v for k, v in {**shown, "frechet_x_floor": times_floor(scores)}.items()})
+
+    def end(self, moment: Moment) -> None:
+        newest = max(self.folder.samples.glob("*.png"), default=None)
+        if newest is not None:
+            self._log(moment, {"samples": self.wandb.Image(str(newest))})
+
+    def close(self) -> None:
+        if self.run is not None:
+            self.run.finish()
+            self.run = None
+
+    def _log(self, moment: Moment, values: Mapping[str, Any]) -> None:
+        self.run.log(dict(values), step=moment.images)
+
+
+class Plateau(Observer):
+    """Notices that the Fréchet distance has stopped falling, as the recipe's `stop` says."""
+
+    def __init__(self, folder: RunFolder, stop: Stop, show: Observer) -> None:
+        self.folder, self.stop, self.show, self.reached = folder, stop, show, False
+
+    def begin(self, moment: Moment) -> None:
+        self.reached = self.stop.due(self._distances())
+
+    def scored(self, moment: Moment, scores: Mapping[str, Any]) -> None:
+        self.begin(moment)
+        if self.reached:
+            self.show.announce(
+                f"plateau    no Fréchet distance of the last {self.stop.patience} was {self.stop.by:.0%} lower"
+            )
+
+    def _distances(self) -> list[float]:
+        return [row["scores"]["frechet"] for row in self.folder.scores.read() if row["scores"]["frechet"] is not None]
 
 
 class Grids(Observer):

@@ -38,6 +38,7 @@ class Samples:
     labels: list[int] | None
     classes: tuple[str, ...] | None
     seed: int
+    truncation: float | None = None
 
     def pictures(self) -> list[Image.Image]:
         """PIL images; of 2 or more than 4 channels PIL has none."""
@@ -94,8 +95,11 @@ class Run:
         """Whether this run keeps a moving average of a player; where not, its raw weights stand for it."""
         return self.recipe.average is not None and name in self.recipe.average.settings["players"]
 
-    def sampler(self, *, weights: Weights = "average", checkpoint: Which = "last") -> Sampler:
-        return Sampler(as_generator(self.player("G", weights=weights, checkpoint=checkpoint)))
+    def sampler(
+        self, *, weights: Weights = "average", checkpoint: Which = "last", truncation: float | None = None
+    ) -> Sampler:
+        player = as_generator(self.player("G", weights=weights, checkpoint=checkpoint))
+        return Sampler(player, truncation=truncation)
 
     def samples(
         self,
@@ -105,13 +109,17 @@ class Run:
         seed: int = 0,
         weights: Weights = "average",
         checkpoint: Which = "last",
+        truncation: float | None = None,
     ) -> Samples:
-        """`n` samples (64 unless said), or `per_class` of each class of a conditional generator, class after class."""
+        """`n` samples (64 unless said), or `per_class` of each class of a conditional generator, class after class.
+
+        A small `truncation`, such as 0.5, makes each sample more typical and all of them more alike.
+        """
         if n is not None and per_class is not None:
             raise GanatomyError("Say how many samples in all, or how many of each class; not both.")
         if any(count is not None and count < 1 for count in (n, per_class)):
             raise GanatomyError("At least one sample, please.")
-        sampler = self.sampler(weights=weights, checkpoint=checkpoint)
+        sampler = self.sampler(weights=weights, checkpoint=checkpoint, truncation=truncation)
         if per_class is not None:
             if sampler.classes is None:
                 raise GanatomyError(
@@ -122,7 +130,9 @@ class Run:
         else:
             indices = range(n if n is not None else 64)
             labels = sampler.labels(indices)
-        return Samples(sampler.images(seed, indices, labels), labels, self.classes if labels else None, seed)
+        return Samples(
+            sampler.images(seed, indices, labels), labels, self.classes if labels else None, seed, truncation
+        )
 
     def sample(self, n: int | None = None, *, tensor: bool = False, **how: Any) -> list[Image.Image] | Tensor:
         """PIL images, or a tensor [N, C, H, W] in [-1, 1]; arguments as of `samples`."""

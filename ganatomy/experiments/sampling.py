@@ -21,22 +21,29 @@ STANDING_SEED = 0x5EED
 class Sampler:
     """A frozen copy of a generator in float32, with batch-norm statistics of its own."""
 
-    def __init__(self, generator: Generator, device: torch.device = CPU) -> None:
+    def __init__(self, generator: Generator, device: torch.device = CPU, truncation: float | None = None) -> None:
+        """truncation: of the latents (see `Prior.sample`).
+
+        Batch norm's statistics stay those of latents that are not truncated: the first one would undo it, since what
+        it sees is scaled by the latents.
+        """
+        if truncation is not None and not 0.02 <= truncation < float("inf"):
+            raise GanatomyError(f"A truncation of {truncation} leaves no latents: 0.02 or more, such as 0.5 or 2.")
         self.G = copy.deepcopy(generator).to(device, torch.float32).eval().requires_grad_(False)
         self.G.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.prior = self.G.prior
+        self.prior, self.truncation = self.G.prior, truncation
         self.classes = self.G.classes
         self.device = device
         if batch_norms(self.G):
-            latents = self._inputs(STANDING_SEED, range(STANDING_IMAGES), None)
-            standing_statistics(self.G, latents)
+            standing_statistics(self.G, self._inputs(STANDING_SEED, range(STANDING_IMAGES), None, None))
 
     def tensors(self, seed: int, indices: Sequence[int], labels: Sequence[int] | None = None) -> Iterator[Tensor]:
         """Images [<= CHUNK, C, H, W] in [-1, 1] of these latents; labels default to index modulo classes."""
         if labels is not None and self.classes is None:
             raise GanatomyError("This generator is not conditional: it cannot be asked for a class.")
+        drawn = self._inputs(seed, indices, labels, self.truncation)
         with torch.inference_mode():
-            for start, inputs in zip(range(0, len(indices), CHUNK), self._inputs(seed, indices, labels), strict=True):
+            for start, inputs in zip(range(0, len(indices), CHUNK), drawn, strict=True):
                 yield self.G(*inputs)[: len(indices) - start].float().cpu()
 
     def images(self, seed: int, indices: Sequence[int], labels: Sequence[int] | None = None) -> np.ndarray:
@@ -52,12 +59,16 @@ class Sampler:
         """The classes asked for where nobody says otherwise: all alike often."""
         return None if self.classes is None else [index % self.classes for index in indices]
 
-    def _inputs(self, seed: int, indices: Sequence[int], labels: Sequence[int] | None) -> Iterator[tuple[Tensor, ...]]:
+    def _inputs(
+        self, seed: int, indices: Sequence[int], labels: Sequence[int] | None, truncation: float | None
+    ) -> Iterator[tuple[Tensor, ...]]:
         asked = labels if labels is not None else self.labels(indices)
         for start in range(0, len(indices), CHUNK):
             part = list(indices[start : start + CHUNK])
             padding = [part[-1]] * (CHUNK - len(part))
-            z = torch.cat([self.prior.sample(seed, index, index + 1) for index in part + padding]).to(self.device)
+            z = torch.cat([self.prior.sample(seed, index, index + 1, truncation) for index in part + padding]).to(
+                self.device
+            )
             if asked is None:
                 yield (z,)
             else:

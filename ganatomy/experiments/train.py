@@ -25,8 +25,18 @@ from ganatomy.engine.engine import Engine
 from ganatomy.engine.precision import find_device
 from ganatomy.experiments.build import build_engine, data_facts
 from ganatomy.experiments.judging import Bench, can_be_judged
-from ganatomy.experiments.observers import Checkpointer, Curves, FigureLog, Grids, Scorer, TensorBoard
+from ganatomy.experiments.observers import (
+    Checkpointer,
+    Curves,
+    FigureLog,
+    Grids,
+    Plateau,
+    Scorer,
+    TensorBoard,
+    WeightsAndBiases,
+)
 from ganatomy.experiments.run import Run, facts_line, open_bench
+from ganatomy.experiments.starting import start_from
 from ganatomy.runs.environment import environment
 from ganatomy.runs.files import read_json, write_json, write_text
 from ganatomy.runs.folder import LOCK, RUNS, RunFolder
@@ -35,7 +45,7 @@ SAME_RUN = DESCRIPTION | WATCHING | {"data.source"}
 """Where a recipe may differ and still continue a run; that the data are the same is seen by their content."""
 
 
-TIME_IS_UP = 1  # smaller than the number of any signal that is obeyed
+ENOUGH = 1  # the time is up, or nothing improves; smaller than the number of any signal that is obeyed
 
 
 class Stopped(Exception):
@@ -54,6 +64,7 @@ def train(
     images: int | None = None,
     duration: str | float | None = None,
     seed: int | None = None,
+    init_from: Path | str | None = None,
     device: str = "auto",
     fresh: bool = False,
     show: Observer | None = None,
@@ -62,13 +73,13 @@ def train(
     """Train a recipe, by name, by file or as it is; `assignments` are overrides such as "optimizers.D.lr=1e-4".
 
     A folder that holds a run of the same recipe is continued to `images`. `duration`, such as "20m" or seconds, only
-    stops early. Raises GanatomyError for the caller's mistakes and Stopped after SIGINT or SIGTERM; either way the
-    run can be continued.
+    stops early. `init_from` is the folder of a run whose last weights this one starts from. Raises GanatomyError for
+    the caller's mistakes and Stopped after SIGINT or SIGTERM; either way the run can be continued.
 
     >>> ganatomy.train("digits-dcgan", "game.d_steps=2", images=10_000)  # doctest: +SKIP
     """
     show = show or Observer()
-    recipe = prepared(recipe, assignments, data=data, images=images, seed=seed)
+    recipe = prepared(recipe, assignments, data=data, images=images, seed=seed, init_from=init_from)
     seconds = parse_duration(duration)
     with processes.together(lambda: find_device(device)) as where:
         return _train(recipe, out, seconds, where, fresh, show, command)
@@ -106,6 +117,7 @@ def prepared(
     data: Path | str | None,
     images: int | None,
     seed: int | None,
+    init_from: Path | str | None = None,
 ) -> Recipe:
     """The recipe that will be run: a named one with all that was asked to be otherwise."""
     found = (find_recipe(recipe) if isinstance(recipe, str) else recipe).overridden(assignments)
@@ -113,6 +125,8 @@ def prepared(
         found = found.override("data.source", described(data))
     if images is not None:
         found = found.override("images", str(images))
+    if init_from is not None:
+        found = found.replace(init_from=os.path.abspath(init_from))
     return found if seed is None else found.override("seed", str(seed))
 
 
@@ -157,24 +171,31 @@ class Session:
         for line in self.plan():
             self.show.announce(line)
         self.bench = self._bench()
+        self.plateau = Plateau(self.folder, recipe.stop.build(), self.show)
+        if self.plateau.stop.patience is not None and (self.bench is None or not self.watch.score):
+            raise GanatomyError(
+                "stop.patience watches the scores, and this run takes none: it needs labelled data, "
+                "scores and watch.score."
+            )
         self.engine.observers = self._observers()
 
     def play(self, seconds: float | None) -> Run:
         """Train until the budget, the clock or a signal; then score the last and the best checkpoint."""
         start = time.monotonic()
-        reason = 0  # why any process wants to stop: nothing yet, TIME_IS_UP, or the number of a signal
+        reason = 0  # why any process wants to stop: nothing yet, ENOUGH, or the number of a signal
         with stop_signals() as received:
 
             def stop() -> bool:
                 nonlocal reason
                 late = seconds is not None and time.monotonic() - start >= seconds
-                reason = processes.largest(received[0] if received else TIME_IS_UP if late else 0)
+                enough = late or self.plateau.reached
+                reason = processes.largest(received[0] if received else ENOUGH if enough else 0)
                 return reason > 0
 
             self.engine.play(self.recipe.images, stop)
         processes.wait()
         run = Run(self.folder)
-        if reason > TIME_IS_UP:
+        if reason > ENOUGH:
             raise Stopped(reason, run)
         if self.bench is not None and self.engine.round:
             self.show.evaluated(run.evaluate(bench=self.bench))
@@ -207,6 +228,8 @@ class Session:
             )
         processes.wait()  # nobody changes what another one may still read
         if found is None:
+            if self.recipe.init_from is not None:
+                self.show.announce(start_from(self.engine, self.recipe.init_from))
             self._cut_logs({"metrics": 0, "scores": 0})
             return
         if found.state["data"]["content"] != self.facts["content"]:
@@ -239,11 +262,14 @@ class Session:
         observers: list[Observer] = [FigureLog(self.folder)]
         if self.watch.tensorboard:
             observers.append(TensorBoard(self.folder))
+        if self.watch.wandb:
+            observers.append(WeightsAndBiases(self.folder, self.recipe))
         if isinstance(engine.players.get("G"), Generator):
             observers.append(Grids(self.folder, self.watch, engine, self.data.classes))
         if self.bench is not None:
             observers.append(Scorer(self.folder, self.watch, engine, self.bench))
-        return [*observers, Checkpointer(self.folder, self.watch, engine, self.facts), Curves(self.folder), self.show]
+        checkpointer = Checkpointer(self.folder, self.watch, engine, self.facts)
+        return [*observers, checkpointer, Curves(self.folder), self.show, self.plateau]
 
     def _write_down(self, command: Sequence[str]) -> None:
         """recipe.yaml and environment.json; a session whose arithmetic may differ from the last one's is marked."""

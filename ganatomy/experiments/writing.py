@@ -118,8 +118,8 @@ def _write_array(samples: Samples, folder: Path) -> list[str]:
 def _write_manifest(samples: Samples, files: list[str], path: Path) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", "label", "seed", "index"])
+    writer.writerow(["file", "label", "seed", "index", "truncation"])
     for index, file in enumerate(files):
         label = samples.classes[samples.labels[index]] if samples.labels is not None and samples.classes else ""
-        writer.writerow([file, label, samples.seed, index])
+        writer.writerow([file, label, samples.seed, index, "" if samples.truncation is None else samples.truncation])
     path.write_text(text.getvalue(), encoding="utf-8")

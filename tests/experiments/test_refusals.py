@@ -157,9 +157,3 @@ def test_latents_do_not_depend_on_the_kind_of_the_index() -> None:
 def test_a_device_that_is_no_device_is_one_line() -> None:
     with pytest.raises(GanatomyError, match="'cpu:abc' is not a device"):
         find_device("cpu:abc")
-
-
-def test_several_processes_are_refused_until_they_are_possible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(GanatomyError, match="several processes"):
-        train("digits-dcgan", *QUICK, images=64, out=tmp_path / "run")

@@ -1,0 +1,41 @@
+"""A run that starts from another run's weights: fine-tuning."""
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.engine.engine import Engine
+from ganatomy.engine.engine import load as load_weights
+from ganatomy.runs.folder import find_run
+
+
+def start_from(engine: Engine, path: str) -> str:
+    """Give every player the weights it has in another run's last checkpoint, and every average that run's average.
+
+    Optimizers and the clock start anew. Nothing is loaded unless everything fits; what does not is a one-line error.
+    Returns what was done, for people to read.
+    """
+    found = find_run(path).checkpoints.newest()
+    if found is None:
+        raise GanatomyError(f"{path} has no checkpoint to start from.")
+    wanted = {f"game.{name}.{key}": v for name, p in engine.players.items() for key, v in p.state_dict().items()}
+    for name in engine.players:
+        if not any(key.startswith(f"game.{name}.") for key in found.tensors):
+            raise GanatomyError(f"Cannot start from {path}: it has no player {name}.")
+    for name, value in wanted.items():
+        there = found.tensors.get(name)
+        own = name.removeprefix("game.")
+        if there is None:
+            raise GanatomyError(f"Cannot start from {path}: it has no '{own}', so it is of another network.")
+        if there.shape != value.shape:
+            raise GanatomyError(
+                f"Cannot start from {path}: '{own}' is {list(there.shape)} there and {list(value.shape)} here."
+            )
+    extra = [key for key in found.tensors if key not in wanted and key.split(".")[1] in engine.players]
+    if extra := [key for key in extra if key.startswith("game.")]:
+        raise GanatomyError(
+            f"Cannot start from {path}: '{extra[0].removeprefix('game.')}' has no place in this recipe."
+        )
+    for name, player in engine.players.items():
+        load_weights(player, f"game.{name}.", found.tensors)
+    for name, averaged in engine.averaged.items():
+        kept = any(key.startswith(f"average.{name}.") for key in found.tensors)
+        load_weights(averaged.module, f"{'average' if kept else 'game'}.{name}.", found.tensors)
+    return f"start      from the weights of {path} after round {found.round:,}"

@@ -1,0 +1,147 @@
+"""Runs side by side as Markdown: best *and* final, with seed, protocol, images shown and seconds.
+
+Rows whose protocols differ never share a table. A run without scores is listed too, with what it lacks.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.runs.files import read_json
+from ganatomy.runs.folder import RunFolder
+
+SAME_COLUMN = ("reference", "content", "floor", "count", "extractor", "extractor_sha256", "resize", "precision", "k")
+"""Fields of a protocol that must agree within a table; seed of the samples and weights too, which follow."""
+COMMON = (*SAME_COLUMN, "per_class", "seed", "weights")
+HEAD = (
+    "run",
+    "seed",
+    "checkpoint",
+    "images",
+    "seconds",
+    "Fréchet",
+    "x floor",
+    "coverage",
+    "classifier score",
+    "share of real",
+    "class shares",
+    "as asked",
+)
+
+Record = Mapping[str, Any]
+
+
+def results(runs: Sequence[RunFolder]) -> str:
+    """The Markdown of these runs: a table for each protocol, with the runs' machine and command below it."""
+    if not runs:
+        raise GanatomyError("No runs to tabulate.")
+    tables: dict[tuple[str, ...], list[str]] = {}
+    titles: dict[tuple[str, ...], str] = {}
+    without: list[str] = []
+    for run in runs:
+        records = newest_evaluations(run)
+        if not records:
+            without.append(f"- {run.name}: not scored")
+        for record in records:
+            key = tuple(str(record["protocol"].get(field)) for field in COMMON)
+            titles.setdefault(key, protocol_line(record))
+            tables.setdefault(key, []).append(row(run, record))
+    parts = ["\n".join([titles[key], "", *head(), *rows]) for key, rows in tables.items()]
+    if without:
+        parts.append("\n".join(without))
+    parts.append("\n".join(["How they were made:", "", *map(made_line, runs)]))
+    return "\n\n".join(parts) + "\n"
+
+
+def newest_evaluations(run: RunFolder) -> list[Record]:
+    """The newest evaluation of the last checkpoint, and of the best one, as the recipe asks for them.
+
+    Those of other seeds or sample counts, which somebody asked for afterwards, do not take their place.
+    """
+    found = [record for record in run.evaluations.read() if record["protocol"]["seed"] == 0]
+    newest = {record["which"]: record for record in found}
+    if "last" in newest and "best" in newest and newest["best"]["round"] == newest["last"]["round"]:
+        return [{**newest["last"], "which": "last, also best"}]
+    return [newest[which] for which in ("last", "best") if which in newest]
+
+
+def protocol_line(record: Record) -> str:
+    protocol, floor = record["protocol"], record["floor"]
+    score = floor["classifier_score"]
+    return (
+        f"{protocol['count']:,} samples of seed {protocol['seed']}, {protocol['weights']} weights, against "
+        f"{protocol['reference']}; judge {protocol['extractor_sha256'][:12]}, which recognizes "
+        f"{protocol['extractor_accuracy']:.2%} of the held-out images; {protocol['precision']}. Floor "
+        f"({protocol['floor']}): Fréchet {floor['frechet']:.2f}, coverage {number(floor['coverage'])}, classifier "
+        f"score {score:.2f}. The best checkpoint has the lowest distance in training, on samples of another seed."
+    )
+
+
+def head() -> list[str]:
+    return [f"| {' | '.join(HEAD)} |", f"|{' --- |' * 3}{' ---: |' * (len(HEAD) - 3)}"]
+
+
+def row(run: RunFolder, record: Record) -> str:
+    scores, floor = record["scores"], record["floor"]
+    shown = scores["coverage"] is not None  # a score that a collapsed generator wins stands beside one that it loses
+    shares = scores["class_shares"]
+    cells = (
+        run.name,
+        str(recipe_of(run).get("seed", "?")),
+        record["which"],
+        f"{record['images']:,}",
+        f"{record['seconds']:,.0f}",
+        f"{scores['frechet']:.2f}",
+        f"{scores['frechet'] / floor['frechet']:.2f}" if floor["frechet"] else "-",
+        number(scores["coverage"]),
+        f"{scores['classifier_score']:.2f}" if shown else "-",
+        f"{scores['classifier_score'] / floor['classifier_score']:.3f}" if shown else "-",
+        f"{min(shares):.1%} to {max(shares):.1%}",
+        f"{scores['accuracy']:.1%}" if shown and scores["accuracy"] is not None else "-",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def made_line(run: RunFolder) -> str:
+    """The command, the machine and the sessions of a run."""
+    try:
+        sessions = read_json(run.environment_file)["sessions"]
+        last = sessions[-1]
+        arithmetic = last["arithmetic"]
+        commands = distinct(session["command"] for session in sessions)
+        cpu = last["cpu"]["model"] if arithmetic["device"] == "cpu" else arithmetic["device"]
+    except (GanatomyError, KeyError, IndexError, TypeError):
+        return f"- {run.name}: its environment.json cannot be read"
+    where = f"{cpu}, {arithmetic['precision']}, {arithmetic['threads']} threads x {arithmetic['processes']} processes"
+    commit = (last.get("ganatomy") or {}).get("commit")
+    return f"- {run.name}: {where}, torch {arithmetic['torch']}, commit {(commit or 'unknown')[:10]}: " + "; ".join(
+        f"`{shortened(command)}`" for command in commands
+    )
+
+
+def recipe_of(run: RunFolder) -> Mapping[str, Any]:
+    try:
+        plain = yaml.safe_load(run.recipe_file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return plain if isinstance(plain, dict) else {}
+
+
+def shortened(command: str) -> str:
+    """A command as one would type it: without the place of the program.
+
+    >>> shortened("/home/me/.venv/bin/ganatomy train mnist-dcgan --data /data/mnist --out /tmp/a/mnist")
+    'ganatomy train mnist-dcgan --data mnist --out mnist'
+    """
+    words = [word.rstrip("/").rsplit("/", 1)[-1] if word.startswith("/") else word for word in command.split()]
+    return " ".join(["ganatomy", *words[1:]])
+
+
+def distinct(words: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(words))
+
+
+def number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

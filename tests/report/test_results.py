@@ -1,0 +1,64 @@
+"""Runs side by side."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.experiments.run import Run
+from ganatomy.report.results import HEAD, results
+from ganatomy.runs.folder import RunFolder
+
+
+def rows(text: str) -> list[list[str]]:
+    lines = [line for line in text.splitlines() if line.startswith("| ") and "---" not in line]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_best_and_final_stand_with_what_was_measured(trained: Run, conditional: Run) -> None:
+    text = results([trained.folder, conditional.folder])
+    table = rows(text)
+    assert table[0] == list(HEAD)
+    written = trained.folder.evaluations.read()
+    last = next(record for record in written if record["which"] == "last")
+    own = [line for line in table if line[0] == trained.folder.name]
+    assert any(line[3] == f"{last['images']:,}" and line[5] == f"{last['scores']['frechet']:.2f}" for line in own)
+    assert all(line[1] == "0" for line in own)
+    assert last["protocol"]["extractor_sha256"][:12] in text and "ganatomy.train" not in text
+    assert f"- {conditional.folder.name}: " in text
+
+
+def test_different_protocols_never_share_a_table(trained: Run, tmp_path: Path) -> None:
+    folders = []
+    for name, count in (("a", 600), ("b", 500), ("c", 600)):
+        folder = RunFolder(tmp_path / name)
+        folder.path.mkdir()
+        folder.recipe_file.write_text(trained.folder.recipe_file.read_text())
+        folder.environment_file.write_text(trained.folder.environment_file.read_text())
+        for record in trained.folder.evaluations.read():
+            folder.evaluations.append({**record, "protocol": {**record["protocol"], "count": count}})
+        folders.append(folder)
+    text = results(folders)
+    tables = [part for part in text.split("\n\n") if part.startswith("| run")]
+    assert len(tables) == 2
+    assert "| a |" in tables[0] and "| c |" in tables[0] and "| b |" in tables[1] and "| b |" not in tables[0]
+
+
+def test_a_run_without_scores_is_not_hidden(trained: Run, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "bare")
+    folder.path.mkdir()
+    folder.recipe_file.write_text(trained.folder.recipe_file.read_text())
+    text = results([trained.folder, folder])
+    assert "- bare: not scored" in text and "- bare: its environment.json cannot be read" in text
+    with pytest.raises(GanatomyError, match="No runs"):
+        results([])
+
+
+def test_a_score_that_collapse_wins_is_hidden_without_one_it_loses(trained: Run, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "uncovered")
+    folder.path.mkdir()
+    folder.recipe_file.write_text(trained.folder.recipe_file.read_text())
+    record = json.loads(json.dumps(trained.folder.evaluations.read()[0]))
+    folder.evaluations.append({**record, "scores": {**record["scores"], "coverage": None}})
+    assert rows(results([folder]))[1][7:10] == ["-", "-", "-"]
