@@ -67,7 +67,7 @@ class UsualLoop:
     """One round at a time of PyTorch's DCGAN example."""
 
     def __init__(self, recipe: Recipe, data: ImageSet, device: torch.device) -> None:
-        players = build_players(recipe, data.shape, None)
+        players = build_players(recipe, data.shape, None)  # in float32 their convolutions are torch's own
         self.G, self.D = (players[name].to(device).train() for name in ("G", "D"))
         settings = {name: recipe.optimizers[name].settings for name in ("G", "D")}
         self.steppers = {

@@ -15,6 +15,7 @@ from ganatomy.core.players import Discriminator, Generator
 from ganatomy.core.prior import Distribution, Prior
 from ganatomy.core.registry import part
 from ganatomy.core.shape import Shape
+from ganatomy.networks.convolution import Conv2d, ConvTranspose2d
 from ganatomy.networks.layers import (
     Activation,
     Dropout,
@@ -48,7 +49,7 @@ def upward(
         )  # of the (size - 1) * stride + kernel numbers a transposed one makes
         padding.append(math.ceil(trim / 2))
         extra.append(2 * padding[-1] - trim)
-    return nn.ConvTranspose2d(before, after, kernel, stride, (padding[0], padding[1]), (extra[0], extra[1]), bias=bias)
+    return ConvTranspose2d(before, after, kernel, stride, (padding[0], padding[1]), (extra[0], extra[1]), bias=bias)
 
 
 @part
@@ -165,7 +166,7 @@ class DCGANDiscriminator(Discriminator):
                 raise GanatomyError(
                     f"DCGANDiscriminator: {shape} is too small for {len(channels)} layers of stride {stride}."
                 )
-            convolution = NarrowConv2d if min(size) == 1 < max(size) else nn.Conv2d
+            convolution = NarrowConv2d if min(size) == 1 < max(size) else Conv2d
             blocks.append(convolution(before, after, kernel, stride, padding, bias=norm == "none"))
             blocks.append(norm_then_activate(norm, after, activation))
             if dropout:
