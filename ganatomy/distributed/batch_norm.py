@@ -58,14 +58,16 @@ class SharedBatchNorm(_BatchNorm):
         self._check_input_dim(input)
         x = input.float() if input.dtype in (torch.bfloat16, torch.float16) else input
         over = [0, *range(2, x.dim())]
-        mean = Mean.apply(x.mean(over, keepdim=True))
-        variance = Mean.apply((x - mean).square().mean(over, keepdim=True))
+        own_variance, own_mean = torch.var_mean(x, over, correction=0, keepdim=True)
+        mean = Mean.apply(own_mean)
+        variance = Mean.apply(own_variance + (own_mean - mean).square())
         self._follow(mean.detach().flatten(), variance.detach().flatten(), x.numel() // x.shape[1] * processes.world())
         shape = [1, -1] + [1] * (x.dim() - 2)
-        normal = (x - mean) * (variance + self.eps).rsqrt()
-        if self.weight is not None:
-            normal = normal * self.weight.view(shape) + self.bias.view(shape)
-        return normal.to(input.dtype)
+        gain = (variance + self.eps).rsqrt()
+        if self.weight is None:
+            return torch.addcmul(-mean * gain, x, gain).to(input.dtype)
+        gain = gain * self.weight.view(shape)
+        return torch.addcmul(self.bias.view(shape) - mean * gain, x, gain).to(input.dtype)
 
     @torch.no_grad()
     def _follow(self, mean: Tensor, variance: Tensor, count: int) -> None:

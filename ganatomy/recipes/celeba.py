@@ -43,8 +43,8 @@ def celeba64_dcgan() -> Recipe:
 def celeba64_dcgan_report() -> Recipe:
     """The report's best at 64 px: 1024 maps at 4x4, then 768, 512, 384 and 256; D 128, 256, 512; three discrete steps.
 
-    ganatomy train celeba64-dcgan-report --data ../shared/data/celeba data.crop=0.7. Score and time: not measured: made
-    for a GPU, it shows about 2 images a second on two CPU cores.
+    ganatomy train celeba64-dcgan-report --data ../shared/data/celeba data.crop=0.7. Score and time: not measured;
+    it is made for a GPU.
     """
     return as_reported("celeba64-dcgan-report", 64, (1024, 768, 512, 384, 256), start=4)
 
