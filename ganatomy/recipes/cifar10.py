@@ -17,7 +17,7 @@ def cifar10_dcgan() -> Recipe:
     """Radford et al. (2016) at 32 px. One report trained such a DCGAN to an FID of 68 and, in other runs, 150.
 
     ganatomy train cifar10-dcgan --data ../shared/data/cifar10 --for 25m, on one thread of a CPU with bfloat16: 499,328
-    images. Seed 0, last checkpoint: Fréchet distance 27.7 times its floor and still falling (148 after 50,000 images, 60
+    images. Seed 0, last checkpoint: Fréchet distance 27.7 times its floor, still falling (148 after 50,000 images, 60
     after 200,000), coverage 0.64 (real 0.97), classifier score 0.79 of the real one; textures and shapes, few objects.
     To be read with care: the judge that is trained on first use recognizes 50.5 % of the test images.
     """

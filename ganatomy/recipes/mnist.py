@@ -116,7 +116,7 @@ def mnist_dcgan_shallow() -> Recipe:
 def mnist_dcgan_medium() -> Recipe:
     """Generator maps 256-128.
 
-    ganatomy train mnist-dcgan-medium --data ../shared/data/mnist --for 8m, on one thread of a CPU with bfloat16: 150,016
+    ganatomy train mnist-dcgan-medium --data ../shared/data/mnist --for 8m, one thread of a CPU with bfloat16: 150,016
     images. Seed 0, last checkpoint: Fréchet distance 8.8 times its floor and falling, coverage 0.62 (real 0.94),
     classifier score 0.83 of the real one, every digit between 7.7 % and 12.2 %: the report's rate of 0.002 and dropout
     of 0.25 do not collapse. One report's best was 7.3 of 9.67, which is 0.75 of real.
