@@ -200,6 +200,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_leaves_no_trace_in_the_run(tmp_path: Path) -> None:
     survived = tmp_path / "already"
     survived.touch()
