@@ -28,8 +28,8 @@ def start_from(engine: Engine, path: str) -> str:
             raise GanatomyError(
                 f"Cannot start from {path}: '{own}' is {list(there.shape)} there and {list(value.shape)} here."
             )
-    extra = [key for key in found.tensors if key not in wanted and key.split(".")[1] in engine.players]
-    if extra := [key for key in extra if key.startswith("game.")]:
+    ours = tuple(f"game.{name}." for name in engine.players)
+    if extra := [key for key in found.tensors if key.startswith(ours) and key not in wanted]:
         raise GanatomyError(
             f"Cannot start from {path}: '{extra[0].removeprefix('game.')}' has no place in this recipe."
         )

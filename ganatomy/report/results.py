@@ -12,9 +12,11 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.runs.files import read_json
 from ganatomy.runs.folder import RunFolder
 
-SAME_COLUMN = ("reference", "content", "floor", "count", "extractor", "extractor_sha256", "resize", "precision", "k")
-"""Fields of a protocol that must agree within a table; seed of the samples and weights too, which follow."""
-COMMON = (*SAME_COLUMN, "per_class", "seed", "weights")
+COMMON = (
+    *("reference", "content", "floor", "count", "extractor", "extractor_sha256"),
+    *("resize", "precision", "k", "per_class", "seed", "weights"),
+)
+"""Fields of a protocol that must agree within a table; which checkpoint it is stands in the rows."""
 HEAD = (
     "run",
     "seed",
