@@ -1,9 +1,10 @@
 """Our engine beside the usual loop: `python -m benchmarks.training`.
 
 The usual loop is written the way PyTorch's own DCGAN example is (pytorch/examples, dcgan/main.py, BSD-3-Clause):
-float32, torch's default memory layout, plain Adam, real and generated images through D one after the other, the same
-generated images for G; fed from a tensor that is already in memory. Networks, batch and images are the same. The two
-play in turns, so that a machine that slows down slows both, and the ratio is of the two halves of one turn.
+float32, torch's own layers (its dropout too) and default memory layout, plain Adam, real and generated images through
+D one after the other, the same generated images for G; fed from a tensor that is already in memory. Networks, batch and
+images are the same. The two play in turns, so that a machine that slows down slows both, and the ratio is of the two
+halves of one turn.
 
 `--overhead` tells instead what the engine adds to the networks' own work: feed, averaging, logging.
 """
@@ -33,6 +34,7 @@ from ganatomy.engine.engine import Engine
 from ganatomy.engine.precision import find_device
 from ganatomy.experiments.build import build_engine, build_players
 from ganatomy.experiments.observers import FigureLog
+from ganatomy.networks.layers import Dropout
 from ganatomy.runs.environment import cpu_model
 from ganatomy.runs.folder import RunFolder
 
@@ -67,8 +69,8 @@ class UsualLoop:
     """One round at a time of PyTorch's DCGAN example."""
 
     def __init__(self, recipe: Recipe, data: ImageSet, device: torch.device) -> None:
-        players = build_players(recipe, data.shape, None)  # in float32 their convolutions are torch's own
-        self.G, self.D = (players[name].to(device).train() for name in ("G", "D"))
+        players = build_players(recipe, data.shape, None)
+        self.G, self.D = (with_torchs_own_layers(players[name]).to(device).train() for name in ("G", "D"))
         settings = {name: recipe.optimizers[name].settings for name in ("G", "D")}
         self.steppers = {
             name: torch.optim.Adam(player.parameters(), lr=own["lr"], betas=(own["beta1"], own["beta2"]))
@@ -92,6 +94,14 @@ class UsualLoop:
         self.criterion(self.D(fake), ones).backward()
         self.steppers["G"].step()
         self.round += 1
+
+
+def with_torchs_own_layers(network: nn.Module) -> nn.Module:
+    """The network with `nn.Dropout` for ours; in float32 our convolutions are torch's own already."""
+    for name, module in list(network.named_modules()):
+        if isinstance(module, Dropout):
+            network.set_submodule(name, nn.Dropout(module.p))
+    return network
 
 
 def sides(case: Case, device: torch.device) -> dict[str, UsualLoop | Engine]:

@@ -265,7 +265,9 @@ def main() -> None:
     try:
         app()
     except GanatomyError as error:
-        if int(os.environ.get("RANK", "0")) == 0:  # of several processes, each has the same to say
+        from ganatomy.distributed.processes import leads
+
+        if leads():  # of several processes, each has the same to say
             print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
     except (MemoryError, RuntimeError) as error:

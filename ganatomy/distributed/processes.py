@@ -13,6 +13,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ganatomy.core.errors import GanatomyError, one_line
+from ganatomy.distributed.meeting import meet
 
 _alone = False
 
@@ -57,7 +58,9 @@ def together(find_device: Callable[[], torch.device]) -> Iterator[torch.device]:
         device = torch.device("cuda", local_rank())
         torch.cuda.set_device(device)
     try:
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        store, rank, world = next(iter(dist.rendezvous("env://")))
+        store = meet(store, rank, world)
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", store=store, rank=rank, world_size=world)
     except (RuntimeError, ValueError) as error:
         raise GanatomyError(f"The {count} processes could not meet: {one_line(error)}") from None
     try:

@@ -57,8 +57,8 @@ class GaussianNoise(nn.Module):
 class Dropout(nn.Dropout):
     """torch's dropout, with a faster mask on the CPU.
 
-    torch draws one Bernoulli number at a time there, which took a third of a small DCGAN's training. Four 16-bit
-    numbers from each 64-bit draw take a sixth of that; the probability is rounded to a multiple of 1/65536.
+    torch draws one Bernoulli number at a time there, which took a third of a small DCGAN's training. A byte of a 64-bit
+    draw decides where the probability is a multiple of 1/256; else two bytes do, rounded to a multiple of 1/65536.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -66,11 +66,12 @@ class Dropout(nn.Dropout):
             return x
         if x.device.type != "cpu" or not dense(x):
             return super().forward(x)
-        words = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
-        numbers = words.view(torch.int16)[: x.numel()].as_strided(x.shape, x.stride())
-        dropped = min(round(self.p * 2**16), 2**16 - 1)
-        keep = numbers >= dropped - 2**15
-        return x * keep.to(x.dtype).mul_(2**16 / (2**16 - dropped))
+        kind, values = (torch.uint8, 2**8) if (self.p * 2**8).is_integer() else (torch.int16, 2**16)
+        words = torch.empty(-(-x.numel() * kind.itemsize // 8), dtype=torch.int64).random_(-(2**63), None)
+        numbers = words.view(kind)[: x.numel()].as_strided(x.shape, x.stride())
+        dropped = min(round(self.p * values), values - 1)
+        keep = numbers >= dropped + torch.iinfo(kind).min
+        return x * keep.to(x.dtype).mul_(values / (values - dropped))
 
 
 def dense(x: Tensor) -> bool:
