@@ -1,7 +1,6 @@
 """The front door: parses, looks up, calls. Commands import what they need, so that `--help` is quick."""
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal

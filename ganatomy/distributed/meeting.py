@@ -9,21 +9,21 @@ import time
 import uuid
 from datetime import timedelta
 
-import torch.distributed as dist
+from torch.distributed import PrefixStore, Store  # type: ignore[attr-defined]
 
 from ganatomy.core.errors import GanatomyError
 
 LEADER, ALL_HERE = "leader", "all here"
 
 
-def meet(store: dist.Store, rank: int, world: int, patience: timedelta = timedelta(minutes=15)) -> dist.Store:
+def meet(store: Store, rank: int, world: int, patience: timedelta = timedelta(minutes=15)) -> Store:
     """The part of a store that belongs to those who are here now: every rank of `world`, each called once.
 
     Each brings a name that nobody had before. The leader says its own; the others answer it with theirs; when all have
     answered *this* leader, it says all the names, and whoever finds its own name there knows that the others live too.
     """
     name, deadline = uuid.uuid4().hex, time.monotonic() + patience.total_seconds()
-    shared = dist.PrefixStore("ganatomy", store)
+    shared = PrefixStore("ganatomy", store)
     if rank == 0:
         shared.set(LEADER, name)
     while True:
@@ -31,11 +31,11 @@ def meet(store: dist.Store, rank: int, world: int, patience: timedelta = timedel
             answers = [_read(shared, _answer(other)).split() for other in range(1, world)]
             if all(answer[:1] == [name] for answer in answers):
                 shared.set(ALL_HERE, " ".join([name, *(answer[1] for answer in answers)]))
-                return dist.PrefixStore(name, shared)
+                return PrefixStore(name, shared)
         else:
             names = _read(shared, ALL_HERE).split()
             if name in names:
-                return dist.PrefixStore(names[0], shared)
+                return PrefixStore(names[0], shared)
             if leader := _read(shared, LEADER):
                 shared.set(_answer(rank), f"{leader} {name}")
         if time.monotonic() > deadline:
@@ -50,5 +50,5 @@ def _answer(rank: int) -> str:
     return f"answer {rank}"
 
 
-def _read(store: dist.Store, key: str) -> str:
+def _read(store: Store, key: str) -> str:
     return store.get(key).decode() if store.check([key]) else ""

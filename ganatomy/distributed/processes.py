@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.rendezvous import rendezvous
 
 from ganatomy.core.errors import GanatomyError, one_line
 from ganatomy.distributed.meeting import meet
@@ -58,7 +59,7 @@ def together(find_device: Callable[[], torch.device]) -> Iterator[torch.device]:
         device = torch.device("cuda", local_rank())
         torch.cuda.set_device(device)
     try:
-        store, rank, world = next(iter(dist.rendezvous("env://")))
+        store, rank, world = next(iter(rendezvous("env://")))
         store = meet(store, rank, world)
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", store=store, rank=rank, world_size=world)
     except (RuntimeError, ValueError) as error:
