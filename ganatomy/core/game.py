@@ -5,6 +5,7 @@ A game never calls `backward`, steps, logs, moves tensors or asks for a device: 
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -53,9 +54,17 @@ class Turn:
 class Game(nn.Module):
     """Players are attributes, named as in the paper. What a game remembers between turns is a buffer: it is saved."""
 
+    @classmethod
+    def refusals(cls, game: Mapping[str, Any], players: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+        """Why settings of the game and of its players do not go together, one line each; asked as a recipe is declared."""
+        yield from ()
+
     def order(self) -> Iterator[Turn]:
         """The turns of one round, as the paper's algorithm box has them."""
         raise NotImplementedError
+
+    def constrain(self, movers: tuple[str, ...]) -> None:
+        """Bring the weights of those who just stepped back within bounds; nothing by default."""
 
     def held_out(self, batch: Batch) -> Terms:
         """Figures on real images that nobody trained on, named as the notes they compare with; none by default."""

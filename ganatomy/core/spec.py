@@ -6,6 +6,7 @@ import inspect
 import math
 import types
 import typing
+from abc import ABC
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Union
@@ -42,7 +43,12 @@ class Spec:
         checked = {}
         for name in settings:
             if name not in declared:
-                raise GanatomyError(f"{part.__name__} has no setting '{name}'. {near(name, declared)}")
+                others = ", ".join(relatives_with(part, name))
+                raise GanatomyError(
+                    f"{part.__name__} has no setting '{name}'. "
+                    + (f"It is one of {others}. " if others else "")
+                    + near(name, declared)
+                )
         for name, setting in declared.items():
             if name in settings:
                 checked[name] = checked_value(f"{part.__name__}.{name}", setting.annotation, settings[name])
@@ -88,6 +94,18 @@ def declared_settings(part: Callable[..., Any]) -> dict[str, Setting]:
     }
 
 
+def relatives_with(part: Callable[..., Any], setting: str) -> list[str]:
+    """The parts of the same kind, such as other losses, that do have a setting."""
+
+    def kinds(one: Any) -> set[type]:
+        return {base for base in one.__mro__ if base.__module__.startswith("ganatomy") or ABC in base.__bases__}
+
+    if not isinstance(part, type):
+        return []
+    classes = [(name, there) for name, there in parts.items() if isinstance(there, type)]
+    return [n for n, there in classes if kinds(there) & kinds(part) and setting in declared_settings(there)]
+
+
 def handed_over(part: Callable[..., Any]) -> list[str]:
     """The names of the positional parameters, which are handed over when the part is built."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -126,13 +144,13 @@ def checked_value(where: str, annotation: Any, value: Any) -> Any:
                 + (f"What does: {options}." if options else "It takes no part.")
             )
         return value
-    if isinstance(value, tuple) and any(isinstance(item, Spec) for item in value):
+    if isinstance(value, tuple) and (fitting_parts(annotation) or any(isinstance(item, Spec) for item in value)):
         element = next((a for a in typing.get_args(annotation) if a is not Ellipsis), Any)
         return tuple(checked_value(where, element, item) for item in value)
     if isinstance(value, str):
         named = next((p for p in fitting_parts(annotation) if p.__name__.lower() == value.lower()), None)
         if named is not None:
-            return Spec(named)
+            return (Spec(named),) if takes_tuples(annotation) else Spec(named)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         raise GanatomyError(f"{where}: {unregistered(type(value).__name__)}")
     problem: str | None = None
@@ -184,6 +202,14 @@ def overridden(key: str, path: list[str], value: Any, text: str, annotation: Any
         if rest:
             return value.replace(**{name: overridden(key, rest, value.settings[name], text)})
         return value.replace(**{name: parsed(key, declared[name].annotation, text)})
+    if isinstance(value, tuple) and value and all(isinstance(item, Spec) for item in value):
+        names = [item.name for item in value]
+        if name not in names:
+            raise GanatomyError(f"No '{name}' in '{key}'. {near(name, names)}")
+        if not rest:
+            raise GanatomyError(f"'{key}' is a part: set one of its settings, {', '.join(value[0].settings)}.")
+        place = names.index(name)
+        return (*value[:place], overridden(key, rest, value[place], text), *value[place + 1 :])
     if isinstance(value, Mapping):
         if name not in value:
             raise GanatomyError(f"No '{name}' in '{key}'. {near(name, value)}")

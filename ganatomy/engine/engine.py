@@ -164,6 +164,7 @@ class Engine:
                     group["lr"] = how.lr * how.schedule.factor(self.images)
                 stepper.step()
                 stepper.zero_grad(set_to_none=True)
+        self.game.constrain(turn.movers)
         self.ledger.record(self.round + 1, figures)
 
     def _gradients(self, turn: Turn, key: Key) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ from torch import nn
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.game import Game
 from ganatomy.core.observer import Observer
+from ganatomy.core.players import Discriminator
 from ganatomy.core.randomness import reseed_default_generator
 from ganatomy.core.recipe import Recipe
 from ganatomy.core.shape import Shape
@@ -16,6 +17,7 @@ from ganatomy.core.spec import handed_over
 from ganatomy.data.feed import Feed
 from ganatomy.data.images import ImageSet
 from ganatomy.engine.engine import Engine, Settings
+from ganatomy.networks.normalization import Reference
 
 
 def build_players(recipe: Recipe, shape: Shape, classes: int | None) -> dict[str, nn.Module]:
@@ -37,11 +39,14 @@ def build_game(recipe: Recipe, shape: Shape, classes: int | None) -> Game:
 def build_engine(recipe: Recipe, data: ImageSet, device: torch.device, observers: Sequence[Observer] = ()) -> Engine:
     if len(data.train.images) == 0:
         raise GanatomyError(f"{data.source} has no training images.")
+    game = build_game(recipe, data.shape, class_count(data.classes))
+    feed = Feed(data.train, shape=data.shape, flip=data.flip, rotate=data.rotate, seed=recipe.seed, device=device)
+    show_reference(game, feed)
     comparable = len(data.held_out) and (data.held_out.labels is None) == (data.train.labels is None)
     return Engine(
-        build_game(recipe, data.shape, class_count(data.classes)),
+        game,
         {name: spec.build() for name, spec in recipe.optimizers.items()},
-        Feed(data.train, shape=data.shape, flip=data.flip, rotate=data.rotate, seed=recipe.seed, device=device),
+        feed,
         Settings(recipe.batch, recipe.accumulate, recipe.seed, recipe.precision, recipe.watch.settings["log"]),
         held_out=Feed(data.held_out, shape=data.shape, flip=False, seed=recipe.seed, device=device)
         if comparable
@@ -50,6 +55,13 @@ def build_engine(recipe: Recipe, data: ImageSet, device: torch.device, observers
         device=device,
         observers=observers,
     )
+
+
+def show_reference(game: Game, feed: Feed) -> None:
+    """Give discriminators with virtual batch norm the first images of training as their reference batch."""
+    for player in game.modules():
+        if isinstance(player, Discriminator) and isinstance(reference := getattr(player, "reference", None), Reference):
+            reference.take(*feed.batch(0, len(reference)))
 
 
 def class_count(classes: Sequence[str] | None) -> int | None:

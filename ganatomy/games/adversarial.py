@@ -1,21 +1,26 @@
 """The two-player game of Goodfellow et al. (2014), "Generative adversarial nets", algorithm 1, arXiv:1406.2661.
 
-Vanilla GAN, DCGAN and their conditional kin are recipes of this one game: they differ in networks, loss and order of
-play.
+Vanilla GAN, DCGAN, LSGAN, WGAN, SNGAN, R3GAN and their conditional kin are recipes of this one game: they differ in
+networks, loss, penalties, constraint, augmentation and order of play.
 """
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 import torch
 from pydantic import PositiveInt
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.game import Batch, Game, GroupedTerms, Terms, Turn
 from ganatomy.core.players import Discriminator, Generator
 from ganatomy.core.registry import part
-from ganatomy.objectives.adversarial import AdversarialLoss, NonSaturating
+from ganatomy.games import validity
+from ganatomy.objectives.adversarial import AdversarialLoss, NonSaturating, PairedLoss, SeparateLoss
+from ganatomy.objectives.augment import Augment
+from ganatomy.objectives.constraints import Constraint
+from ganatomy.objectives.penalties import Penalty, Shown
+from ganatomy.objectives.regularizers import Regularizer
 
 Order = Literal["alternating", "simultaneous", "split"]
 
@@ -29,6 +34,9 @@ class Adversarial(Game):
     - `alternating`: D on real and generated images together, `d_steps` times; then G on fresh noise, `g_steps` times.
     - `simultaneous`: both from one pass over the same generated images, each stepping on the other's old weights.
     - `split`: D on real images, D on generated ones, each its own step; then G on fresh noise.
+
+    `penalties` are D's, `regularizers` those of whose weights they are; `constraint` bounds weights after each step.
+    `augment` changes everything that D sees, in this order.
     """
 
     def __init__(
@@ -40,19 +48,30 @@ class Adversarial(Game):
         order: Order = "alternating",
         d_steps: PositiveInt = 1,
         g_steps: PositiveInt = 1,
+        penalties: tuple[Penalty, ...] = (),
+        regularizers: tuple[Regularizer, ...] = (),
+        constraint: Constraint | None = None,
+        augment: tuple[Augment, ...] = (),
     ) -> None:
         super().__init__()
-        if order == "simultaneous" and (d_steps, g_steps) != (1, 1):
-            raise GanatomyError(
-                "Adversarial: simultaneous play is one step of each; d_steps and g_steps belong to the other orders."
-            )
-        if bool(G.classes) != bool(D.classes):
+        self.G, self.D = G, D
+        self._check_classes()
+        self.loss = loss
+        self.order_of_play, self.d_steps, self.g_steps = order, d_steps, g_steps
+        self.penalties, self.augment = nn.ModuleList(penalties), nn.ModuleList(augment)
+        self.regularizers, self.constraint = regularizers, constraint
+        if constraint is not None:
+            constraint.attach({"G": G, "D": D})
+
+    @classmethod
+    def refusals(cls, game: Mapping[str, Any], players: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+        return validity.refusals(game, players)
+
+    def _check_classes(self) -> None:
+        if bool(self.G.classes) != bool(self.D.classes):
             raise GanatomyError(
                 "Adversarial: set players.G.conditional and players.D.conditional alike; one of them is conditional."
             )
-        self.G, self.D = G, D
-        self.loss = loss
-        self.order_of_play, self.d_steps, self.g_steps = order, d_steps, g_steps
 
     def order(self) -> Iterator[Turn]:
         if self.order_of_play == "simultaneous":
@@ -67,33 +86,74 @@ class Adversarial(Game):
         yield Turn(("G",), self.generator, times=self.g_steps, fresh=False)
 
     def discriminator(self, batch: Batch) -> Terms:
-        return {**self.discriminator_on_real(batch), **self.discriminator_on_fake(batch)}
+        return self.told_apart(self.show(batch, *self.generated(batch)))
 
     def discriminator_on_real(self, batch: Batch) -> Terms:
-        real = self.score(batch.x, self.labels_of_real(batch))
-        note_scores(batch, "real", real, real > 0)
-        return {"real": self.loss.real(real)}
+        real = self.score(self.seen(batch.x, batch, "real"), self.labels_of_real(batch))
+        self.note_scores(batch, "real", real)
+        return {"real": self.separate_loss().real(real), **self.regularized("D")}
 
     def discriminator_on_fake(self, batch: Batch) -> Terms:
-        fake = self.score(*self.generated(batch))
-        note_scores(batch, "fake", fake, fake < 0)
-        return {"fake": self.loss.fake(fake)}
+        x, y = self.generated(batch)
+        fake = self.score(self.seen(x, batch, "fake"), y)
+        self.note_scores(batch, "fake", fake)
+        return {"fake": self.separate_loss().fake(fake)}
 
     def generator(self, batch: Batch) -> Terms:
-        return {"adversarial": self.loss.generator(self.score(*self.generated(batch)))}
+        x, y = self.generated(batch)
+        fake, real = self.score(self.seen(x, batch, "fooling"), y), None
+        if isinstance(self.loss, PairedLoss):
+            real = self.score(self.seen(batch.x, batch, "beside"), y)
+        return self.fooling(fake, real)
 
     def both(self, batch: Batch) -> GroupedTerms:
-        fake = self.score(*self.generated(batch))
-        note_scores(batch, "fake", fake, fake < 0)
-        return {
-            ("D",): {**self.discriminator_on_real(batch), "fake": self.loss.fake(fake)},
-            ("G",): {"adversarial": self.loss.generator(fake)},
-        }
+        shown = self.show(batch, *self.generated(batch))
+        return {("D",): self.told_apart(shown), ("G",): self.fooling(shown.fake_scores, shown.real_scores)}
+
+    def show(self, batch: Batch, x: Tensor, y: Tensor | None) -> Shown:
+        """D looks at real images and at generated ones x; y are the classes of both."""
+        real, fake = self.seen(batch.x, batch, "real"), self.seen(x, batch, "fake")
+        shown = Shown(self.score_precisely, real, fake, y, self.score(real, y), self.score(fake, y), batch.play)
+        self.note_scores(batch, "real", shown.real_scores)
+        self.note_scores(batch, "fake", shown.fake_scores)
+        for augment in self.augment:
+            augment.learn(shown.real_scores, batch.play)  # type: ignore[operator]
+        return shown
+
+    def told_apart(self, shown: Shown) -> Terms:
+        """What D minimizes."""
+        terms = dict(self.loss.discriminator(shown.real_scores, shown.fake_scores))
+        for penalty in self.penalties:
+            terms |= penalty.terms(shown)  # type: ignore[operator]
+        return {**terms, **self.regularized("D")}
+
+    def fooling(self, fake: Tensor, real: Tensor | None) -> Terms:
+        """What G minimizes; scores [N] of its images, and of real ones."""
+        return {"adversarial": self.loss.generator(fake, real), **self.regularized("G")}
+
+    def regularized(self, name: str) -> Terms:
+        player = self.get_submodule(name)
+        return {r.title: r.weight * r.value(player) for r in self.regularizers if name in r.players}
+
+    def constrain(self, movers: tuple[str, ...]) -> None:
+        if self.constraint is not None:
+            self.constraint.project({"G": self.G, "D": self.D}, movers)
+
+    def seen(self, x: Tensor, batch: Batch, which: str) -> Tensor:
+        """Images as D sees them."""
+        for augment in self.augment:
+            x = augment(x, batch.play, which)
+        return x
 
     def score(self, x: Tensor, y: Tensor | None) -> Tensor:
         """D's scores [N], in float32 where autocast made them bfloat16, whose means are too coarse to log."""
         scores = self.D(x, y)
         return scores.float() if scores.dtype in (torch.bfloat16, torch.float16) else scores
+
+    def score_precisely(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """D's scores [N] in the weights' precision, for gradients of gradients; G's images may be bfloat16."""
+        with torch.autocast(x.device.type, enabled=False):
+            return self.D(x.to(next(self.D.parameters()).dtype), y)
 
     def generated(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """G's images of this turn, and the classes they were asked to be: those of the real images.
@@ -106,13 +166,21 @@ class Adversarial(Game):
     def labels_of_real(self, batch: Batch) -> Tensor | None:
         return batch.y if self.G.classes else None
 
+    def separate_loss(self) -> SeparateLoss:
+        assert isinstance(self.loss, SeparateLoss)
+        return self.loss
+
+    def note_scores(self, batch: Batch, kind: Literal["real", "fake"], scores: Tensor) -> None:
+        """What D says, and how often it is right, where its scores have a middle."""
+        batch.play.note(f"score_{kind}", self.loss.shown(scores).mean())
+        if self.loss.middle is not None:
+            right = scores > self.loss.middle if kind == "real" else scores < self.loss.middle
+            batch.play.note(f"accuracy_{kind}", right.float().mean())
+
     def held_out(self, batch: Batch) -> Terms:
-        """D on real images that it never trained on: when this falls behind `accuracy_real`, D overfits."""
+        """D on real images that it never trained on: when this falls behind that of training images, D overfits."""
         real = self.score(batch.x, self.labels_of_real(batch))
-        return {"score_real": torch.sigmoid(real).mean(), "accuracy_real": (real > 0).float().mean()}
-
-
-def note_scores(batch: Batch, kind: str, scores: Tensor, right: Tensor) -> None:
-    """D(x) as a probability, and how often D is right."""
-    batch.play.note(f"score_{kind}", torch.sigmoid(scores).mean())
-    batch.play.note(f"accuracy_{kind}", right.float().mean())
+        figures = {"score_real": self.loss.shown(real).mean()}
+        if self.loss.middle is not None:
+            figures["accuracy_real"] = (real > self.loss.middle).float().mean()
+        return figures

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import pad
+from torch.nn.functional import conv_transpose2d, pad
 
 CACHE = 16 * 2**20  # bytes of columns up to which copying them pays
 FEWEST_MAPS = 64  # on either side
@@ -26,19 +26,22 @@ class Conv2d(nn.Conv2d):
             (size + 2 * p - k) // s + 1
             for size, p, k, s in zip(x.shape[2:], pads(self), self.kernel_size, self.stride, strict=True)
         )
-        if not is_faster(self, x, len(x) * height * width, self.in_channels):
-            return super().forward(x)
-        return Convolution.apply(*in_bfloat16(x, self.weight), self.stride, pads(self), False, (0, 0))
+        weight = self.weight  # once: it may be computed, and each time anew
+        if not is_faster(self, x, weight, len(x) * height * width, self.in_channels):
+            return self._conv_forward(x, weight, self.bias)
+        return Convolution.apply(*in_bfloat16(x, weight), self.stride, pads(self), False, (0, 0))
 
 
 class ConvTranspose2d(nn.ConvTranspose2d):
     """torch's, with the weight gradient as a matrix product where that is faster."""
 
     def forward(self, x: Tensor, output_size: Any = None) -> Tensor:
-        if output_size is not None or not is_faster(self, x, len(x) * x.shape[2] * x.shape[3], self.out_channels):
+        if output_size is not None:
             return super().forward(x, output_size)
-        further = (int(self.output_padding[0]), int(self.output_padding[1]))
-        return Convolution.apply(*in_bfloat16(x, self.weight), self.stride, pads(self), True, further)
+        weight, further = self.weight, (int(self.output_padding[0]), int(self.output_padding[1]))
+        if not is_faster(self, x, weight, len(x) * x.shape[2] * x.shape[3], self.out_channels):
+            return conv_transpose2d(x, weight, self.bias, self.stride, pads(self), further, self.groups, self.dilation)
+        return Convolution.apply(*in_bfloat16(x, weight), self.stride, pads(self), True, further)
 
 
 class Convolution(torch.autograd.Function):
@@ -93,12 +96,12 @@ def columns(
     return windows.reshape(len(rows) * size[0] * size[1], -1)
 
 
-def is_faster(layer: nn.Conv2d | nn.ConvTranspose2d, x: Tensor, pixels: int, maps: int) -> bool:
+def is_faster(layer: nn.Conv2d | nn.ConvTranspose2d, x: Tensor, weight: Tensor, pixels: int, maps: int) -> bool:
     """Whether the matrix product is the faster way: on a CPU, in bfloat16, for columns [pixels, kh * kw * maps]."""
     return (
         x.device.type == "cpu"
         and torch.is_grad_enabled()
-        and layer.weight.requires_grad
+        and weight.requires_grad
         and torch.is_autocast_enabled("cpu")
         and torch.get_autocast_dtype("cpu") is torch.bfloat16
         and plain(layer)

@@ -4,7 +4,7 @@ adversarial networks", arXiv:1511.06434: strided convolutions in both players, e
 
 import math
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
@@ -15,23 +15,28 @@ from ganatomy.core.players import Discriminator, Generator
 from ganatomy.core.prior import Distribution, Prior
 from ganatomy.core.registry import part
 from ganatomy.core.shape import Shape
+from ganatomy.networks.conditioning import (
+    ConditionalBatchNorm,
+    Labelled,
+    Projection,
+    asked,
+    label_input,
+    needs_labels,
+)
 from ganatomy.networks.convolution import Conv2d, ConvTranspose2d
 from ganatomy.networks.layers import (
     Activation,
     Dropout,
     GaussianNoise,
+    MinibatchDeviation,
     NarrowConv2d,
-    Normalization,
-    OneHot,
     ToPicture,
     activation,
-    asked,
     initialize_normal,
-    needs_labels,
-    normalization,
     scaled,
 )
-from ganatomy.networks.mlp import Probability
+from ganatomy.networks.mlp import Probability, latent_reference
+from ganatomy.networks.normalization import Normalization, Reference, normalization
 
 
 def upward(
@@ -60,6 +65,9 @@ class DCGANGenerator(Generator):
     fractionally strided layer with that many maps, and one more layer makes the picture. The start size follows from
     the picture's size and the strides: 28 px with two strided layers starts at 7x7, 64 px with four at 4x4. With
     `start` the last layer's stride follows instead. `deviation` is that of the first weights.
+
+    A class is told by concatenation with the latent, one-hot or as an `embedding` of so many numbers, or by conditional
+    batch norm. `reference` is the size of the reference batch of virtual batch norm.
     """
 
     def __init__(
@@ -76,7 +84,10 @@ class DCGANGenerator(Generator):
         start: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None,
         activation: Activation = "relu",
         normalization: Normalization = "batch",
+        reference: PositiveInt = 64,
         conditional: bool = False,
+        conditioning: Literal["concatenation", "batch-norm"] = "concatenation",
+        embedding: PositiveInt | None = None,
         deviation: PositiveFloat = 0.02,
         width: PositiveFloat = 1.0,
     ) -> None:
@@ -84,7 +95,8 @@ class DCGANGenerator(Generator):
         shape = Shape(*shape)
         self.prior = Prior(latent, prior)
         self.classes = needs_labels("DCGANGenerator", classes) if conditional else None
-        self.label = OneHot(self.classes) if self.classes else None
+        concatenated = conditioning == "concatenation"
+        self.label = label_input(self.classes, embedding) if self.classes and concatenated else None
         maps = [scaled(c, width) for c in channels]
         if start is not None and last_stride is None:
             last_stride = last_stride_from(start, shape, stride ** (len(maps) - 1))
@@ -97,17 +109,19 @@ class DCGANGenerator(Generator):
         self._check_start(start, shape, (heights[0], widths[0]))
 
         biased = normalization == "none"
-        self.project = nn.Sequential(
-            nn.Linear(latent + (self.classes or 0), maps[0] * heights[0] * widths[0], bias=biased),
+        self.reference = latent_reference(self.prior, reference, self.classes) if normalization == "virtual" else None
+        by_class = None if concatenated else self.classes
+        self.project = Labelled(
+            nn.Linear(latent + (self.label.size if self.label else 0), maps[0] * heights[0] * widths[0], bias=biased),
             ToPicture(maps[0], heights[0], widths[0]),
-            norm_then_activate(normalization, maps[0], activation),
+            norm_then_activate(normalization, maps[0], activation, reference, by_class),
         )
         blocks: list[nn.Module] = []
         for i, (before, after) in enumerate(pairwise(maps)):
             size, target = (heights[i], widths[i]), (heights[i + 1], widths[i + 1])
             blocks.append(upward(before, after, size, target, kernel, strides[i], biased))
-            blocks.append(norm_then_activate(normalization, after, activation))
-        self.body = nn.Sequential(*blocks)
+            blocks.append(norm_then_activate(normalization, after, activation, reference, by_class))
+        self.body = Labelled(*blocks)
         size, target = (heights[-2], widths[-2]), (heights[-1], widths[-1])
         self.picture = upward(maps[-1], shape.channels, size, target, kernel, strides[-1], bias=True)
         initialize_normal(self, deviation)
@@ -122,9 +136,14 @@ class DCGANGenerator(Generator):
             )
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        if self.reference is not None:
+            z, y = self.reference.before(z, y)
         if self.label is not None:
             z = torch.cat([z, self.label(asked(y))], dim=1)
-        return torch.tanh(self.picture(self.body(self.project(z))))
+        h = self.body(self.project(z, y), y)
+        if self.reference is not None:
+            h = h[len(self.reference) :]
+        return torch.tanh(self.picture(h))
 
 
 @part
@@ -132,7 +151,11 @@ class DCGANDiscriminator(Discriminator):
     """Images [N, C, H, W] in [-1, 1] (and classes [N]) to scores [N]; positive means real.
 
     Each entry of `channels` is a strided convolution with that many maps; all but the first are normalized. `noise`
-    is the sigma of Gaussian noise added after the flatten layer while training.
+    is the sigma of Gaussian noise added after the flatten layer while training. `minibatch_deviation` shows the last
+    layer how much the images of a batch differ.
+
+    A class is told by planes beside the picture's, one-hot or as an `embedding` of so many numbers, or by projection.
+    With `auxiliary` it is not told but asked: `classify` gives logits [N, classes], and the scores do not depend on it.
     """
 
     def __init__(
@@ -145,17 +168,24 @@ class DCGANDiscriminator(Discriminator):
         stride: PositiveInt = 2,
         activation: Activation = "leaky",
         normalization: Normalization = "batch",
+        reference: PositiveInt = 64,
         dropout: Probability = 0.0,
         noise: NonNegativeFloat = 0.0,
+        minibatch_deviation: bool = False,
         conditional: bool = False,
+        conditioning: Literal["concatenation", "projection"] = "concatenation",
+        embedding: PositiveInt | None = None,
+        auxiliary: bool = False,
         deviation: PositiveFloat = 0.02,
         width: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()
         shape = Shape(*shape)
         self.classes = needs_labels("DCGANDiscriminator", classes) if conditional else None
-        self.label = OneHot(self.classes) if self.classes else None
-        maps = [shape.channels + (self.classes or 0), *(scaled(c, width) for c in channels)]
+        concatenated = conditioning == "concatenation"
+        self.label = label_input(self.classes, embedding) if self.classes and concatenated else None
+        maps = [shape.channels + (self.label.size if self.label else 0), *(scaled(c, width) for c in channels)]
+        self.reference = Reference(torch.zeros(reference, *shape)) if normalization == "virtual" else None
         size = list(shape[1:])
         blocks: list[nn.Module] = []
         for i, (before, after) in enumerate(pairwise(maps)):
@@ -168,19 +198,37 @@ class DCGANDiscriminator(Discriminator):
                 )
             convolution = NarrowConv2d if min(size) == 1 < max(size) else Conv2d
             blocks.append(convolution(before, after, kernel, stride, padding, bias=norm == "none"))
-            blocks.append(norm_then_activate(norm, after, activation))
+            blocks.append(norm_then_activate(norm, after, activation, reference))
             if dropout:
                 blocks.append(Dropout(dropout))
+        if minibatch_deviation:
+            blocks.append(MinibatchDeviation())
         self.body = nn.Sequential(*blocks)
         self.noise = GaussianNoise(noise) if noise else nn.Identity()
-        self.score = nn.Linear(maps[-1] * size[0] * size[1], 1)
+        flat = (maps[-1] + minibatch_deviation) * size[0] * size[1]
+        self.score = nn.Linear(flat, 1)
+        self.projection = Projection(self.classes, flat) if self.classes and not concatenated else None
+        self.classify = nn.Linear(flat, needs_labels("An auxiliary classifier", classes)) if auxiliary else None
         initialize_normal(self, deviation)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.scored(self.features(x, y), y)
+
+    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """[N, d]: what the scores, and the auxiliary classifier's logits, are linear in."""
+        if self.reference is not None:
+            x, y = self.reference.before(x, y)
         if self.label is not None:
             planes = self.label(asked(y), (x.shape[2], x.shape[3])).to(x.dtype)
             x = torch.cat([x, planes], dim=1).contiguous(memory_format=torch.channels_last)
-        return self.score(self.noise(self.body(x).flatten(1))).squeeze(1)
+        h = self.body(x)
+        if self.reference is not None:
+            h = h[len(self.reference) :]
+        return self.noise(h.flatten(1))
+
+    def scored(self, features: Tensor, y: Tensor | None = None) -> Tensor:
+        scores = self.score(features).squeeze(1)
+        return scores if self.projection is None else scores + self.projection(features, y)
 
 
 def last_stride_from(start: int | tuple[int, int], shape: Shape, grown: int) -> int:
@@ -193,10 +241,15 @@ def last_stride_from(start: int | tuple[int, int], shape: Shape, grown: int) -> 
     return max(1, math.ceil(shape.height / (height * grown)))
 
 
-def norm_then_activate(norm: Normalization, channels: int, kind: Activation) -> nn.Module:
+def norm_then_activate(
+    norm: Normalization, channels: int, kind: Activation, reference: int = 0, by_class: int | None = None
+) -> nn.Module:
+    """`by_class`: the number of classes that conditional batch norm tells apart, None for gains that are one for all."""
+    if by_class is not None:
+        return Labelled(ConditionalBatchNorm(channels, by_class), activation(kind))
     if norm == "none":
         return activation(kind)
-    return nn.Sequential(normalization(norm, channels), activation(kind))
+    return nn.Sequential(normalization(norm, channels, 2, reference), activation(kind))
 
 
 def upward_sizes(size: int, strides: list[int]) -> list[int]:

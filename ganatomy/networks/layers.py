@@ -5,10 +5,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ganatomy.core.errors import GanatomyError
+from ganatomy.networks.normalization import VirtualBatchNorm
 
 Activation = Literal["relu", "leaky", "selu"]
-Normalization = Literal["batch", "none"]
 
 LEAK = 0.2  # Radford et al. (2016), section 3
 
@@ -17,13 +16,6 @@ def activation(kind: Activation) -> nn.Module:
     if kind == "selu":
         return nn.SELU(inplace=True)
     return nn.LeakyReLU(LEAK, inplace=True) if kind == "leaky" else nn.ReLU(inplace=True)
-
-
-def normalization(kind: Normalization, channels: int, dimensions: int = 2) -> nn.Module:
-    """Batch norm over images (`dimensions` = 2) or over vectors (1), or nothing."""
-    if kind == "none":
-        return nn.Identity()
-    return nn.BatchNorm2d(channels) if dimensions == 2 else nn.BatchNorm1d(channels)
 
 
 class NarrowConv2d(nn.Conv2d):
@@ -90,34 +82,28 @@ class ToPicture(nn.Module):
         return x.unflatten(1, self.size).permute(0, 3, 1, 2)
 
 
-class OneHot(nn.Module):
-    """Class numbers [N] to one-hot vectors [N, classes]; as planes [N, classes, H, W] when a picture size is given."""
+class MinibatchDeviation(nn.Module):
+    """Karras et al. (2018), "Progressive growing of GANs", arXiv:1710.10196, section 3: one more map, how much images differ.
 
-    def __init__(self, classes: int) -> None:
+    Features [N, C, H, W] to [N, C + 1, H, W]; the standard deviation over groups of `group` images (of the batch, where
+    it cannot be cut so), averaged over everything else.
+    """
+
+    def __init__(self, group: int = 4) -> None:
         super().__init__()
-        self.classes = classes
+        self.group = group
 
-    def forward(self, y: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-        vectors = nn.functional.one_hot(y, self.classes).float()
-        return vectors if size is None else vectors[:, :, None, None].expand(-1, -1, *size)
+    def forward(self, x: Tensor) -> Tensor:
+        size = self.group if len(x) % self.group == 0 else len(x)
+        groups = x.float().unflatten(0, (size, -1))
+        deviation = (groups.var(0, correction=0) + 1e-8).sqrt().mean((1, 2, 3))
+        plane = deviation.repeat(size)[:, None, None, None].to(x.dtype).expand(-1, 1, *x.shape[2:])
+        return torch.cat([x, plane], dim=1)
 
 
 def scaled(channels: int, width: float) -> int:
     """A layer's channels under a width factor, at least one."""
     return max(1, round(channels * width))
-
-
-def asked(y: Tensor | None) -> Tensor:
-    """The classes that a conditional network was given."""
-    if y is None:
-        raise GanatomyError("A conditional network needs the class of every image.")
-    return y
-
-
-def needs_labels(network: str, classes: int | None) -> int:
-    if classes is None:
-        raise GanatomyError(f"{network} is conditional, and the data has no labels.")
-    return classes
 
 
 def initialize_normal(network: nn.Module, deviation: float = 0.02) -> None:
@@ -127,6 +113,6 @@ def initialize_normal(network: nn.Module, deviation: float = 0.02) -> None:
             nn.init.normal_(module.weight, 0.0, deviation)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+        elif isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, VirtualBatchNorm)) and module.weight is not None:
             nn.init.normal_(module.weight, 1.0, deviation)
             nn.init.zeros_(module.bias)

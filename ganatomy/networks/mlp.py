@@ -11,17 +11,9 @@ from ganatomy.core.players import Discriminator, Generator
 from ganatomy.core.prior import Distribution, Prior
 from ganatomy.core.registry import part
 from ganatomy.core.shape import Shape
-from ganatomy.networks.layers import (
-    Activation,
-    Dropout,
-    Normalization,
-    OneHot,
-    activation,
-    asked,
-    needs_labels,
-    normalization,
-    scaled,
-)
+from ganatomy.networks.conditioning import asked, label_input, needs_labels
+from ganatomy.networks.layers import Activation, Dropout, activation, scaled
+from ganatomy.networks.normalization import Normalization, Reference, normalization
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
 
@@ -40,22 +32,30 @@ class MLPGenerator(Generator):
         hidden: tuple[PositiveInt, ...] = (256, 512, 1024),
         activation: Activation = "leaky",
         normalization: Normalization = "none",
+        reference: PositiveInt = 64,
         conditional: bool = False,
+        embedding: PositiveInt | None = None,
         width: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()
         self.shape = Shape(*shape)
         self.prior = Prior(latent, prior)
         self.classes = needs_labels("MLPGenerator", classes) if conditional else None
-        self.label = OneHot(self.classes) if self.classes else None
-        sizes = [latent + (self.classes or 0), *(scaled(h, width) for h in hidden)]
-        self.body = hidden_layers(sizes, activation, normalization)
+        self.label = label_input(self.classes, embedding) if self.classes else None
+        sizes = [latent + (self.label.size if self.label else 0), *(scaled(h, width) for h in hidden)]
+        self.reference = latent_reference(self.prior, reference, self.classes) if normalization == "virtual" else None
+        self.body = hidden_layers(sizes, activation, normalization, reference=reference)
         self.picture = nn.Linear(sizes[-1], self.shape.numbers)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        if self.reference is not None:
+            z, y = self.reference.before(z, y)
         if self.label is not None:
             z = torch.cat([z, self.label(asked(y))], dim=1)
-        return torch.tanh(self.picture(self.body(z))).unflatten(1, self.shape)
+        h = self.body(z)
+        if self.reference is not None:
+            h = h[len(self.reference) :]
+        return torch.tanh(self.picture(h)).unflatten(1, self.shape)
 
 
 @part
@@ -70,32 +70,46 @@ class MLPDiscriminator(Discriminator):
         hidden: tuple[PositiveInt, ...] = (512, 256),
         activation: Activation = "leaky",
         normalization: Normalization = "none",
+        reference: PositiveInt = 64,
         dropout: Probability = 0.0,
         conditional: bool = False,
+        embedding: PositiveInt | None = None,
         width: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()
         self.classes = needs_labels("MLPDiscriminator", classes) if conditional else None
-        self.label = OneHot(self.classes) if self.classes else None
-        sizes = [Shape(*shape).numbers + (self.classes or 0), *(scaled(h, width) for h in hidden)]
-        self.body = hidden_layers(sizes, activation, normalization, dropout)
+        self.label = label_input(self.classes, embedding) if self.classes else None
+        shape = Shape(*shape)
+        sizes = [shape.numbers + (self.label.size if self.label else 0), *(scaled(h, width) for h in hidden)]
+        self.reference = Reference(torch.zeros(reference, *shape)) if normalization == "virtual" else None
+        self.body = hidden_layers(sizes, activation, normalization, dropout, reference)
         self.score = nn.Linear(sizes[-1], 1)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        if self.reference is not None:
+            x, y = self.reference.before(x, y)
         x = x.flatten(1)
         if self.label is not None:
             x = torch.cat([x, self.label(asked(y))], dim=1)
-        return self.score(self.body(x)).squeeze(1)
+        scores = self.score(self.body(x)).squeeze(1)
+        return scores if self.reference is None else scores[len(self.reference) :]
 
 
-def hidden_layers(sizes: list[int], kind: Activation, norm: Normalization, dropout: float = 0.0) -> nn.Sequential:
+def hidden_layers(
+    sizes: list[int], kind: Activation, norm: Normalization, dropout: float = 0.0, reference: int = 0
+) -> nn.Sequential:
     layers: list[nn.Module] = []
     for before, after in pairwise(sizes):
         layers += [
             nn.Linear(before, after, bias=norm == "none"),
-            normalization(norm, after, dimensions=1),
+            normalization(norm, after, 1, reference),
             activation(kind),
         ]
         if dropout:
             layers.append(Dropout(dropout))
     return nn.Sequential(*layers)
+
+
+def latent_reference(prior: Prior, count: int, classes: int | None) -> Reference:
+    """A generator's reference batch: its first latents, the classes in turn."""
+    return Reference(prior.sample(0, 0, count), torch.arange(count) % (classes or 1))

@@ -61,7 +61,7 @@ MISTAKES = {
     "missing": (lambda: Spec(Cosine), "Cosine needs the setting 'until'."),
     "type": (lambda: Spec(Adam, lr="abc"), "Adam.lr=abc: Input should be a valid number"),
     "bound": (lambda: Spec(Adam, beta1=1.0), "Adam.beta1=1.0: Input should be less than 1"),
-    "kind": (lambda: Spec(Adversarial, loss=SGD()), "Adversarial.loss: SGD does not belong here. What does: Minimax"),
+    "kind": (lambda: Spec(Adversarial, loss=SGD()), "Adversarial.loss: SGD does not belong here. What does: Hinge, "),
     "choice": (lambda: Spec(Adversarial, order="fast"), "Adversarial.order=fast: Input should be 'alternating'"),
     "no maps": (lambda: Spec(DCGANGenerator, channels=()), "DCGANGenerator.channels=(): Tuple should have at least 1"),
 }

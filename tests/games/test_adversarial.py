@@ -85,12 +85,6 @@ def test_simultaneous_play_is_one_turn_of_both():
     assert order(order="simultaneous") == [(("D", "G"), 1, True)]
 
 
-@pytest.mark.parametrize("steps", [{"d_steps": 2}, {"g_steps": 2}])
-def test_simultaneous_play_has_one_step_of_each(steps):
-    with pytest.raises(GanatomyError, match="simultaneous play is one step of each; d_steps and g_steps belong to"):
-        Adversarial(G(), D(), order="simultaneous", **steps)
-
-
 @pytest.mark.parametrize(("g", "d"), [(3, None), (None, 3)])
 def test_one_conditional_player_is_refused(g, d):
     with pytest.raises(GanatomyError, match=r"set players\.G\.conditional and players\.D\.conditional alike"):

@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from ganatomy.networks.layers import LEAK, Dropout, GaussianNoise, OneHot, activation, normalization, scaled
+from ganatomy.networks.conditioning import OneHot
+from ganatomy.networks.layers import LEAK, Dropout, GaussianNoise, activation, scaled
+from ganatomy.networks.normalization import normalization
 
 LAYOUTS = {
     "pictures": lambda dtype: torch.ones(16, 5, 20, 30, dtype=dtype),

@@ -7,9 +7,19 @@ import torch
 from torch import Tensor
 
 from ganatomy.core.registry import parts
-from ganatomy.objectives.adversarial import AdversarialLoss, Minimax, NonSaturating
+from ganatomy.objectives.adversarial import (
+    AdversarialLoss,
+    Hinge,
+    LeastSquares,
+    Minimax,
+    NonSaturating,
+    Relativistic,
+    SeparateLoss,
+    Wasserstein,
+)
 
-LOSSES = [parts[name] for name in parts if isinstance(parts[name], type) and issubclass(parts[name], AdversarialLoss)]
+ALL = [parts[name] for name in parts if isinstance(parts[name], type) and issubclass(parts[name], AdversarialLoss)]
+LOSSES = [loss for loss in ALL if issubclass(loss, SeparateLoss)]
 SCORES = torch.linspace(-6, 6, 101, dtype=torch.float64)
 
 
@@ -63,7 +73,7 @@ def test_sure_scores_give_finite_losses_and_gradients(loss, dtype, score):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_d_pushes_real_scores_up_and_generated_ones_down_and_g_pushes_back(loss):
     for name, sign in (("real", -1), ("fake", 1), ("generator", -1)):
-        scores = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+        scores = torch.full((3,), loss().middle or 0.0, dtype=torch.float64, requires_grad=True)
         getattr(loss(), name)(scores).backward()
         assert scores.grad is not None
         assert (scores.grad.sign() == sign).all(), name
@@ -86,3 +96,58 @@ def test_a_loss_is_a_mean_so_the_batch_size_does_not_scale_it(loss):
         term = getattr(loss(), name)
         torch.testing.assert_close(term(SCORES), term(SCORES.repeat(3)))
         assert term(SCORES).shape == ()
+
+
+OTHERS = torch.linspace(-3, 4, 101, dtype=torch.float64).flip(0)
+
+
+def test_least_squares_are_equation_2_with_its_halves():
+    loss = LeastSquares(fake_label=-1, real_label=1, wanted=0)
+    torch.testing.assert_close(loss.real(SCORES), 0.5 * ((SCORES - 1) ** 2).mean())
+    torch.testing.assert_close(loss.fake(SCORES), 0.5 * ((SCORES + 1) ** 2).mean())
+    torch.testing.assert_close(loss.generator(SCORES), 0.5 * (SCORES**2).mean())
+    assert (loss.middle, LeastSquares().middle) == (0, 0.5)
+
+
+def test_least_squares_smooth_the_real_label():
+    best = torch.tensor([0.9], dtype=torch.float64)
+    assert LeastSquares(smoothing=0.1).real(best) == 0
+    torch.testing.assert_close(LeastSquares(smoothing=0.1).fake(SCORES), LeastSquares().fake(SCORES))
+
+
+def test_two_sided_smoothing_labels_generated_images_too():
+    best = torch.tensor([math.log(0.1 / 0.9)], dtype=torch.float64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(NonSaturating(smoothing=0.1, two_sided=True).fake(best), best)
+    assert abs(gradient.item()) < 1e-12
+
+
+def test_wasserstein_is_a_difference_of_means():
+    loss = Wasserstein()
+    distance = SCORES.mean() - OTHERS.mean()
+    torch.testing.assert_close(sum(loss.discriminator(SCORES, OTHERS).values()), -distance)
+    torch.testing.assert_close(loss.generator(OTHERS), -OTHERS.mean())
+
+
+def test_hinge_saturates_beyond_its_margin():
+    loss = Hinge()
+    assert loss.real(torch.tensor([1.0, 5.0])) == 0 == loss.fake(torch.tensor([-1.0, -7.0]))
+    assert loss.real(torch.tensor([0.0])) == 1 == loss.fake(torch.tensor([0.0]))
+    scores = torch.tensor([1.5], requires_grad=True)
+    loss.real(scores).backward()
+    assert scores.grad is not None and scores.grad.item() == 0
+    assert loss.generator(torch.tensor([5.0])) == -5, "G is never content"
+
+
+def test_relativistic_players_want_the_opposite_of_every_pair():
+    loss = Relativistic()
+    (d,) = loss.discriminator(SCORES, OTHERS).values()
+    torch.testing.assert_close(d, -torch.log(probability(SCORES - OTHERS)).mean())
+    torch.testing.assert_close(loss.generator(OTHERS, SCORES), -torch.log(probability(OTHERS - SCORES)).mean())
+    torch.testing.assert_close(next(iter(loss.discriminator(SCORES + 3, OTHERS + 3).values())), d)
+
+
+@pytest.mark.parametrize("loss", ALL)
+def test_what_is_logged_of_scores_is_finite_and_rises_with_them(loss):
+    shown = loss().shown(torch.tensor([-1e4, -1.0, 0.0, 1.0, 1e4]))
+    assert shown.isfinite().all()
+    assert (shown.diff() >= 0).all() and shown[-1] > shown[0]

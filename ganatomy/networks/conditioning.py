@@ -1,0 +1,98 @@
+"""How a network learns which class is asked for."""
+
+import torch
+from torch import Tensor, nn
+
+from ganatomy.core.errors import GanatomyError
+
+
+class OneHot(nn.Module):
+    """Class numbers [N] to one-hot vectors [N, classes]; as planes [N, classes, H, W] when a picture size is given."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.classes = self.size = classes
+
+    def forward(self, y: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+        return spread(nn.functional.one_hot(y, self.classes).float(), size)
+
+
+class LabelEmbedding(nn.Module):
+    """Class numbers [N] to learned vectors [N, size], or planes; each begins as N(0, 1), like a latent."""
+
+    def __init__(self, classes: int, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.table = nn.Embedding(classes, size)
+
+    def forward(self, y: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+        return spread(self.table(y), size)
+
+
+def label_input(classes: int, embedding: int | None) -> OneHot | LabelEmbedding:
+    return OneHot(classes) if embedding is None else LabelEmbedding(classes, embedding)
+
+
+def spread(vectors: Tensor, size: tuple[int, int] | None) -> Tensor:
+    return vectors if size is None else vectors[:, :, None, None].expand(-1, -1, *size)
+
+
+class ConditionalBatchNorm(nn.Module):
+    """Dumoulin et al. (2017), "A learned representation for artistic style", arXiv:1610.07629: gains by class.
+
+    Batch norm without gains, then a gain (1 at first) and a bias (0) that are looked up by class. With equal rows it is
+    batch norm.
+    """
+
+    labelled = True
+
+    def __init__(self, channels: int, classes: int, dimensions: int = 2) -> None:
+        super().__init__()
+        self.norm = (nn.BatchNorm2d if dimensions == 2 else nn.BatchNorm1d)(channels, affine=False)
+        self.gain = nn.Parameter(torch.ones(classes, channels))  # no Embedding: spectral norm is not for these
+        self.bias = nn.Parameter(torch.zeros(classes, channels))
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        y = asked(y)
+        shape = [len(x), -1] + [1] * (x.dim() - 2)
+        gain, bias = (table[y].view(shape).to(x.dtype) for table in (self.gain, self.bias))
+        return torch.addcmul(bias, self.norm(x), gain)
+
+
+class Labelled(nn.Sequential):
+    """Layers one after another, of which some want the classes, too."""
+
+    labelled = True
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        for layer in self:
+            x = layer(x, y) if getattr(layer, "labelled", False) else layer(x)
+        return x
+
+
+class Projection(nn.Module):
+    """Miyato and Koyama (2018), "cGANs with projection discriminator", arXiv:1802.05637, equation 5.
+
+    The inner product of features [N, d] with a learned vector of the class: [N].
+    """
+
+    def __init__(self, classes: int, features: int) -> None:
+        super().__init__()
+        self.table = nn.Embedding(classes, features)
+        nn.init.normal_(self.table.weight, 0.0, 0.02)
+
+    def forward(self, features: Tensor, y: Tensor | None) -> Tensor:
+        return (self.table(asked(y)).to(features.dtype) * features).sum(1)
+
+
+def asked(y: Tensor | None) -> Tensor:
+    """The classes that a conditional network was given."""
+    if y is None:
+        raise GanatomyError("A conditional network needs the class of every image.")
+    return y
+
+
+def needs_labels(network: str, classes: int | None) -> int:
+    if classes is None:
+        raise GanatomyError(f"{network} is conditional, and the data has no labels.")
+    return classes

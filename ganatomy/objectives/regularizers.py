@@ -1,0 +1,53 @@
+"""What a player pays for its own weights, whatever it is shown."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import NonNegativeFloat
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from ganatomy.core.registry import part
+
+
+class Regularizer(ABC):
+    """A scalar of a player's weights, which it descends beside its loss; logged as `title`."""
+
+    title: ClassVar[str]
+    players: tuple[str, ...]
+    weight: float
+
+    @abstractmethod
+    def value(self, player: nn.Module) -> Tensor:
+        """The unweighted scalar."""
+
+
+@part
+class OrthogonalRegularization(Regularizer):
+    """Brock et al. (2019), arXiv:1809.11096, equation 3: |W W^T * (1 - I)|_F^2, summed over the layers.
+
+    Filters may have any length, but each pair of a layer shall be orthogonal; weights as matrices [filters, numbers].
+    Embeddings are left out, as in the authors' code.
+    """
+
+    title = "orthogonality"
+
+    def __init__(self, *, weight: NonNegativeFloat = 1e-4, players: tuple[Literal["G", "D"], ...] = ("G",)) -> None:
+        self.weight, self.players = weight, players
+
+    def value(self, player: nn.Module) -> Tensor:
+        total = torch.zeros((), device=next(player.parameters()).device)
+        for module in player.modules():
+            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+                matrix = filters(module)
+                products = matrix @ matrix.t()
+                total = total + (products - torch.diag(products.diagonal())).square().sum()
+        return total
+
+
+def filters(module: nn.Conv2d | nn.ConvTranspose2d | nn.Linear) -> Tensor:
+    """The weights that are learned, as a matrix [outputs, the rest]."""
+    parametrized = parametrize.is_parametrized(module, "weight")
+    weight = module.parametrizations.weight.original if parametrized else module.weight  # type: ignore[union-attr]
+    return (weight.transpose(0, 1) if isinstance(module, nn.ConvTranspose2d) else weight).flatten(1)  # type: ignore

@@ -1,0 +1,130 @@
+"""Penalties against their closed forms, on critics whose gradients are known."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from ganatomy.core.game import Play
+from ganatomy.core.randomness import Draws
+from ganatomy.core.registry import parts
+from ganatomy.objectives.penalties import DRAGAN, R1, R2, Consistency, GradientPenalty, LeCam, Penalty, Shown
+
+PENALTIES = [p for p in parts.values() if isinstance(p, type) and issubclass(p, Penalty)]
+SHAPE = (1, 4, 4)
+X = torch.randn(6, *SHAPE, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+FAKE = torch.randn(6, *SHAPE, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+WEIGHT = torch.randn(16, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+
+
+def shown(score, round: int = 0, real: Tensor = X, fake: Tensor = FAKE) -> Shown:
+    play = Play(round, 0, Draws((0, round, 0, 0), slice(0, len(real)), len(real)))
+    return Shown(score, real, fake, None, score(real, None), score(fake, None), play)
+
+
+def linear(weight: Tensor):
+    return lambda x, y: x.flatten(1) @ weight
+
+
+def quadratic(x: Tensor, y: Tensor | None) -> Tensor:
+    """|x|^2 / 2, whose gradient is x."""
+    return x.flatten(1).square().sum(1) / 2
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 2.5])
+def test_the_gradient_penalty_of_a_linear_critic_is_that_of_its_weights(scale):
+    weight = WEIGHT / WEIGHT.norm() * scale
+    torch.testing.assert_close(GradientPenalty().value(shown(linear(weight))).item(), (scale - 1) ** 2)
+    one_sided = GradientPenalty(one_sided=True).value(shown(linear(weight))).item()
+    torch.testing.assert_close(one_sided, max(scale - 1, 0.0) ** 2)
+    torch.testing.assert_close(DRAGAN().value(shown(linear(weight))).item(), (scale - 1) ** 2)
+
+
+def test_the_gradient_penalty_looks_between_real_and_generated_images():
+    """The gradient of a quadratic at a point is the point itself: all of them lie on the segment."""
+    seen = []
+
+    def spied(x: Tensor, y: Tensor | None) -> Tensor:
+        seen.append(x.detach())
+        return quadratic(x, y)
+
+    GradientPenalty().value(shown(spied))
+    between, share = seen[-1], (seen[-1] - X)[:, 0, 0, 0] / (FAKE - X)[:, 0, 0, 0]
+    assert ((share > 0) & (share < 1)).all() and len(share.unique()) == 6
+    torch.testing.assert_close(between, X + share[:, None, None, None] * (FAKE - X))
+
+
+@pytest.mark.parametrize(("penalty", "images"), [(R1, X), (R2, FAKE)])
+def test_r1_and_r2_of_a_quadratic_are_the_mean_square_of_their_images(penalty, images):
+    half = penalty(gamma=3.0)
+    wanted = 1.5 * images.flatten(1).square().sum(1).mean()
+    torch.testing.assert_close(next(iter(half.terms(shown(quadratic)).values())), wanted)
+
+
+@pytest.mark.parametrize("kind", [GradientPenalty, DRAGAN, R1, R2, Consistency])
+def test_a_lazy_penalty_averages_to_the_eager_one(kind):
+    def weight(penalty: Penalty, rounds: int) -> float:
+        linear_critic = linear(WEIGHT * 2)
+        return sum(float(sum(penalty.terms(shown(linear_critic, r)).values())) for r in range(rounds)) / rounds
+
+    lazy, eager = weight(kind(every=4), 8), weight(kind(), 8)
+    if kind is Consistency:  # a random shift: the same in the rounds where both are asked
+        eager = sum(float(sum(kind().terms(shown(linear(WEIGHT * 2), r)).values())) for r in (0, 4)) / 2
+    torch.testing.assert_close(lazy, eager)
+    assert kind(every=4).terms(shown(quadratic, 3)) == {}
+
+
+@pytest.mark.parametrize("kind", PENALTIES)
+def test_a_flat_critic_has_finite_gradients(kind):
+    """At zero norm the square root would make NaN of the gradient."""
+    weight = torch.zeros(16, dtype=torch.float64, requires_grad=True)
+    for term in kind().terms(shown(linear(weight))).values():
+        term.backward()
+    assert weight.grad is None or weight.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("kind", PENALTIES)
+def test_a_penalty_does_not_depend_on_the_batch_size(kind):
+    one, twice = kind(), kind()
+    critic = linear(torch.ones(16, dtype=torch.float64))  # blind to where the pixels are
+    if kind is DRAGAN:
+        pytest.skip("the deviation is that of the batch")
+    of_one, of_two = (
+        sum(p.terms(shown(critic, real=r, fake=f)).values())
+        for p, r, f in ((one, X, FAKE), (twice, X.repeat(2, 1, 1, 1), FAKE.repeat(2, 1, 1, 1)))
+    )
+    if kind is not Consistency:  # whose shifts are other ones
+        torch.testing.assert_close(of_one, of_two)
+
+
+@pytest.mark.parametrize("on", ["real", "fake", "both"])
+def test_consistency_is_zero_for_a_critic_that_does_not_see_the_change(on):
+    invariant = lambda x, y: x.new_full((len(x),), 2.0) + 0 * x.sum()  # noqa: E731
+    assert Consistency(on=on).value(shown(invariant)) == 0
+    flip_invariant = lambda x, y: x.flatten(1).sum(1)  # noqa: E731
+    torch.testing.assert_close(Consistency(on=on, shift=0).value(shown(flip_invariant)), torch.zeros((), dtype=X.dtype))
+    assert Consistency(on=on, shift=2).value(shown(linear(WEIGHT))) > 0
+
+
+def test_balanced_consistency_is_the_sum_of_both_with_their_weights():
+    parts = [Consistency(weight=w, on=on).value(shown(linear(WEIGHT))) for w, on in ((2.0, "real"), (3.0, "fake"))]
+    both = Consistency(weight=2.0, fake_weight=3.0, on="both").value(shown(linear(WEIGHT)))
+    torch.testing.assert_close(both, sum(parts))
+
+
+def test_lecam_is_the_distance_to_the_others_average_which_is_state():
+    penalty = LeCam(weight=1.0, decay=0.5).double()
+    critic = linear(WEIGHT)
+    real, fake = critic(X, None), critic(FAKE, None)
+    value = penalty.value(shown(critic))
+    torch.testing.assert_close(penalty.real_average, real.mean() / 2)
+    wanted = (real - fake.mean() / 2).square().mean() + (fake - real.mean() / 2).square().mean()
+    torch.testing.assert_close(value, wanted)
+    assert set(penalty.state_dict()) == {"real_average", "fake_average"}
+
+
+def test_penalties_weigh_what_they_say():
+    score = linear(WEIGHT * 2)
+    one, ten = (next(iter(GradientPenalty(weight=w).terms(shown(score)).values())) for w in (1.0, 10.0))
+    assert math.isclose(ten.item(), 10 * one.item())
