@@ -5,11 +5,11 @@ A game never calls `backward`, steps, logs, moves tensors or asks for a device: 
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from torch import Tensor, nn
 
 from ganatomy.core.randomness import Draws
+from ganatomy.core.spec import Spec
 
 Terms = Mapping[str, Tensor]
 """Named scalars. The movers descend their sum; every name is logged."""
@@ -55,8 +55,8 @@ class Game(nn.Module):
     """Players are attributes, named as in the paper. What a game remembers between turns is a buffer: it is saved."""
 
     @classmethod
-    def refusals(cls, game: Mapping[str, Any], players: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-        """Why settings of the game and of its players do not go together, one line each; asked as a recipe is declared."""
+    def refusals(cls, game: Spec, players: Mapping[str, Spec]) -> Iterator[str]:
+        """Why settings of the game and its players do not go together, a line each; asked as a recipe is declared."""
         yield from ()
 
     def order(self) -> Iterator[Turn]:

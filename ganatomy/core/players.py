@@ -16,9 +16,33 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images x [N, C, H, W], and classes y [N] where it is conditional, to scores [N]; positive means real."""
+    """Images x [N, C, H, W], and classes y [N] where it is conditional, to scores [N]; positive means real.
+
+    Where the two steps are told apart, games and studies may look between them: `features` [N, d], and `scored`, which
+    is linear in them. One that is asked for classes has a head `classify` of the features.
+    """
 
     classes: int | None = None  # None: not conditional
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.scored(self.features(x, y), y)
+
+    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        raise NotImplementedError
+
+    def scored(self, features: Tensor, y: Tensor | None = None) -> Tensor:
+        raise NotImplementedError
+
+
+class Encoder(nn.Module):
+    """Images x [N, C, H, W] to latents [N, size], those of the generator it plays with."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class PairDiscriminator(nn.Module):
+    """Images x [N, C, H, W] and latents z [N, size] to scores [N]; positive means that z was encoded from x."""
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
         raise NotImplementedError

@@ -79,7 +79,7 @@ class Recipe:
             if not issubclass(typing.cast(type, player.part), kinds.get(name, nn.Module)):
                 raise GanatomyError(f"{self.name}: players.{name} is a {player.name}, not a {kinds[name].__name__}.")
         part = typing.cast(type[Game], self.game.part)
-        for problem in part.refusals(self.game.settings, {name: spec.settings for name, spec in self.players.items()}):
+        for problem in part.refusals(self.game, self.players):
             raise GanatomyError(f"{self.name}: {problem}")
         if self.batch % self.accumulate:
             raise GanatomyError(

@@ -83,15 +83,19 @@ class Setting:
 
 @cache
 def declared_settings(part: Callable[..., Any]) -> dict[str, Setting]:
-    """The keyword-only parameters of a registered callable, with their resolved annotations."""
+    """The keyword-only parameters of a registered callable, with their resolved annotations.
+
+    A class whose constructor ends in `**rules` has those of the class it inherits from, too.
+    """
     function = part.__init__ if isinstance(part, type) else part  # type: ignore[misc]
     hints = typing.get_type_hints(function, include_extras=True)
-    parameters = inspect.signature(part).parameters.values()
-    return {
-        parameter.name: Setting(hints.get(parameter.name, Any), parameter.default)
-        for parameter in parameters
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-    }
+    settings: dict[str, Setting] = {}
+    for parameter in inspect.signature(part).parameters.values():
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            settings[parameter.name] = Setting(hints.get(parameter.name, Any), parameter.default)
+        elif parameter.kind is inspect.Parameter.VAR_KEYWORD and isinstance(part, type):
+            settings = {**declared_settings(part.__mro__[1]), **settings}
+    return settings
 
 
 def relatives_with(part: Callable[..., Any], setting: str) -> list[str]:

@@ -5,7 +5,7 @@ networks, loss, penalties, constraint, augmentation and order of play.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
 import torch
 from pydantic import PositiveInt
@@ -15,6 +15,7 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.core.game import Batch, Game, GroupedTerms, Terms, Turn
 from ganatomy.core.players import Discriminator, Generator
 from ganatomy.core.registry import part
+from ganatomy.core.spec import Spec
 from ganatomy.games import validity
 from ganatomy.objectives.adversarial import AdversarialLoss, NonSaturating, PairedLoss, SeparateLoss
 from ganatomy.objectives.augment import Augment
@@ -23,6 +24,13 @@ from ganatomy.objectives.penalties import Penalty, Shown
 from ganatomy.objectives.regularizers import Regularizer
 
 Order = Literal["alternating", "simultaneous", "split"]
+
+
+class Said(NamedTuple):
+    """D's scores [N], and its answers about classes where it has a head for them."""
+
+    scores: Tensor
+    classes: Tensor | None = None
 
 
 @part
@@ -64,7 +72,7 @@ class Adversarial(Game):
             constraint.attach({"G": G, "D": D})
 
     @classmethod
-    def refusals(cls, game: Mapping[str, Any], players: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    def refusals(cls, game: Spec, players: Mapping[str, Spec]) -> Iterator[str]:
         return validity.refusals(game, players)
 
     def _check_classes(self) -> None:
@@ -89,31 +97,40 @@ class Adversarial(Game):
         return self.told_apart(self.show(batch, *self.generated(batch)))
 
     def discriminator_on_real(self, batch: Batch) -> Terms:
-        real = self.score(self.seen(batch.x, batch, "real"), self.labels_of_real(batch))
+        real = self.look(self.seen(batch.x, batch, "real"), self.labels_of_real(batch)).scores
         self.note_scores(batch, "real", real)
         return {"real": self.separate_loss().real(real), **self.regularized("D")}
 
     def discriminator_on_fake(self, batch: Batch) -> Terms:
         x, y = self.generated(batch)
-        fake = self.score(self.seen(x, batch, "fake"), y)
+        fake = self.look(self.seen(x, batch, "fake"), y).scores
         self.note_scores(batch, "fake", fake)
         return {"fake": self.separate_loss().fake(fake)}
 
     def generator(self, batch: Batch) -> Terms:
         x, y = self.generated(batch)
-        fake, real = self.score(self.seen(x, batch, "fooling"), y), None
+        said, real = self.look(self.seen(x, batch, "fooling"), y), None
         if isinstance(self.loss, PairedLoss):
-            real = self.score(self.seen(batch.x, batch, "beside"), y)
-        return self.fooling(fake, real)
+            real = self.look(self.seen(batch.x, batch, "beside"), y).scores
+        return self.fooling(said, real, y)
 
     def both(self, batch: Batch) -> GroupedTerms:
-        shown = self.show(batch, *self.generated(batch))
-        return {("D",): self.told_apart(shown), ("G",): self.fooling(shown.fake_scores, shown.real_scores)}
+        x, y = self.generated(batch)
+        shown = self.show(batch, x, y)
+        said = Said(shown.fake_scores, shown.fake_classes)
+        return {("D",): self.told_apart(shown), ("G",): self.fooling(said, shown.real_scores, y)}
 
     def show(self, batch: Batch, x: Tensor, y: Tensor | None) -> Shown:
         """D looks at real images and at generated ones x; y are the classes of both."""
         real, fake = self.seen(batch.x, batch, "real"), self.seen(x, batch, "fake")
-        shown = Shown(self.score_precisely, real, fake, y, self.score(real, y), self.score(fake, y), batch.play)
+        of_real, of_fake = self.look(real, y), self.look(fake, y)
+        shown = Shown(
+            self.score_precisely,
+            *(real, fake, y),
+            *(of_real.scores, of_fake.scores),
+            batch.play,
+            *(of_real.classes, of_fake.classes),
+        )
         self.note_scores(batch, "real", shown.real_scores)
         self.note_scores(batch, "fake", shown.fake_scores)
         for augment in self.augment:
@@ -127,9 +144,9 @@ class Adversarial(Game):
             terms |= penalty.terms(shown)  # type: ignore[operator]
         return {**terms, **self.regularized("D")}
 
-    def fooling(self, fake: Tensor, real: Tensor | None) -> Terms:
-        """What G minimizes; scores [N] of its images, and of real ones."""
-        return {"adversarial": self.loss.generator(fake, real), **self.regularized("G")}
+    def fooling(self, said: Said, real: Tensor | None, y: Tensor | None) -> Terms:
+        """What G minimizes after what D said of its images of classes y; real: scores [N] of real images."""
+        return {"adversarial": self.loss.generator(said.scores, real), **self.regularized("G")}
 
     def regularized(self, name: str) -> Terms:
         player = self.get_submodule(name)
@@ -145,10 +162,9 @@ class Adversarial(Game):
             x = augment(x, batch.play, which)
         return x
 
-    def score(self, x: Tensor, y: Tensor | None) -> Tensor:
-        """D's scores [N], in float32 where autocast made them bfloat16, whose means are too coarse to log."""
-        scores = self.D(x, y)
-        return scores.float() if scores.dtype in (torch.bfloat16, torch.float16) else scores
+    def look(self, x: Tensor, y: Tensor | None) -> Said:
+        """What D says of images."""
+        return Said(in_float32(self.D(x, y)))
 
     def score_precisely(self, x: Tensor, y: Tensor | None) -> Tensor:
         """D's scores [N] in the weights' precision, for gradients of gradients; G's images may be bfloat16."""
@@ -179,8 +195,13 @@ class Adversarial(Game):
 
     def held_out(self, batch: Batch) -> Terms:
         """D on real images that it never trained on: when this falls behind that of training images, D overfits."""
-        real = self.score(batch.x, self.labels_of_real(batch))
+        real = self.look(batch.x, self.labels_of_real(batch)).scores
         figures = {"score_real": self.loss.shown(real).mean()}
         if self.loss.middle is not None:
             figures["accuracy_real"] = (real > self.loss.middle).float().mean()
         return figures
+
+
+def in_float32(scores: Tensor) -> Tensor:
+    """Scores that autocast made bfloat16, whose means are too coarse to log."""
+    return scores.float() if scores.dtype in (torch.bfloat16, torch.float16) else scores

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ganatomy.core.spec import Spec, declared_settings
 from ganatomy.objectives.adversarial import PairedLoss
 from ganatomy.objectives.augment import AdaptiveAugment
 from ganatomy.objectives.penalties import LeCam
@@ -95,31 +96,32 @@ EXCLUDED = (
 
 @dataclass(frozen=True)
 class Needs:
-    """A player's setting that does nothing unless another one is as it says."""
+    """A player's setting that does nothing, whatever it is set to, unless another one is as it says."""
 
     setting: str
-    idle: Any
     other: str
     value: Any
 
 
 DEPENDENT = (
-    Needs("conditioning", "concatenation", "conditional", True),
-    Needs("embedding", None, "conditional", True),
-    Needs("embedding", None, "conditioning", "concatenation"),
-    Needs("reference", 64, "normalization", "virtual"),
+    Needs("conditioning", "conditional", True),
+    Needs("embedding", "conditional", True),
+    Needs("embedding", "conditioning", "concatenation"),
+    Needs("reference", "normalization", "virtual"),
 )
 
 
-def refusals(game: Settings, players: Mapping[str, Settings]) -> Iterator[str]:
+def refusals(game: Spec, players: Mapping[str, Spec]) -> Iterator[str]:
     """One line for everything that does not go together."""
-    chosen = Chosen(game, players["G"], players["D"])
+    chosen = Chosen(game.settings, players["G"].settings, players["D"].settings)
     yield from (str(pair) for pair in EXCLUDED if pair.clash(chosen))
-    for name, settings in players.items():
+    for name, player in players.items():
+        settings, declared = player.settings, declared_settings(player.part)
         for needs in DEPENDENT:
             if needs.setting not in settings or needs.other not in settings:
                 continue
-            if settings[needs.setting] != needs.idle and settings[needs.other] != needs.value:
+            asked_for = settings[needs.setting] != declared[needs.setting].default
+            if asked_for and settings[needs.other] != needs.value:
                 yield (
                     f"players.{name}.{needs.setting}={settings[needs.setting]} does nothing with "
                     f"{needs.other}={settings[needs.other]}: set players.{name}.{needs.other}={needs.value}."

@@ -1,5 +1,7 @@
 """How a network learns which class is asked for."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
@@ -83,6 +85,29 @@ class Projection(nn.Module):
 
     def forward(self, features: Tensor, y: Tensor | None) -> Tensor:
         return (self.table(asked(y)).to(features.dtype) * features).sum(1)
+
+
+class ProxyHead(nn.Module):
+    """Features [N, d] to embeddings [N, size] on the unit sphere, where each class has a learned proxy (ReACGAN)."""
+
+    def __init__(self, classes: int, features: int, size: int) -> None:
+        super().__init__()
+        self.embed = nn.Linear(features, size)
+        self.proxies = nn.Parameter(torch.randn(classes, size))
+
+    def forward(self, features: Tensor) -> Tensor:
+        return nn.functional.normalize(self.embed(features).float(), dim=1)
+
+
+Head = Literal["none", "softmax", "proxy"]
+
+
+def auxiliary_head(kind: Head, classes: int | None, features: int, size: int = 128) -> nn.Module | None:
+    """What asks D for the class: logits [N, classes], or embeddings [N, size]."""
+    if kind == "none":
+        return None
+    known = needs_labels("An auxiliary classifier", classes)
+    return nn.Linear(features, known) if kind == "softmax" else ProxyHead(known, features, size)
 
 
 def asked(y: Tensor | None) -> Tensor:

@@ -17,9 +17,11 @@ from ganatomy.core.registry import part
 from ganatomy.core.shape import Shape
 from ganatomy.networks.conditioning import (
     ConditionalBatchNorm,
+    Head,
     Labelled,
     Projection,
     asked,
+    auxiliary_head,
     label_input,
     needs_labels,
 )
@@ -155,7 +157,7 @@ class DCGANDiscriminator(Discriminator):
     layer how much the images of a batch differ.
 
     A class is told by planes beside the picture's, one-hot or as an `embedding` of so many numbers, or by projection.
-    With `auxiliary` it is not told but asked: `classify` gives logits [N, classes], and the scores do not depend on it.
+    With `auxiliary` it is not told but asked: `classify` answers, and the scores do not depend on the class.
     """
 
     def __init__(
@@ -175,7 +177,7 @@ class DCGANDiscriminator(Discriminator):
         conditional: bool = False,
         conditioning: Literal["concatenation", "projection"] = "concatenation",
         embedding: PositiveInt | None = None,
-        auxiliary: bool = False,
+        auxiliary: Head = "none",
         deviation: PositiveFloat = 0.02,
         width: PositiveFloat = 1.0,
     ) -> None:
@@ -208,14 +210,10 @@ class DCGANDiscriminator(Discriminator):
         flat = (maps[-1] + minibatch_deviation) * size[0] * size[1]
         self.score = nn.Linear(flat, 1)
         self.projection = Projection(self.classes, flat) if self.classes and not concatenated else None
-        self.classify = nn.Linear(flat, needs_labels("An auxiliary classifier", classes)) if auxiliary else None
+        self.classify = auxiliary_head(auxiliary, classes, flat)
         initialize_normal(self, deviation)
 
-    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        return self.scored(self.features(x, y), y)
-
     def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """[N, d]: what the scores, and the auxiliary classifier's logits, are linear in."""
         if self.reference is not None:
             x, y = self.reference.before(x, y)
         if self.label is not None:
@@ -244,7 +242,7 @@ def last_stride_from(start: int | tuple[int, int], shape: Shape, grown: int) -> 
 def norm_then_activate(
     norm: Normalization, channels: int, kind: Activation, reference: int = 0, by_class: int | None = None
 ) -> nn.Module:
-    """`by_class`: the number of classes that conditional batch norm tells apart, None for gains that are one for all."""
+    """`by_class`: how many classes conditional batch norm tells apart; None for gains that are one for all."""
     if by_class is not None:
         return Labelled(ConditionalBatchNorm(channels, by_class), activation(kind))
     if norm == "none":

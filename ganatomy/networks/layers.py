@@ -83,10 +83,10 @@ class ToPicture(nn.Module):
 
 
 class MinibatchDeviation(nn.Module):
-    """Karras et al. (2018), "Progressive growing of GANs", arXiv:1710.10196, section 3: one more map, how much images differ.
+    """Karras et al. (2018), "Progressive growing of GANs", arXiv:1710.10196, section 3.
 
-    Features [N, C, H, W] to [N, C + 1, H, W]; the standard deviation over groups of `group` images (of the batch, where
-    it cannot be cut so), averaged over everything else.
+    Features [N, C, H, W] to [N, C + 1, H, W]: one more map, of how much images differ. It is the standard deviation
+    over groups of `group` images (of the batch, where it cannot be cut so), averaged over everything else.
     """
 
     def __init__(self, group: int = 4) -> None:

@@ -11,7 +11,7 @@ from ganatomy.core.players import Discriminator, Generator
 from ganatomy.core.prior import Distribution, Prior
 from ganatomy.core.registry import part
 from ganatomy.core.shape import Shape
-from ganatomy.networks.conditioning import asked, label_input, needs_labels
+from ganatomy.networks.conditioning import Head, asked, auxiliary_head, label_input, needs_labels
 from ganatomy.networks.layers import Activation, Dropout, activation, scaled
 from ganatomy.networks.normalization import Normalization, Reference, normalization
 
@@ -60,7 +60,7 @@ class MLPGenerator(Generator):
 
 @part
 class MLPDiscriminator(Discriminator):
-    """Images [N, C, H, W] in [-1, 1] (and classes [N]) to scores [N]; positive means real."""
+    """Images [N, C, H, W] in [-1, 1] (and classes [N]) to scores [N]; `auxiliary`, a head asked for classes."""
 
     def __init__(
         self,
@@ -74,6 +74,7 @@ class MLPDiscriminator(Discriminator):
         dropout: Probability = 0.0,
         conditional: bool = False,
         embedding: PositiveInt | None = None,
+        auxiliary: Head = "none",
         width: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()
@@ -84,15 +85,19 @@ class MLPDiscriminator(Discriminator):
         self.reference = Reference(torch.zeros(reference, *shape)) if normalization == "virtual" else None
         self.body = hidden_layers(sizes, activation, normalization, dropout, reference)
         self.score = nn.Linear(sizes[-1], 1)
+        self.classify = auxiliary_head(auxiliary, classes, sizes[-1])
 
-    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         if self.reference is not None:
             x, y = self.reference.before(x, y)
         x = x.flatten(1)
         if self.label is not None:
             x = torch.cat([x, self.label(asked(y))], dim=1)
-        scores = self.score(self.body(x)).squeeze(1)
-        return scores if self.reference is None else scores[len(self.reference) :]
+        h = self.body(x)
+        return h if self.reference is None else h[len(self.reference) :]
+
+    def scored(self, features: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.score(features).squeeze(1)
 
 
 def hidden_layers(

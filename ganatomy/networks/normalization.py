@@ -9,9 +9,10 @@ Normalization = Literal["batch", "virtual", "instance", "layer", "none"]
 
 
 def normalization(kind: Normalization, channels: int, dimensions: int = 2, reference: int = 0) -> nn.Module:
-    """Over images (`dimensions` = 2) or over vectors (1); `reference` is the size of the reference batch of a virtual one.
+    """Over images (`dimensions` = 2) or over vectors (1); `reference` is how many a virtual one's reference batch has.
 
-    "layer" is Ba et al. (2016) over all numbers of an image, with a gain per channel; "instance", Ulyanov et al. (2016).
+    "layer" is over all numbers of an image, with a gain per channel (Ba et al., 2016); "instance", of each map of an
+    image (Ulyanov et al., 2016).
     """
     if kind == "none":
         return nn.Identity()

@@ -103,7 +103,7 @@ class Minimax(LogLoss):
 @part
 @dataclass(frozen=True, kw_only=True)
 class LeastSquares(SeparateLoss):
-    """Mao et al. (2017), "Least squares generative adversarial networks", arXiv:1611.04076, equation 2, halves included.
+    """Mao et al. (2017), "Least squares generative adversarial networks", arXiv:1611.04076, equation 2 with its halves.
 
     D wants `real_label` (the paper's b) of real images and `fake_label` (a) of generated ones; G wants `wanted` (c).
     `smoothing` moves the real label towards the generated one.
@@ -132,7 +132,7 @@ class LeastSquares(SeparateLoss):
 @part
 @dataclass(frozen=True, kw_only=True)
 class Wasserstein(SeparateLoss):
-    """Arjovsky et al. (2017), "Wasserstein GAN", arXiv:1701.07875, equation 2: D is a critic, its scores have no labels.
+    """Arjovsky et al. (2017), "Wasserstein GAN", arXiv:1701.07875, equation 2: a critic whose scores have no labels.
 
     It presupposes a Lipschitz critic: `WeightClipping`, `SpectralNormalization` or a `GradientPenalty`.
     """
@@ -167,7 +167,7 @@ class Hinge(SeparateLoss):
 @part
 @dataclass(frozen=True, kw_only=True)
 class Relativistic(PairedLoss):
-    """Relativistic pairing (Jolicoeur-Martineau, 2018, arXiv:1807.00734), as R3GAN has it (Huang et al., 2024, equation 2).
+    """Relativistic pairing (Jolicoeur-Martineau, 2018, arXiv:1807.00734), as in R3GAN (Huang et al., 2024, section 2).
 
     D learns which of a real and a generated image is the real one; G, to have it the other way round.
     """

@@ -48,7 +48,7 @@ class DiffAugment(Augment):
 
 @part
 class AdaptiveAugment(DiffAugment):
-    """Karras et al. (2020), "Training GANs with limited data" (ADA), arXiv:2006.06676, section 3, on DiffAugment's changes.
+    """Karras et al. (2020), "Training GANs with limited data" (ADA), arXiv:2006.06676, on DiffAugment's changes.
 
     Each change happens to an image with probability p. Where D's scores of training images are positive more often
     than `target` says, r = E[sign(D(real))], it overfits, and p rises; else it falls, by 1 in `images` real images. p

@@ -24,7 +24,8 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 class Shown:
     """What D was shown in its turn, and what it said.
 
-    score: (images [N, C, H, W], classes [N] or None) -> scores [N] in the weights' precision.
+    score: (images [N, C, H, W], classes [N] or None) -> scores [N] in the weights' precision. What it said of classes
+    is there where it has a head for them.
     """
 
     score: Callable[[Tensor, Tensor | None], Tensor]
@@ -34,6 +35,8 @@ class Shown:
     real_scores: Tensor
     fake_scores: Tensor
     play: Play
+    real_classes: Tensor | None = None
+    fake_classes: Tensor | None = None
 
 
 class Penalty(nn.Module, ABC):

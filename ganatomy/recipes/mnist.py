@@ -49,22 +49,6 @@ def mnist_dcgan() -> Recipe:
 
 
 @recipe
-def mnist_cdcgan() -> Recipe:
-    """Mirza and Osindero (2014): the class, one-hot, is an input of both players of `mnist-dcgan`.
-
-    ganatomy train mnist-cdcgan --data ../shared/data/mnist. Score and time: not measured.
-    """
-    base = mnist_dcgan()
-    return base.replace(
-        name="mnist-cdcgan",
-        paper="Mirza and Osindero (2014), arXiv:1411.1784",
-        expected="not measured",
-        time="not measured",
-        players={name: spec.replace(conditional=True) for name, spec in base.players.items()},
-    )
-
-
-@recipe
 def mnist_vanilla() -> Recipe:
     """Goodfellow et al. (2014): both players fully connected, G without the vanishing gradient of the minimax loss.
 

@@ -192,4 +192,4 @@ def test_bfloat16_scores_become_float32_and_float64_stays():
         (torch.float32, torch.float32),
         (torch.float64, torch.float64),
     ):
-        assert game.to(dtype).score(torch.zeros(1, 2, 1, 1, dtype=dtype), None).dtype == found
+        assert game.to(dtype).look(torch.zeros(1, 2, 1, 1, dtype=dtype), None).scores.dtype == found

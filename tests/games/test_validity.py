@@ -176,9 +176,7 @@ def test_a_setting_that_would_do_nothing_is_refused(who, settings, said):
 
 
 def test_label_smoothing_without_labels_names_the_losses_that_have_them():
-    with pytest.raises(
-        GanatomyError, match="Wasserstein has no setting 'smoothing'. It is one of LeastSquares, Minimax, N"
-    ):
+    with pytest.raises(GanatomyError, match="It is one of LeastSquares, Minimax, NonSaturating"):
         Spec(Wasserstein, smoothing=0.1)
 
 
@@ -196,7 +194,7 @@ def test_penalties_are_named_on_the_command_line():
     assert Recipe.from_yaml(recipe.to_yaml()) == recipe
     both = recipe.override("game.penalties", "R1,Consistency")
     assert [p.name for p in both.game.settings["penalties"]] == ["R1", "Consistency"]
-    with pytest.raises(GanatomyError, match="No 'R2' in 'game.penalties.R2.gamma'. Did you mean 'R1'"):
+    with pytest.raises(GanatomyError, match=r"No 'R2' in 'game\.penalties\.R2\.gamma'\. Did you mean 'R1'"):
         recipe.override("game.penalties.R2.gamma", "1")
     with pytest.raises(GanatomyError, match="Did you mean 'Consistency'"):
         recipe.override("game.penalties", "Consistancy")

@@ -1,0 +1,72 @@
+"""Donahue, Krahenbuhl and Darrell (2017), "Adversarial feature learning", arXiv:1605.09782.
+
+An encoder plays on G's side: D tells pairs (x, E(x)) from pairs (G(z), z), and where it cannot, E inverts G.
+"""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from torch import Tensor
+
+from ganatomy.core.game import Batch, Game, GroupedTerms, Terms, Turn
+from ganatomy.core.players import Encoder, Generator, PairDiscriminator
+from ganatomy.core.registry import part
+from ganatomy.games.adversarial import in_float32
+from ganatomy.objectives.adversarial import NonSaturating, SeparateLoss
+
+
+@part
+class BiGAN(Game):
+    """G: z -> image [N, C, H, W]; E: image -> z [N, latent]; D: (image, z) -> score [N], positive for (x, E(x)).
+
+    `alternating` moves D, then G and E on fresh noise; `simultaneous` all three from one pass (the paper's algorithm).
+    """
+
+    def __init__(
+        self,
+        G: Generator,
+        E: Encoder,
+        D: PairDiscriminator,
+        *,
+        loss: SeparateLoss = NonSaturating(),  # noqa: B008 (frozen data)
+        order: Literal["alternating", "simultaneous"] = "alternating",
+    ) -> None:
+        super().__init__()
+        self.G, self.E, self.D = G, E, D
+        self.loss, self.order_of_play = loss, order
+
+    def order(self) -> Iterator[Turn]:
+        if self.order_of_play == "simultaneous":
+            yield Turn(("D", "G", "E"), self.all_three)
+            return
+        yield Turn(("D",), self.discriminator)
+        yield Turn(("G", "E"), self.generator_and_encoder, fresh=False)
+
+    def discriminator(self, batch: Batch) -> Terms:
+        return self.told_apart(*self.scores(batch), batch)
+
+    def generator_and_encoder(self, batch: Batch) -> Terms:
+        return self.fooling(*self.scores(batch))
+
+    def all_three(self, batch: Batch) -> GroupedTerms:
+        encoded, generated = self.scores(batch)
+        return {("D",): self.told_apart(encoded, generated, batch), ("G", "E"): self.fooling(encoded, generated)}
+
+    def scores(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Of (x, E(x)) and of (G(z), z), [N] each."""
+        z = self.G.prior.draw(batch.play.draws)
+        return in_float32(self.D(batch.x, self.E(batch.x))), in_float32(self.D(self.G(z), z))
+
+    def told_apart(self, encoded: Tensor, generated: Tensor, batch: Batch) -> Terms:
+        for kind, scores, right in (("real", encoded, encoded > 0), ("fake", generated, generated < 0)):
+            batch.play.note(f"score_{kind}", self.loss.shown(scores).mean())
+            batch.play.note(f"accuracy_{kind}", right.float().mean())
+        return {"real": self.loss.real(encoded), "fake": self.loss.fake(generated)}
+
+    def fooling(self, encoded: Tensor, generated: Tensor) -> Terms:
+        """Equation 3 with its labels turned (section 3.4): E has its pairs taken for generated ones."""
+        return {"generated": self.loss.generator(generated), "encoded": self.loss.generator(-encoded)}
+
+    def held_out(self, batch: Batch) -> Terms:
+        encoded = in_float32(self.D(batch.x, self.E(batch.x)))
+        return {"score_real": self.loss.shown(encoded).mean(), "accuracy_real": (encoded > 0).float().mean()}

@@ -1,0 +1,106 @@
+"""The encoder and the joint discriminator of BiGAN (Donahue et al., 2017, arXiv:1605.09782)."""
+
+import math
+from itertools import pairwise
+
+import torch
+from pydantic import PositiveFloat, PositiveInt
+from torch import Tensor, nn
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.core.players import Encoder, PairDiscriminator
+from ganatomy.core.registry import part
+from ganatomy.core.shape import Shape
+from ganatomy.networks.convolution import Conv2d
+from ganatomy.networks.layers import LEAK, Activation, Dropout, activation, initialize_normal, scaled
+from ganatomy.networks.mlp import Probability
+from ganatomy.networks.normalization import Normalization, normalization
+
+
+def strided(
+    shape: Shape, channels: tuple[int, ...], norm: Normalization, kind: Activation, dropout: float = 0.0
+) -> tuple[nn.Sequential, int]:
+    """4x4 convolutions that halve a picture larger than 4 px, then 3x3 ones; and how many numbers they leave."""
+    size, layers = [shape.height, shape.width], list[nn.Module]()
+    for i, (before, after) in enumerate(pairwise((shape.channels, *channels))):
+        halves = min(size) > 4
+        own: Normalization = "none" if i == 0 else norm
+        layers.append(Conv2d(before, after, 4 if halves else 3, 2 if halves else 1, 1, bias=own == "none"))
+        size = [(s - 2) // 2 + 1 if halves else s for s in size]
+        layers += [normalization(own, after), activation(kind)]
+        if dropout:
+            layers.append(Dropout(dropout))
+    return nn.Sequential(*layers), channels[-1] * math.prod(size)
+
+
+@part
+class ConvEncoder(Encoder):
+    """Images [N, C, H, W] to latents [N, latent]: a convolution for each entry of `channels`, and a linear layer."""
+
+    def __init__(
+        self,
+        shape: Shape,
+        classes: int | None = None,
+        *,
+        latent: PositiveInt = 100,
+        channels: tuple[PositiveInt, ...] = (64, 128, 256, 256),
+        normalization: Normalization = "batch",
+        activation: Activation = "relu",
+        width: PositiveFloat = 1.0,
+    ) -> None:
+        super().__init__()
+        if normalization == "virtual":
+            raise GanatomyError("ConvEncoder has no reference batch: use normalization=batch, layer, instance or none.")
+        maps = tuple(scaled(c, width) for c in channels)
+        self.body, numbers = strided(Shape(*shape), maps, normalization, activation)
+        self.latent = nn.Linear(numbers, latent)
+        initialize_normal(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.latent(self.body(x).flatten(1))
+
+
+@part
+class JointDiscriminator(PairDiscriminator):
+    """Images [N, C, H, W] and latents [N, latent] to scores [N].
+
+    Each goes through layers of its own (`channels`; `hidden` units twice) before two joint ones of `hidden` units each,
+    so it is deeper than its opponents.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        classes: int | None = None,
+        *,
+        latent: PositiveInt = 100,
+        channels: tuple[PositiveInt, ...] = (64, 128, 256),
+        hidden: PositiveInt = 512,
+        normalization: Normalization = "batch",
+        dropout: Probability = 0.25,
+        width: PositiveFloat = 1.0,
+    ) -> None:
+        super().__init__()
+        if normalization == "virtual":
+            raise GanatomyError(
+                "JointDiscriminator has no reference batch: use normalization=batch, layer, instance or none."
+            )
+        maps, hidden = tuple(scaled(c, width) for c in channels), scaled(hidden, width)
+        self.of_image, numbers = strided(Shape(*shape), maps, normalization, "leaky", dropout)
+        self.of_latent = dense((latent, hidden, hidden), dropout)
+        self.joint = dense((numbers + hidden, hidden, hidden), dropout)
+        self.score = nn.Linear(hidden, 1)
+        initialize_normal(self)
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        both = torch.cat([self.of_image(x).flatten(1), self.of_latent(z)], dim=1)
+        return self.score(self.joint(both)).squeeze(1)
+
+
+def dense(sizes: tuple[int, ...], dropout: float) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for before, after in pairwise(sizes):
+        layers += [nn.Linear(before, after), nn.LeakyReLU(LEAK, inplace=True)]
+        if dropout:
+            layers.append(Dropout(dropout))
+    return nn.Sequential(*layers)

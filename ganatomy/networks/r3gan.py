@@ -1,0 +1,180 @@
+"""R3GAN: Huang et al. (2024), "The GAN is dead; long live the GAN! A modern GAN baseline", arXiv:2501.05441.
+
+Residual blocks without normalization (1x1, grouped 3x3, 1x1), leaky ReLU, bilinear resampling, and a start scaled so
+that the variance stays (Fixup: Zhang et al., 2019). Here at the size of a DCGAN.
+"""
+
+import math
+from itertools import pairwise
+from typing import Annotated
+
+import torch
+from pydantic import Field, PositiveFloat, PositiveInt
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.core.players import Discriminator, Generator
+from ganatomy.core.prior import Distribution, Prior
+from ganatomy.core.registry import part
+from ganatomy.core.shape import Shape
+from ganatomy.networks.conditioning import Head, LabelEmbedding, asked, auxiliary_head, needs_labels
+from ganatomy.networks.convolution import Conv2d
+from ganatomy.networks.dcgan import upward_sizes
+from ganatomy.networks.layers import LEAK, scaled
+
+GAIN = math.sqrt(2 / (1 + LEAK**2))  # of a leaky ReLU (He et al., 2015)
+Maps = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+
+
+@part
+class R3GANGenerator(Generator):
+    """Latents [N, latent] (and classes [N], embedded and concatenated) to images [N, C, H, W] in [-1, 1].
+
+    Learned maps of the start size, each weighed by a linear function of the latent; then a stage of `blocks` residual
+    blocks for each entry of `channels`, the picture doubled between stages; a 1x1 convolution and tanh. `group` is how
+    many maps a 3x3 convolution sees.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        classes: int | None = None,
+        *,
+        latent: PositiveInt = 64,
+        prior: Distribution = "normal",
+        channels: Maps = (128, 128, 64),
+        blocks: PositiveInt = 1,
+        expansion: PositiveInt = 2,
+        group: PositiveInt = 16,
+        embedding: PositiveInt = 32,
+        conditional: bool = False,
+        width: PositiveFloat = 1.0,
+    ) -> None:
+        super().__init__()
+        shape, maps = Shape(*shape), [scaled(c, width) for c in channels]
+        self.prior = Prior(latent, prior)
+        self.classes = needs_labels("R3GANGenerator", classes) if conditional else None
+        self.label = LabelEmbedding(self.classes, embedding) if self.classes else None
+        heights, widths = (upward_sizes(size, [2] * (len(maps) - 1)) for size in shape[1:])
+        self.basis = nn.Parameter(torch.randn(maps[0], heights[0], widths[0]))
+        self.weigh = scaled_start(nn.Linear(latent + (embedding if self.classes else 0), maps[0], bias=False), 1.0)
+        depth = blocks * len(maps)
+        stages: list[nn.Module] = [stage(maps[0], blocks, expansion, group, depth)]
+        for i, (before, after) in enumerate(pairwise(maps)):
+            stages.append(Resample(before, after, (heights[i + 1], widths[i + 1])))
+            stages.append(stage(after, blocks, expansion, group, depth))
+        self.body = nn.Sequential(*stages)
+        self.picture = scaled_start(nn.Conv2d(maps[-1], shape.channels, 1), 1.0)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        if self.label is not None:
+            z = torch.cat([z, self.label(asked(y))], dim=1)
+        h = self.weigh(z)[:, :, None, None] * self.basis
+        return torch.tanh(self.picture(self.body(h.contiguous(memory_format=torch.channels_last))))
+
+
+@part
+class R3GANDiscriminator(Discriminator):
+    """Images [N, C, H, W] in [-1, 1] (and classes [N]) to scores [N].
+
+    The generator turned round: stages, the picture halved between them, then each map weighed by a learned one and
+    summed. A class scores by projection: the inner product of its embedding with as many linear outputs.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        classes: int | None = None,
+        *,
+        channels: Maps = (64, 128, 128),
+        blocks: PositiveInt = 1,
+        expansion: PositiveInt = 2,
+        group: PositiveInt = 16,
+        embedding: PositiveInt = 32,
+        conditional: bool = False,
+        auxiliary: Head = "none",
+        width: PositiveFloat = 1.0,
+    ) -> None:
+        super().__init__()
+        shape, maps = Shape(*shape), [scaled(c, width) for c in channels]
+        self.classes = needs_labels("R3GANDiscriminator", classes) if conditional else None
+        heights, widths = (upward_sizes(size, [2] * (len(maps) - 1))[::-1] for size in shape[1:])
+        if min(heights[-1], widths[-1]) < 2:
+            raise GanatomyError(f"R3GANDiscriminator: {shape} is too small for {len(maps)} stages.")
+        depth = blocks * len(maps)
+        stages: list[nn.Module] = [
+            scaled_start(nn.Conv2d(shape.channels, maps[0], 1), 1.0),
+            stage(maps[0], blocks, expansion, group, depth),
+        ]
+        for i, (before, after) in enumerate(pairwise(maps)):
+            stages.append(Resample(before, after, (heights[i + 1], widths[i + 1])))
+            stages.append(stage(after, blocks, expansion, group, depth))
+        self.body = nn.Sequential(*stages)
+        self.basis = nn.Parameter(torch.randn(maps[-1], heights[-1], widths[-1]) / math.sqrt(heights[-1] * widths[-1]))
+        self.score = scaled_start(nn.Linear(maps[-1], embedding if self.classes else 1, bias=False), 1.0)
+        self.label = LabelEmbedding(self.classes, embedding) if self.classes else None
+        self.classify = auxiliary_head(auxiliary, classes, maps[-1])
+
+    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return (self.body(x) * self.basis).sum((2, 3))
+
+    def scored(self, features: Tensor, y: Tensor | None = None) -> Tensor:
+        said = self.score(features)
+        if self.label is None:
+            return said.squeeze(1)
+        told = self.label(asked(y)).to(said.dtype)
+        return (said * told).sum(1) / math.sqrt(told.shape[1])
+
+
+class ResidualBlock(nn.Module):
+    """x + 1x1(act(grouped 3x3(act(1x1(x))))); the last begins at zero, so that the block begins as the identity."""
+
+    def __init__(self, channels: int, expansion: int, group: int, depth: int) -> None:
+        super().__init__()
+        inner = channels * expansion
+        groups = max(1, inner // group)
+        while inner % groups:
+            groups -= 1
+        gain = GAIN * depth ** (-1 / 4)  # three layers: L^(-1 / (2 * 3 - 2))
+        self.body = nn.Sequential(
+            scaled_start(Conv2d(channels, inner, 1), gain),
+            nn.LeakyReLU(LEAK, inplace=True),
+            scaled_start(Conv2d(inner, inner, 3, 1, 1, groups=groups), gain),
+            nn.LeakyReLU(LEAK, inplace=True),
+            scaled_start(Conv2d(inner, channels, 1, bias=False), 0.0),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)
+
+
+class Resample(nn.Module):
+    """Bilinear, smoothed where it gets smaller; and a 1x1 convolution where the number of maps changes.
+
+    The convolution is done on the smaller picture.
+    """
+
+    def __init__(self, before: int, after: int, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.size = size
+        self.maps = scaled_start(Conv2d(before, after, 1, bias=False), 1.0) if before != after else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.size[0] > x.shape[2]:
+            return interpolate(self.maps(x), size=self.size, mode="bilinear", align_corners=False)
+        return self.maps(interpolate(x, size=self.size, mode="bilinear", align_corners=False, antialias=True))
+
+
+def stage(channels: int, blocks: int, expansion: int, group: int, depth: int) -> nn.Sequential:
+    return nn.Sequential(*(ResidualBlock(channels, expansion, group, depth) for _ in range(blocks)))
+
+
+def scaled_start(layer: nn.Module, gain: float) -> nn.Module:
+    """Weights N(0, gain / sqrt(fan-in)), biases zero."""
+    weight, bias = layer.weight, layer.bias
+    assert isinstance(weight, nn.Parameter)
+    nn.init.normal_(weight, 0.0, gain / math.sqrt(weight[0].numel()))
+    if isinstance(bias, nn.Parameter):
+        nn.init.zeros_(bias)
+    return layer

@@ -1,0 +1,225 @@
+"""Residual players: BigGAN's (Brock et al., 2019, arXiv:1809.11096, appendix B), and SNGAN's before them.
+
+With `attention=()`, one latent for all blocks and no shared embedding they are the ResNets of SNGAN (Miyato et al.,
+2018, tables 3 and 4) and of the projection discriminator (Miyato and Koyama, 2018).
+"""
+
+from itertools import pairwise
+from typing import Annotated
+
+import torch
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, relu, softmax
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.core.players import Discriminator, Generator
+from ganatomy.core.prior import Distribution, Prior
+from ganatomy.core.registry import part
+from ganatomy.core.shape import Shape
+from ganatomy.networks.conditioning import Head, Projection, asked, auxiliary_head, needs_labels
+from ganatomy.networks.convolution import Conv2d
+from ganatomy.networks.layers import scaled
+
+Maps = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+
+
+@part
+class BigGANGenerator(Generator):
+    """Latents [N, latent] (and classes [N]) to images [N, C, H, W] in [-1, 1].
+
+    A linear map to `channels[0]` maps of the start size, then a block that doubles the picture for each entry of
+    `channels`, self-attention at the sizes of `attention`, batch norm, ReLU, a convolution and tanh. The latent is cut
+    into as many chunks as there are blocks and one more: the first is the input, and each block's batch norms take
+    their gains from its own chunk beside the class embedding, which all blocks share.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        classes: int | None = None,
+        *,
+        latent: PositiveInt = 80,
+        prior: Distribution = "normal",
+        channels: Maps = (256, 256, 256),
+        attention: tuple[PositiveInt, ...] = (16,),
+        embedding: NonNegativeInt = 128,
+        conditional: bool = False,
+        width: PositiveFloat = 1.0,
+    ) -> None:
+        super().__init__()
+        shape, maps = Shape(*shape), [scaled(c, width) for c in channels]
+        self.prior = Prior(latent, prior)
+        self.classes = needs_labels("BigGANGenerator", classes) if conditional else None
+        doubled = 2 ** len(maps)
+        if any(size % doubled for size in shape[1:]):
+            raise GanatomyError(f"BigGANGenerator: {shape} cannot be halved {len(maps)} times; change channels.")
+        if latent % (len(maps) + 1):
+            raise GanatomyError(
+                f"BigGANGenerator: a latent of {latent} cannot be cut into {len(maps) + 1} chunks, one for the "
+                f"input and one per block; {latent - latent % (len(maps) + 1) or len(maps) + 1} can."
+            )
+        self.start = (maps[0], shape.height // doubled, shape.width // doubled)
+        self.chunk = latent // (len(maps) + 1)
+        self.shared = nn.Embedding(self.classes, embedding) if self.classes else None
+        told = self.chunk + (embedding if self.classes else 0)
+        self.project = nn.Linear(self.chunk, self.start[0] * self.start[1] * self.start[2])
+        self.blocks, self.attentions = nn.ModuleList(), nn.ModuleDict()
+        height = self.start[1]
+        for i, (before, after) in enumerate(pairwise([maps[0], *maps])):
+            self.blocks.append(UpBlock(before, after, told))
+            height *= 2
+            if height in attention:
+                self.attentions[str(i)] = SelfAttention(after)
+        check_attention("BigGANGenerator", attention, [self.start[1] * 2 ** (i + 1) for i in range(len(maps))])
+        self.norm = nn.BatchNorm2d(maps[-1])
+        self.picture = Conv2d(maps[-1], shape.channels, 3, 1, 1)
+        initialize_orthogonal(self)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        chunks = z.split(self.chunk, dim=1)
+        h = self.project(chunks[0]).unflatten(1, self.start).contiguous(memory_format=torch.channels_last)
+        of_class = [] if self.shared is None else [self.shared(asked(y))]
+        for i, (block, chunk) in enumerate(zip(self.blocks, chunks[1:], strict=True)):
+            h = block(h, torch.cat([*of_class, chunk], dim=1))
+            if str(i) in self.attentions:
+                h = self.attentions[str(i)](h)
+        return torch.tanh(self.picture(relu(self.norm(h))))
+
+
+@part
+class BigGANDiscriminator(Discriminator):
+    """Images [N, C, H, W] in [-1, 1] (and classes [N]) to scores [N]; positive means real.
+
+    A block for each entry of `channels`, the first `halvings` of which halve the picture; ReLU, the sum over the
+    picture, a linear score and, where it is conditional, the projection of the class. Self-attention at the sizes of
+    `attention`. It has no normalization: give the game `SpectralNormalization`.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        classes: int | None = None,
+        *,
+        channels: Maps = (256, 256, 256, 256),
+        halvings: NonNegativeInt = 2,
+        attention: tuple[PositiveInt, ...] = (16,),
+        conditional: bool = False,
+        auxiliary: Head = "none",
+        width: PositiveFloat = 1.0,
+    ) -> None:
+        super().__init__()
+        shape, maps = Shape(*shape), [scaled(c, width) for c in channels]
+        if halvings > len(maps):
+            raise GanatomyError(f"BigGANDiscriminator: {len(maps)} blocks cannot halve {halvings} times.")
+        self.classes = needs_labels("BigGANDiscriminator", classes) if conditional else None
+        self.blocks, self.attentions = nn.ModuleList(), nn.ModuleDict()
+        heights, height = [], shape.height
+        for i, (before, after) in enumerate(pairwise([shape.channels, *maps])):
+            self.blocks.append(DownBlock(before, after, halve=i < halvings, first=i == 0))
+            height = height // 2 if i < halvings else height
+            heights.append(height)
+            if height in attention and str(heights.index(height)) not in self.attentions:
+                self.attentions[str(i)] = SelfAttention(after)
+        if min(shape[1:]) >> halvings < 1:
+            raise GanatomyError(f"BigGANDiscriminator: {shape} cannot be halved {halvings} times.")
+        check_attention("BigGANDiscriminator", attention, heights)
+        self.score = nn.Linear(maps[-1], 1)
+        self.projection = Projection(self.classes, maps[-1]) if self.classes else None
+        self.classify = auxiliary_head(auxiliary, classes, maps[-1])
+        initialize_orthogonal(self)
+
+    def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        for i, block in enumerate(self.blocks):
+            x = block(x)
+            if str(i) in self.attentions:
+                x = self.attentions[str(i)](x)
+        return relu(x).sum((2, 3))
+
+    def scored(self, features: Tensor, y: Tensor | None = None) -> Tensor:
+        scores = self.score(features).squeeze(1)
+        return scores if self.projection is None else scores + self.projection(features, y)
+
+
+class UpBlock(nn.Module):
+    """Brock et al. (2019), figure 15b: norm, ReLU, doubling, 3x3, norm, ReLU, 3x3; beside it doubling, 1x1."""
+
+    def __init__(self, before: int, after: int, told: int) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList([ToldBatchNorm(before, told), ToldBatchNorm(after, told)])
+        self.convs = nn.ModuleList([Conv2d(before, after, 3, 1, 1), Conv2d(after, after, 3, 1, 1)])
+        self.beside = Conv2d(before, after, 1)
+
+    def forward(self, x: Tensor, told: Tensor) -> Tensor:
+        h = self.convs[0](interpolate(relu(self.norms[0](x, told)), scale_factor=2))
+        h = self.convs[1](relu(self.norms[1](h, told)))
+        return h + interpolate(self.beside(x), scale_factor=2)
+
+
+class DownBlock(nn.Module):
+    """Brock et al. (2019), figure 15c: ReLU, 3x3, ReLU, 3x3, halving; beside it 1x1, halving (turned in the first)."""
+
+    def __init__(self, before: int, after: int, *, halve: bool, first: bool) -> None:
+        super().__init__()
+        self.halve, self.first = halve, first
+        self.convs = nn.ModuleList([Conv2d(before, after, 3, 1, 1), Conv2d(after, after, 3, 1, 1)])
+        self.beside = Conv2d(before, after, 1) if halve or before != after else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.convs[1](relu(self.convs[0](x if self.first else relu(x))))
+        if self.first and self.beside is not None:
+            return self._smaller(h) + self.beside(self._smaller(x))
+        return self._smaller(h) + self._smaller(x if self.beside is None else self.beside(x))
+
+    def _smaller(self, x: Tensor) -> Tensor:
+        return avg_pool2d(x, 2) if self.halve else x
+
+
+class ToldBatchNorm(nn.Module):
+    """Batch norm whose gain 1 + W_g t and bias W_b t are linear in what it is told, t: [N, told]."""
+
+    def __init__(self, channels: int, told: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.gain, self.bias = nn.Linear(told, channels, bias=False), nn.Linear(told, channels, bias=False)
+
+    def forward(self, x: Tensor, told: Tensor) -> Tensor:
+        gain, bias = (layer(told)[:, :, None, None].to(x.dtype) for layer in (self.gain, self.bias))
+        return torch.addcmul(bias, self.norm(x), 1 + gain)
+
+
+class SelfAttention(nn.Module):
+    """Zhang et al. (2019), "Self-attention GANs", arXiv:1805.08318, as BigGAN has it.
+
+    Keys and values are of a halved picture. Its gain begins at zero: at first the network is one without attention.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        inner, values = max(1, channels // 8), max(1, channels // 2)
+        self.query, self.key = (Conv2d(channels, inner, 1, bias=False) for _ in range(2))
+        self.value, self.out = Conv2d(channels, values, 1, bias=False), Conv2d(values, channels, 1, bias=False)
+        self.gain = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        queries = self.query(x).flatten(2)
+        keys, values = (max_pool2d(layer(x), 2).flatten(2) for layer in (self.key, self.value))
+        weights = softmax(queries.transpose(1, 2) @ keys, dim=2)
+        seen = (weights @ values.transpose(1, 2)).transpose(1, 2).unflatten(2, x.shape[2:])
+        return x + self.gain.to(x.dtype) * self.out(seen)
+
+
+def check_attention(network: str, attention: tuple[int, ...], heights: list[int]) -> None:
+    for size in attention:
+        if size not in heights:
+            there = ", ".join(str(h) for h in dict.fromkeys(heights))
+            raise GanatomyError(f"{network}: no block is {size} px high, where attention is asked; there are: {there}.")
+
+
+def initialize_orthogonal(network: nn.Module) -> None:
+    """Saxe et al. (2014); Brock et al. (2019), section 3: weights orthogonal, biases zero."""
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear, nn.Embedding)):
+            nn.init.orthogonal_(module.weight)
+        if isinstance(module, (nn.Conv2d, nn.Linear)) and module.bias is not None:
+            nn.init.zeros_(module.bias)

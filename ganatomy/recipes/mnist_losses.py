@@ -1,0 +1,234 @@
+"""MNIST under other losses, bounds and games than the first one's: what each paper changes, on players of one size."""
+
+from typing import Any
+
+from ganatomy.core.recipe import Recipe, recipe
+from ganatomy.core.spec import Spec
+from ganatomy.engine.average import ExponentialAverage
+from ganatomy.engine.optimizers import Adam
+from ganatomy.games.acgan import ACGAN
+from ganatomy.games.adversarial import Adversarial
+from ganatomy.games.bigan import BiGAN
+from ganatomy.networks.bigan import ConvEncoder, JointDiscriminator
+from ganatomy.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from ganatomy.networks.mlp import MLPDiscriminator, MLPGenerator
+from ganatomy.networks.r3gan import R3GANDiscriminator, R3GANGenerator
+from ganatomy.objectives.adversarial import Hinge, LeastSquares, NonSaturating, Relativistic, Wasserstein
+from ganatomy.objectives.constraints import SpectralNormalization, WeightClipping
+from ganatomy.objectives.penalties import R1, R2, GradientPenalty
+from ganatomy.recipes.mnist import TRANSLATION_REPORT, mnist_dcgan
+
+ANIMALS_REPORT = "a study report, 'animal-faces'"
+
+
+def variant(name: str, paper: str, game: Spec, **fields: Any) -> Recipe:
+    """`mnist-dcgan` with another game and what goes with it."""
+    return mnist_dcgan().replace(
+        name=name, paper=paper, expected="not measured", time="not measured", game=game, **fields
+    )
+
+
+@recipe
+def mnist_lsgan() -> Recipe:
+    """Mao et al. (2017): least squares on the players of `mnist-dcgan`.
+
+    ganatomy train mnist-lsgan --data ../shared/data/mnist. Score and time: not measured.
+    """
+    return variant("mnist-lsgan", "Mao et al. (2017), arXiv:1611.04076", Spec(Adversarial, loss=LeastSquares()))
+
+
+@recipe
+def mnist_hinge() -> Recipe:
+    """Lim and Ye (2017): the hinge loss on the players of `mnist-dcgan`.
+
+    ganatomy train mnist-hinge --data ../shared/data/mnist. Score and time: not measured.
+    """
+    return variant("mnist-hinge", "Lim and Ye (2017), arXiv:1705.02894", Spec(Adversarial, loss=Hinge()))
+
+
+@recipe
+def mnist_sngan() -> Recipe:
+    """Miyato et al. (2018): the hinge loss and a spectrally normalized D without batch norm.
+
+    ganatomy train mnist-sngan --data ../shared/data/mnist. Score and time: not measured.
+    """
+    return variant(
+        "mnist-sngan",
+        "Miyato et al. (2018), arXiv:1802.05957",
+        Spec(Adversarial, loss=Hinge(), constraint=Spec(SpectralNormalization)),
+        players=bounded_players(),
+        optimizers={"G": Spec(Adam, lr=5e-4), "D": Spec(Adam, lr=5e-4)},
+    )
+
+
+@recipe
+def mnist_wgan_sn() -> Recipe:
+    """The unpaired-translation report's Wasserstein GAN, Lipschitz by spectral norm.
+
+    It saw no difference to the minimax loss.
+
+    ganatomy train mnist-wgan-sn --data ../shared/data/mnist. Score and time: not measured.
+    """
+    return variant(
+        "mnist-wgan-sn",
+        f"Arjovsky et al. (2017), arXiv:1701.07875; Miyato et al. (2018), arXiv:1802.05957; {TRANSLATION_REPORT}",
+        Spec(Adversarial, loss=Wasserstein(), constraint=Spec(SpectralNormalization)),
+        players=bounded_players(),
+        optimizers={"G": Spec(Adam, lr=5e-4), "D": Spec(Adam, lr=5e-4)},
+    )
+
+
+@recipe
+def mnist_wgan_gp() -> Recipe:
+    """Gulrajani et al. (2017): the gradient penalty, two steps of the critic for one of G, layer norm in the critic.
+
+    ganatomy train mnist-wgan-gp --data ../shared/data/mnist. Score and time: not measured.
+    """
+    return variant(
+        "mnist-wgan-gp",
+        "Gulrajani et al. (2017), arXiv:1704.00028",
+        Spec(Adversarial, loss=Wasserstein(), penalties=(Spec(GradientPenalty),), d_steps=2),
+        players=bounded_players("layer"),
+        optimizers={name: Spec(Adam, lr=5e-4, beta1=0.0, beta2=0.9) for name in ("G", "D")},
+    )
+
+
+@recipe
+def mnist_wgan() -> Recipe:
+    """Arjovsky et al. (2017): weights clipped to 0.01, gains left alone, five steps of the critic for one of G.
+
+    ganatomy train mnist-wgan --data ../shared/data/mnist. Score and time: not measured.
+    """
+    return clipped("mnist-wgan", convolutional_players(), d_steps=5, lr=2e-4)
+
+
+@recipe
+def mnist_wgan_report() -> Recipe:
+    """The animal-faces report's convolutional WGAN: Adam 1e-3, weights and gains clipped to 0.01, batches of 128.
+
+    ganatomy train mnist-wgan-report --data ../shared/data/mnist. Score and time: not measured.
+    """
+    return clipped("mnist-wgan-report", convolutional_players(), lr=1e-3, gains=True)
+
+
+@recipe
+def mnist_wgan_dense_report() -> Recipe:
+    """Its second try, dense players with batch norm and clipping. Score and time: not measured."""
+    return clipped("mnist-wgan-dense-report", dense_players((128, 256, 512), "batch"), lr=1e-3, gains=True)
+
+
+@recipe
+def mnist_wgan_dense_bare_report() -> Recipe:
+    """Its first try, dense players with neither norm nor clipping. Score and time: not measured."""
+    bare = clipped("mnist-wgan-dense-bare-report", dense_players((128, 256, 512), "none"), lr=1e-3)
+    return bare.replace(game=Spec(Adversarial, loss=Wasserstein()))
+
+
+@recipe
+def mnist_wgan_dense_wide_report() -> Recipe:
+    """Its third try, dense players with more and wider layers. Score and time: not measured."""
+    return clipped("mnist-wgan-dense-wide-report", dense_players((256, 512, 1024, 2048), "batch"), lr=1e-3, gains=True)
+
+
+@recipe
+def mnist_cwgan() -> Recipe:
+    """A class-conditional WGAN whose label is embedded, as the animal-faces report has it, with a gradient penalty.
+
+    The report's embedding had 3 of G's 100 inputs, and it found the class followed loosely: see
+    `players.G.embedding`.
+
+    ganatomy train mnist-cwgan --data ../shared/data/mnist. Score and time: not measured.
+    """
+    base = mnist_wgan_gp()
+    told = {name: spec.replace(conditional=True, embedding=32) for name, spec in base.players.items()}
+    return base.replace(name="mnist-cwgan", paper=f"{base.paper}; {ANIMALS_REPORT}", players=told)
+
+
+@recipe
+def mnist_acgan() -> Recipe:
+    """Odena et al. (2017) on the players of `mnist-dcgan`, D with a softmax head.
+
+    ganatomy train mnist-acgan --data ../shared/data/mnist. Score and time: not measured.
+    """
+    return variant(
+        "mnist-acgan",
+        "Odena et al. (2017), arXiv:1610.09585",
+        Spec(ACGAN, loss=NonSaturating(smoothing=0.1)),
+        players={
+            "G": Spec(DCGANGenerator, latent=100, channels=(128, 64), conditional=True),
+            "D": Spec(DCGANDiscriminator, channels=(64, 128, 256), dropout=0.25, auxiliary="softmax"),
+        },
+    )
+
+
+@recipe
+def mnist_bigan() -> Recipe:
+    """Donahue et al. (2017) as the animal-faces report trains it: 100 latents, Adam 2e-4.
+
+    ganatomy train mnist-bigan --data ../shared/data/mnist. Score and time: not measured. At 28 px the encoder has four
+    convolutions and a linear layer.
+    """
+    adam = Spec(Adam, lr=2e-4)
+    return variant(
+        "mnist-bigan",
+        f"Donahue et al. (2017), arXiv:1605.09782; {ANIMALS_REPORT}",
+        Spec(BiGAN),
+        players={
+            "G": Spec(DCGANGenerator, latent=100, channels=(128, 64)),
+            "E": Spec(ConvEncoder, latent=100, channels=(32, 64, 128, 128)),
+            "D": Spec(JointDiscriminator, latent=100, channels=(64, 128, 256)),
+        },
+        optimizers={"G": adam, "E": adam, "D": adam},
+        average=Spec(ExponentialAverage, half_life=20_000, players=("G", "E")),
+    )
+
+
+@recipe
+def mnist_r3gan() -> Recipe:
+    """Huang et al. (2024): relativistic pairs, R1 and R2, residual players without normalization.
+
+    ganatomy train mnist-r3gan --data ../shared/data/mnist. Score and time: not measured.
+    """
+    return variant(
+        "mnist-r3gan",
+        "Huang et al. (2024), arXiv:2501.05441",
+        Spec(Adversarial, loss=Relativistic(), penalties=(Spec(R1, gamma=1.0), Spec(R2, gamma=1.0))),
+        players={
+            "G": Spec(R3GANGenerator, latent=64, channels=(128, 96, 48)),
+            "D": Spec(R3GANDiscriminator, channels=(48, 96, 128)),
+        },
+        optimizers={name: Spec(Adam, lr=5e-4, beta1=0.0, beta2=0.99) for name in ("G", "D")},
+    )
+
+
+def bounded_players(normalization: str = "none") -> dict[str, Spec]:
+    """`mnist-dcgan`'s, D without batch norm, which no bound on its slope survives."""
+    return {
+        "G": Spec(DCGANGenerator, latent=64, channels=(128, 64)),
+        "D": Spec(DCGANDiscriminator, channels=(64, 128, 256), normalization=normalization),
+    }
+
+
+def convolutional_players() -> dict[str, Spec]:
+    return {
+        "G": Spec(DCGANGenerator, latent=100, channels=(128, 64)),
+        "D": Spec(DCGANDiscriminator, channels=(64, 128, 256)),
+    }
+
+
+def dense_players(hidden: tuple[int, ...], normalization: str) -> dict[str, Spec]:
+    return {
+        "G": Spec(MLPGenerator, latent=100, hidden=hidden, normalization=normalization),
+        "D": Spec(MLPDiscriminator, hidden=hidden[::-1], normalization=normalization),
+    }
+
+
+def clipped(name: str, players: dict[str, Spec], *, lr: float, d_steps: int = 1, gains: bool = False) -> Recipe:
+    return variant(
+        name,
+        f"Arjovsky et al. (2017), arXiv:1701.07875; {ANIMALS_REPORT}",
+        Spec(Adversarial, loss=Wasserstein(), constraint=Spec(WeightClipping, clip_gains=gains), d_steps=d_steps),
+        players=players,
+        optimizers={player: Spec(Adam, lr=lr) for player in ("G", "D")},
+        batch=128,
+    )
