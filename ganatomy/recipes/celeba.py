@@ -9,7 +9,9 @@ from ganatomy.engine.optimizers import Adam
 from ganatomy.games.adversarial import Adversarial
 from ganatomy.metrics.judged import JudgeScores
 from ganatomy.networks.dcgan import DCGANDiscriminator, DCGANGenerator
-from ganatomy.objectives.adversarial import NonSaturating
+from ganatomy.networks.r3gan import R3GANDiscriminator, R3GANGenerator
+from ganatomy.objectives.adversarial import NonSaturating, Relativistic
+from ganatomy.objectives.penalties import R1, R2
 
 
 @recipe
@@ -56,6 +58,67 @@ def celeba32_dcgan() -> Recipe:
     ganatomy train celeba32-dcgan --data ../shared/data/celeba data.crop=0.7. Score and time: not measured.
     """
     return as_reported("celeba32-dcgan", 32, (512, 256, 128))
+
+
+@recipe
+def celeba64_r3gan() -> Recipe:
+    """Huang et al. (2024) at the size of a DCGAN: relativistic pairs, R1 and R2, no normalization.
+
+    ganatomy train celeba64-r3gan --data ../shared/data/celeba data.crop=0.7. Score and time: not measured.
+    """
+    return celeba64_dcgan().replace(
+        name="celeba64-r3gan",
+        paper="Huang et al. (2024), arXiv:2501.05441",
+        expected="not measured",
+        time="not measured",
+        game=Spec(Adversarial, loss=Relativistic(), penalties=(Spec(R1, gamma=1.0), Spec(R2, gamma=1.0))),
+        players={
+            "G": Spec(R3GANGenerator, latent=64, channels=(256, 192, 128, 96, 64)),
+            "D": Spec(R3GANDiscriminator, channels=(64, 96, 128, 192, 256)),
+        },
+        optimizers={name: Spec(Adam, lr=2e-4, beta1=0.0, beta2=0.99) for name in ("G", "D")},
+    )
+
+
+@recipe
+def celeba128_dcgan_start() -> Recipe:
+    """128 px by a larger start, 8x8, which the report found the best of three ways. Mechanics only: not measured.
+
+    ganatomy train celeba128-dcgan-start --data my_faces; with `players.G.activation=selu`, as Curto et al. (2017).
+    """
+    return at_128("start", (512, 256, 128, 64), start=8)
+
+
+@recipe
+def celeba128_dcgan_deep() -> Recipe:
+    """128 px by one more layer from 4x4, where D outran G in the report. Mechanics only: not measured.
+
+    ganatomy train celeba128-dcgan-deep --data my_faces
+    """
+    return at_128("deep", (1024, 512, 256, 128, 64))
+
+
+@recipe
+def celeba128_dcgan_stride() -> Recipe:
+    """128 px by a last stride of 4 from 4x4, with which G could not learn in the report. Mechanics only: not measured.
+
+    ganatomy train celeba128-dcgan-stride --data my_faces
+    """
+    return at_128("stride", (512, 256, 128, 64), last_stride=4)
+
+
+def at_128(name: str, channels: tuple[int, ...], **sizes: int) -> Recipe:
+    return celeba64_dcgan().replace(
+        name=f"celeba128-dcgan-{name}",
+        paper="Radford et al. (2016), arXiv:1511.06434; a study report, 'dcgan-representation'",
+        expected="not measured",
+        time="not measured",
+        data=Spec(Images, source="celeba", size=128, channels="rgb", crop=0.7, flip=True),
+        players={
+            "G": Spec(DCGANGenerator, latent=100, channels=channels, **sizes),
+            "D": Spec(DCGANDiscriminator, channels=(64, 128, 256, 512, 512)),
+        },
+    )
 
 
 def as_reported(name: str, size: int, channels: tuple[int, ...], start: int | None = None) -> Recipe:

@@ -1,4 +1,6 @@
-"""CIFAR-10 at its own 32 px."""
+"""CIFAR-10 at its own 32 px: the cifar10-architectures report's GANs, and the ones after them."""
+
+from typing import Any
 
 from ganatomy.core.recipe import Recipe, recipe
 from ganatomy.core.spec import Spec
@@ -6,10 +8,18 @@ from ganatomy.core.watch import Watch
 from ganatomy.data.images import Images
 from ganatomy.engine.average import ExponentialAverage
 from ganatomy.engine.optimizers import Adam
+from ganatomy.games.acgan import ACGAN
 from ganatomy.games.adversarial import Adversarial
 from ganatomy.metrics.judged import JudgeScores
 from ganatomy.networks.dcgan import DCGANDiscriminator, DCGANGenerator
-from ganatomy.objectives.adversarial import NonSaturating
+from ganatomy.networks.r3gan import R3GANDiscriminator, R3GANGenerator
+from ganatomy.networks.residual import BigGANDiscriminator, BigGANGenerator
+from ganatomy.objectives.adversarial import Hinge, NonSaturating, Relativistic, Wasserstein
+from ganatomy.objectives.auxiliary import DataToData
+from ganatomy.objectives.constraints import SpectralNormalization, WeightClipping
+from ganatomy.objectives.penalties import R1, R2, GradientPenalty
+
+ARCHITECTURES_REPORT = "a study report, 'cifar10-architectures'"
 
 
 @recipe
@@ -23,7 +33,7 @@ def cifar10_dcgan() -> Recipe:
     """
     return Recipe(
         name="cifar10-dcgan",
-        paper="Radford et al. (2016), arXiv:1511.06434; a study report, 'cifar10-architectures'",
+        paper=f"Radford et al. (2016), arXiv:1511.06434; {ARCHITECTURES_REPORT}",
         expected="Fréchet 27.7 x floor, coverage 0.64 of 0.97, score 0.79 of real (seed 0, 499,328 images)",
         time="25 min, 1 CPU thread",
         data=Spec(Images, source="cifar10", size=32, channels="rgb", flip=True),
@@ -38,4 +48,151 @@ def cifar10_dcgan() -> Recipe:
         average=Spec(ExponentialAverage, half_life=20_000),
         watch=Spec(Watch, log=5_000, grid=50_000, score=100_000, checkpoint=50_000),
         scores=Spec(JudgeScores, count=10_000),
+    )
+
+
+def variant(name: str, paper: str, **fields: Any) -> Recipe:
+    """`cifar10-dcgan` with other players or another game."""
+    return cifar10_dcgan().replace(
+        name=name, paper=f"{paper}; {ARCHITECTURES_REPORT}", expected="not measured", time="not measured", **fields
+    )
+
+
+@recipe
+def cifar10_cgan() -> Recipe:
+    """Mirza and Osindero (2014), the class as planes beside D's picture and beside G's latent.
+
+    ganatomy train cifar10-cgan --data ../shared/data/cifar10. Score and time: not measured. Reported: FID 241, IS 2.4.
+    """
+    players = {name: spec.replace(conditional=True) for name, spec in cifar10_dcgan().players.items()}
+    return variant("cifar10-cgan", "Mirza and Osindero (2014), arXiv:1411.1784", players=players)
+
+
+@recipe
+def cifar10_wgan_report() -> Recipe:
+    """Arjovsky et al. (2017), the gains of D's batch norms clipped, too. Reported: all black, FID 496, IS 1.
+
+    ganatomy train cifar10-wgan-report --data ../shared/data/cifar10. Score and time: not measured.
+    """
+    return variant(
+        "cifar10-wgan-report",
+        "Arjovsky et al. (2017), arXiv:1701.07875",
+        game=Spec(Adversarial, loss=Wasserstein(), constraint=Spec(WeightClipping, clip_gains=True), d_steps=5),
+        optimizers={name: Spec(Adam, lr=5e-5) for name in ("G", "D")},
+    )
+
+
+@recipe
+def cifar10_acgan() -> Recipe:
+    """Odena et al. (2017), D with a softmax head.
+
+    ganatomy train cifar10-acgan --data ../shared/data/cifar10. Score and time: not measured. Reported: FID 148, IS 2.8.
+    """
+    return variant(
+        "cifar10-acgan",
+        "Odena et al. (2017), arXiv:1610.09585",
+        game=Spec(ACGAN, loss=NonSaturating(smoothing=0.1)),
+        players={
+            "G": Spec(DCGANGenerator, latent=100, channels=(256, 128, 64), conditional=True),
+            "D": Spec(DCGANDiscriminator, channels=(64, 128, 256), dropout=0.25, auxiliary="softmax"),
+        },
+    )
+
+
+@recipe
+def cifar10_reacgan() -> Recipe:
+    """Kang et al. (2021): data-to-data cross-entropy in the place of the softmax, hinge loss, spectral norm.
+
+    ganatomy train cifar10-reacgan --data ../shared/data/cifar10. Score and time: not measured.
+    """
+    base = cifar10_biggan()
+    D = base.players["D"].replace(conditional=False, auxiliary="proxy")
+    return base.replace(
+        name="cifar10-reacgan",
+        paper="Kang et al. (2021), arXiv:2111.01118",
+        game=Spec(
+            ACGAN, auxiliary=DataToData(), on_fake=False, loss=Hinge(), constraint=base.game.settings["constraint"]
+        ),
+        players={**base.players, "D": D},
+    )
+
+
+@recipe
+def cifar10_acgan_biggan() -> Recipe:
+    """ACGAN with BigGAN's discriminator and a gradient penalty.
+
+    ganatomy train cifar10-acgan-biggan --data ../shared/data/cifar10. Score and time: not measured. Reported: FID 102,
+    IS 3.2.
+    """
+    return variant(
+        "cifar10-acgan-biggan",
+        "Odena et al. (2017), arXiv:1610.09585; Brock et al. (2019), arXiv:1809.11096",
+        game=Spec(ACGAN, loss=NonSaturating(), penalties=(Spec(GradientPenalty),)),
+        players={
+            "G": Spec(DCGANGenerator, latent=100, channels=(256, 128, 64), conditional=True),
+            "D": Spec(BigGANDiscriminator, channels=(64, 64, 64, 64), attention=(16,), auxiliary="softmax"),
+        },
+    )
+
+
+@recipe
+def cifar10_sngan() -> Recipe:
+    """Miyato et al. (2018), table 4: residual players of 256 and 128 maps, hinge, spectral norm, five steps of D.
+
+    ganatomy train cifar10-sngan --data ../shared/data/cifar10. Score and time: not measured; it is made for a GPU.
+    """
+    return variant(
+        "cifar10-sngan",
+        "Miyato et al. (2018), arXiv:1802.05957",
+        game=Spec(Adversarial, loss=Hinge(), constraint=Spec(SpectralNormalization), d_steps=5),
+        players={
+            "G": Spec(BigGANGenerator, latent=128, channels=(256, 256, 256), attention=()),
+            "D": Spec(BigGANDiscriminator, channels=(128, 128, 128, 128), attention=()),
+        },
+        optimizers={name: Spec(Adam, lr=2e-4, beta1=0.0, beta2=0.9) for name in ("G", "D")},
+    )
+
+
+@recipe
+def cifar10_biggan() -> Recipe:
+    """Brock et al. (2019), appendix C.2, with 64 maps for CPUs; the paper's 256 is a `width` of 4 for both players.
+
+    Shared embedding, conditional batch norm, split latents, self-attention at 16 px, hinge, spectral norm on both
+    players, orthogonal start, four steps of D for one of G, standing statistics when sampled.
+
+    ganatomy train cifar10-biggan --data ../shared/data/cifar10. Score and time: not measured. Reported: FID 46, IS 6.2;
+    and 51.5, 6.74.
+    """
+    return variant(
+        "cifar10-biggan",
+        "Brock et al. (2019), arXiv:1809.11096",
+        game=Spec(
+            Adversarial,
+            loss=Hinge(),
+            constraint=Spec(SpectralNormalization, players=("G", "D")),
+            d_steps=4,
+        ),
+        players={
+            "G": Spec(BigGANGenerator, latent=80, channels=(64, 64, 64), attention=(16,), conditional=True),
+            "D": Spec(BigGANDiscriminator, channels=(64, 64, 64, 64), attention=(16,), conditional=True),
+        },
+        optimizers={name: Spec(Adam, lr=2e-4, beta1=0.0) for name in ("G", "D")},
+    )
+
+
+@recipe
+def cifar10_r3gan() -> Recipe:
+    """Huang et al. (2024): relativistic pairs, R1 and R2, residual players without normalization.
+
+    ganatomy train cifar10-r3gan --data ../shared/data/cifar10. Score and time: not measured.
+    """
+    return variant(
+        "cifar10-r3gan",
+        "Huang et al. (2024), arXiv:2501.05441",
+        game=Spec(Adversarial, loss=Relativistic(), penalties=(Spec(R1, gamma=0.05), Spec(R2, gamma=0.05))),
+        players={
+            "G": Spec(R3GANGenerator, latent=64, channels=(192, 128, 96, 64)),
+            "D": Spec(R3GANDiscriminator, channels=(64, 96, 128, 192)),
+        },
+        optimizers={name: Spec(Adam, lr=2e-4, beta1=0.0, beta2=0.99) for name in ("G", "D")},
     )

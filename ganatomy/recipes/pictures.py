@@ -1,14 +1,9 @@
-"""The reports' DCGANs of bedrooms, of everything, and of animals, at 32 and 64 px."""
+"""The dcgan-representation report's DCGANs of bedrooms and of everything, at 32 and 64 px."""
 
 from ganatomy.core.recipe import Recipe, recipe
 from ganatomy.core.spec import Spec
 from ganatomy.data.images import Images
-from ganatomy.engine.optimizers import Adam
-from ganatomy.networks.dcgan import DCGANDiscriminator, DCGANGenerator
-from ganatomy.recipes.celeba import celeba32_dcgan, celeba64_dcgan, celeba64_dcgan_report
-
-REPRESENTATION_REPORT = "a study report, 'dcgan-representation'"
-ANIMALS_REPORT = "a study report, 'animal-faces'"
+from ganatomy.recipes.celeba import celeba32_dcgan, celeba64_dcgan_report
 
 
 @recipe
@@ -33,42 +28,4 @@ def imagenet32_dcgan() -> Recipe:
     """
     return celeba32_dcgan().replace(
         name="imagenet32-dcgan", data=Spec(Images, source="imagenet-32", size=32, channels="rgb", flip=True)
-    )
-
-
-@recipe
-def animals64_dcgan() -> Recipe:
-    """Animal faces: five convolutions in each player, 30 latents, Adam 1e-4, as the report has it.
-
-    The first of G's five is the projection of the latent, the last of D's the score. The number of maps is ours.
-
-    ganatomy train animals64-dcgan. Score and time: not measured; the data is not here.
-    """
-    return celeba64_dcgan().replace(
-        name="animals64-dcgan",
-        paper=f"Radford et al. (2016), arXiv:1511.06434; {ANIMALS_REPORT}",
-        expected="not measured",
-        time="not measured",
-        data=Spec(Images, source="afhq", size=64, channels="rgb"),
-        players={
-            "G": Spec(DCGANGenerator, latent=30, channels=(512, 256, 128, 64)),
-            "D": Spec(DCGANDiscriminator, channels=(64, 128, 256, 512)),
-        },
-        optimizers={"G": Spec(Adam, lr=1e-4), "D": Spec(Adam, lr=1e-4)},
-        batch=128,
-    )
-
-
-@recipe
-def cats64_dcgan() -> Recipe:
-    """Cat faces, 5,153 of them: small data, so flipped at random. Else as `animals64-dcgan`, at twice its rate.
-
-    ganatomy train cats64-dcgan --data ../shared/data/afhq-cat64. Time: not measured. One class, so no judge and no
-    score: watch the grids.
-    """
-    return animals64_dcgan().replace(
-        name="cats64-dcgan",
-        data=Spec(Images, source="afhq", size=64, channels="rgb", flip=True),
-        optimizers={"G": Spec(Adam, lr=2e-4), "D": Spec(Adam, lr=2e-4)},
-        batch=64,
     )

@@ -1,0 +1,185 @@
+"""The animal-faces report's GANs at 64 px, and the same on cats alone, which are small data."""
+
+from typing import Any
+
+from ganatomy.core.recipe import Recipe, recipe
+from ganatomy.core.spec import Spec
+from ganatomy.data.images import Images
+from ganatomy.engine.average import ExponentialAverage
+from ganatomy.engine.optimizers import Adam
+from ganatomy.games.adversarial import Adversarial
+from ganatomy.games.bigan import BiGAN
+from ganatomy.networks.bigan import ConvEncoder, JointDiscriminator
+from ganatomy.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from ganatomy.networks.mlp import MLPDiscriminator, MLPGenerator
+from ganatomy.networks.r3gan import R3GANDiscriminator, R3GANGenerator
+from ganatomy.objectives.adversarial import Relativistic, Wasserstein
+from ganatomy.objectives.augment import DiffAugment
+from ganatomy.objectives.constraints import WeightClipping
+from ganatomy.objectives.penalties import R1, R2, GradientPenalty
+from ganatomy.recipes.celeba import celeba64_dcgan
+
+REPORT = "a study report, 'animal-faces'"
+ANIMALS = Spec(Images, source="afhq", size=64, channels="rgb")
+
+
+def variant(name: str, paper: str, **fields: Any) -> Recipe:
+    """`celeba64-dcgan` on animal faces, in batches of 128, as that report trains."""
+    changed = {"data": ANIMALS, "batch": 128, **fields}
+    return celeba64_dcgan().replace(
+        name=name, paper=f"{paper}; {REPORT}", expected="not measured", time="not measured", **changed
+    )
+
+
+@recipe
+def animals64_dcgan() -> Recipe:
+    """Animal faces: five convolutions in each player, 30 latents, Adam 1e-4, as the report has it.
+
+    The first of G's five is the projection of the latent, the last of D's the score. The number of maps is ours.
+
+    ganatomy train animals64-dcgan. Score and time: not measured; the data is not here. The report's four update ratios
+    are `game.g_steps` 1, 2, 10 and 15, or `optimizers.D.lr` divided by as much, which is how it did it.
+    """
+    return variant(
+        "animals64-dcgan",
+        "Radford et al. (2016), arXiv:1511.06434",
+        players={
+            "G": Spec(DCGANGenerator, latent=30, channels=(512, 256, 128, 64)),
+            "D": Spec(DCGANDiscriminator, channels=(64, 128, 256, 512)),
+        },
+        optimizers={"G": Spec(Adam, lr=1e-4), "D": Spec(Adam, lr=1e-4)},
+    )
+
+
+@recipe
+def animals64_wgan_report() -> Recipe:
+    """Arjovsky et al. (2017): Adam 1e-3, everything clipped to 0.01; its dense tries are `mnist-wgan-dense-*-report`.
+
+    ganatomy train animals64-wgan-report. Score and time: not measured; the data is not here.
+    """
+    return variant(
+        "animals64-wgan-report",
+        "Arjovsky et al. (2017), arXiv:1701.07875",
+        game=Spec(Adversarial, loss=Wasserstein(), constraint=Spec(WeightClipping, clip_gains=True)),
+        players={
+            "G": Spec(DCGANGenerator, latent=100, channels=(512, 256, 128, 64)),
+            "D": Spec(DCGANDiscriminator, channels=(64, 128, 256, 512), activation="relu"),
+        },
+        optimizers={"G": Spec(Adam, lr=1e-3), "D": Spec(Adam, lr=1e-3)},
+    )
+
+
+@recipe
+def animals64_wgan_dense_report() -> Recipe:
+    """Its dense players with batch norm and clipping.
+
+    ganatomy train animals64-wgan-dense-report. Score and time: not measured; the data is not here.
+    """
+    return animals64_wgan_report().replace(
+        name="animals64-wgan-dense-report",
+        players={
+            "G": Spec(MLPGenerator, latent=100, hidden=(256, 512, 1024), normalization="batch"),
+            "D": Spec(MLPDiscriminator, hidden=(1024, 512, 256), normalization="batch"),
+        },
+    )
+
+
+@recipe
+def animals64_cwgan_report() -> Recipe:
+    """Its class-conditional WGAN: a label embedding of 3 beside 97 latents, which it found too weak.
+
+    ganatomy train animals64-cwgan-report. Score and time: not measured; the data is not here.
+    """
+    base = animals64_wgan_report()
+    return base.replace(
+        name="animals64-cwgan-report",
+        players={
+            "G": base.players["G"].replace(latent=97, conditional=True, embedding=3),
+            "D": base.players["D"].replace(conditional=True, embedding=3),
+        },
+    )
+
+
+@recipe
+def animals64_cwgan() -> Recipe:
+    """As `animals64-cwgan-report`, with a gradient penalty, and an embedding as large as it takes.
+
+    ganatomy train animals64-cwgan. Score and time: not measured; the data is not here.
+    """
+    base = animals64_cwgan_report()
+    return base.replace(
+        name="animals64-cwgan",
+        game=Spec(Adversarial, loss=Wasserstein(), penalties=(Spec(GradientPenalty),), d_steps=2),
+        players={
+            "G": base.players["G"].replace(latent=100, embedding=64),
+            "D": base.players["D"].replace(embedding=64, normalization="layer", activation="leaky"),
+        },
+        optimizers={name: Spec(Adam, lr=2e-4, beta1=0.0, beta2=0.9) for name in ("G", "D")},
+    )
+
+
+@recipe
+def animals64_bigan() -> Recipe:
+    """Donahue et al. (2017): an encoder of five convolutions, a deeper joint discriminator, 100 latents, Adam 2e-4.
+
+    ganatomy train animals64-bigan. Score and time: not measured; the data is not here.
+    """
+    adam = Spec(Adam, lr=2e-4)
+    return variant(
+        "animals64-bigan",
+        "Donahue et al. (2017), arXiv:1605.09782",
+        game=Spec(BiGAN),
+        players={
+            "G": Spec(DCGANGenerator, latent=100, channels=(512, 256, 128, 64)),
+            "E": Spec(ConvEncoder, latent=100, channels=(64, 128, 256, 512, 512)),
+            "D": Spec(JointDiscriminator, latent=100, channels=(64, 128, 256, 512)),
+        },
+        optimizers={"G": adam, "E": adam, "D": adam},
+        average=Spec(ExponentialAverage, half_life=20_000, players=("G", "E")),
+    )
+
+
+@recipe
+def cats64_dcgan() -> Recipe:
+    """Cat faces, 5,153 of them: small data, so flipped at random. Else as `animals64-dcgan`, at twice its rate.
+
+    ganatomy train cats64-dcgan --data ../shared/data/afhq-cat64. Time: not measured. One class, so no judge and no
+    score: watch the grids.
+    """
+    return on_cats(animals64_dcgan(), "cats64-dcgan").replace(
+        optimizers={"G": Spec(Adam, lr=2e-4), "D": Spec(Adam, lr=2e-4)}
+    )
+
+
+@recipe
+def cats64_bigan() -> Recipe:
+    """`animals64-bigan` on cats.
+
+    ganatomy train cats64-bigan --data ../shared/data/afhq-cat64. Time: not measured.
+    """
+    return on_cats(animals64_bigan(), "cats64-bigan")
+
+
+@recipe
+def cats64_r3gan() -> Recipe:
+    """Huang et al. (2024) at the size of a DCGAN, with DiffAugment, as the data is small.
+
+    ganatomy train cats64-r3gan --data ../shared/data/afhq-cat64. Time: not measured.
+    """
+    game = Spec(
+        Adversarial,
+        loss=Relativistic(),
+        penalties=(Spec(R1, gamma=1.0), Spec(R2, gamma=1.0)),
+        augment=(Spec(DiffAugment),),
+    )
+    players = {
+        "G": Spec(R3GANGenerator, latent=64, channels=(256, 192, 128, 96, 64)),
+        "D": Spec(R3GANDiscriminator, channels=(64, 96, 128, 192, 256)),
+    }
+    return on_cats(
+        variant("", "Huang et al. (2024), arXiv:2501.05441", game=game, players=players), "cats64-r3gan"
+    ).replace(optimizers={name: Spec(Adam, lr=2e-4, beta1=0.0, beta2=0.99) for name in ("G", "D")})
+
+
+def on_cats(base: Recipe, name: str) -> Recipe:
+    return base.replace(name=name, data=ANIMALS.replace(flip=True), batch=64)
