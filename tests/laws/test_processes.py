@@ -154,6 +154,38 @@ def test_a_shared_batch_norm_keeps_weights_and_is_torchs_own_on_one_process() ->
     assert torch.equal(plain[1].running_var, shared[1].running_var)
 
 
+MEETING = """
+import os, signal, time
+import torch
+from ganatomy.distributed import processes
+
+rank, attempt = int(os.environ["RANK"]), int(os.environ["TORCHELASTIC_RESTART_COUNT"])
+if attempt and rank == attempt % 2:
+    time.sleep(1.0)  # the other one is early, and finds in the store what the attempt before it left
+with processes.together(lambda: torch.device("cpu")):
+    print(processes.largest(10 * attempt + rank), flush=True)
+    if attempt < 2 and rank == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    processes.wait()
+"""
+
+
+def test_restarted_workers_meet_each_other_and_nobody_who_is_gone(tmp_path: Path) -> None:
+    """With torch's own meeting the early one reads the other's old address, where nobody answers (pytorch#135712)."""
+    (tmp_path / "meeting.py").write_text(MEETING)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    met = subprocess.run(
+        [*command, "--max-restarts", "2", "meeting.py"],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert met.returncode == 0, met.stderr[-3000:]
+    assert {line for line in met.stdout.split() if line} == {"1", "11", "21"}
+
+
 KILLER = """
 import os, signal
 from pathlib import Path
