@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -11,6 +13,8 @@ import pytest
 import torch
 
 import ganatomy.recipes  # noqa: F401 (registers every part and recipe)
+from ganatomy.cli import main as program
+from ganatomy.core.recipe import find_recipe
 from ganatomy.experiments.run import Run
 from ganatomy.experiments.train import train
 
@@ -61,3 +65,41 @@ def copied(trained: Run, tmp_path: Path) -> Callable[[], Path]:
         return shutil.copytree(trained.path, tmp_path / "copied")
 
     return copy
+
+
+@dataclass(frozen=True)
+class Said:
+    code: int
+    out: str
+    err: str
+
+
+Program = Callable[..., Said]
+
+
+@pytest.fixture(scope="session")
+def packed_digits(cache: Path) -> None:
+    """The digits are in the cache, so no progress of packing them is told."""
+    find_recipe("digits-dcgan").data.build().open()
+
+
+@pytest.fixture
+def ganatomy_says(
+    packed_digits: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Program:
+    """The program, run in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    def run(*words: object) -> Said:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["ganatomy", *map(str, words)])
+        try:
+            program.main()
+            code = 0
+        except SystemExit as exit:
+            code = int(exit.code or 0)
+        return Said(code, *capsys.readouterr())
+
+    return run

@@ -125,6 +125,44 @@ def score_table(records: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
+MEASURED_ROWS = {
+    "fid": "Fréchet distance",
+    "kid": "kernel distance",
+    "is": "Inception Score",
+    "precision": "precision",
+    "recall": "recall",
+    "density": "density",
+    "coverage": "coverage",
+}
+ERRORS = {"kid": "kid_error", "is": "is_deviation"}
+
+
+def measured_table(records: Sequence[Mapping[str, Any]]) -> Table:
+    """Scores under another extractor than the judge, beside what real images score."""
+    protocol = records[0]["protocol"]
+    title = f"{protocol['count']:,} images, {protocol['extractor']}; reference: {protocol['reference']}"
+    notes = "\n".join(f"{note}." for record in records[:1] for note in record["remarks"])
+    table = Table(title=title, title_justify="left", caption=notes or None, caption_justify="left")
+    table.add_column("")
+    for record in records:
+        table.add_column(str(record.get("which", "scores")), justify="right")
+    floor = records[0]["floor"]
+    table.add_column("real" if floor is None else f"real, {floor['count']:,}", justify="right")
+    if "images" in records[0]:
+        table.add_row("images shown", *(f"{record['images']:,}" for record in records), "")
+    for name, title in MEASURED_ROWS.items():
+        if name in records[0]["scores"]:
+            cells = [measured_cell(record["scores"], record.get("deviations"), name) for record in records]
+            table.add_row(title, *cells, "-" if floor is None else measured_cell(floor, None, name))
+    return table
+
+
+def measured_cell(scores: Mapping[str, float], deviations: Mapping[str, float] | None, name: str) -> str:
+    """A score and, of several draws, the deviation between them, or else its own error."""
+    spread = deviations[name] if deviations is not None else scores.get(ERRORS.get(name, ""))
+    return f"{scores[name]:.4g}" + ("" if spread is None else f" ± {spread:.2g}")
+
+
 def known(value: float | None, form: str = ".2f") -> str:
     return "-" if value is None else format(value, form)
 

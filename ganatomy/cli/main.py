@@ -143,16 +143,71 @@ def sample(
 
 @app.command()
 def evaluate(
-    run: RunPath,
+    run: Annotated[Path | None, typer.Argument(help="The folder of a run.", show_default=False)] = None,
     n: Annotated[
         int | None, typer.Option("-n", help="How many samples; as the recipe says unless said.", show_default=False)
     ] = None,
     seed: Annotated[int, typer.Option(help="The seed of the samples.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Every number with its protocol, as JSON.")] = False,
+    metrics: Annotated[
+        str | None, typer.Option(help="Of fid, kid, is, prdc, commas between; the judge's scores unless said.")
+    ] = None,
+    extractor: Annotated[
+        str, typer.Option(help="inception, random, or one's own by --import; whose features are compared.")
+    ] = "inception",
+    weights_file: Annotated[
+        Path | None, typer.Option("--weights-file", help="Inception's weights, where they are not in the cache.")
+    ] = None,
+    resize: Annotated[
+        Literal["legacy", "clean"], typer.Option(help="Inception's: as TensorFlow 1 did, or antialiased bicubic.")
+    ] = "legacy",
+    repeats: Annotated[int, typer.Option(min=1, help="Draws of samples, for a mean and a deviation.")] = 1,
+    real: Annotated[
+        str | None,
+        typer.Option(metavar="SOURCE", help="Compare two sources instead of scoring a run: the real images."),
+    ] = None,
+    fake: Annotated[str | None, typer.Option(metavar="SOURCE", help="The others, or statistics in an .npz.")] = None,
+    real_split: Annotated[Literal["train", "held-out", "all"], typer.Option(help="Which of the real images.")] = "all",
+    size: Annotated[int | None, typer.Option(help="Convert both sources to so many pixels.")] = None,
     imports: ImportFile = None,
 ) -> None:
-    """Score a run's last and best checkpoint, with the floor that real images set."""
+    """Score a run's last and best checkpoint, or compare two sources, beside the floor that real images set."""
     prepare(imports)
+    if (run is None) == (real is None or fake is None):
+        raise GanatomyError("Name a run, or two sources: ganatomy evaluate RUN; ganatomy evaluate --real A --fake B.")
+    if run is not None and metrics is None:
+        refuse_judged(
+            repeats != 1 and "--repeats", weights_file and "--weights-file", resize != "legacy" and "--resize"
+        )
+        evaluate_by_judge(run, n, seed, as_json)
+        return
+    from ganatomy.cli.console import measured_table
+    from ganatomy.experiments.measuring import Asked, make_extractor, measure_run, measure_sources
+    from ganatomy.experiments.run import load
+
+    names = tuple((metrics or "fid,kid,prdc").split(","))
+    asked = Asked(make_extractor(extractor, weights_file, resize), names, n)
+    if run is not None:
+        records = measure_run(load(run), asked, seed=seed, repeats=repeats)
+    else:
+        assert real is not None and fake is not None
+        records = [measure_sources(real, fake, asked, real_split=real_split, size=size)]
+    if as_json:
+        typer.echo(json.dumps(records, indent=2))
+    else:
+        Console().print(measured_table(records))
+
+
+def refuse_judged(*options: str | bool | Path | None) -> None:
+    """Options of other extractors than the judge are not silently ignored."""
+    for option in options:
+        if option:
+            raise GanatomyError(
+                f"{option} is for other extractors than the judge: say --metrics, such as fid,kid,prdc."
+            )
+
+
+def evaluate_by_judge(run: Path, n: int | None, seed: int, as_json: bool) -> None:
     from ganatomy.cli.console import score_table
     from ganatomy.experiments.run import load
 
@@ -161,6 +216,30 @@ def evaluate(
         typer.echo(json.dumps(records, indent=2))
     else:
         Console().print(score_table(records))
+
+
+@app.command()
+def stats(
+    source: Annotated[str, typer.Argument(help="What --data would be given.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="The .npz to write.", show_default=False)],
+    extractor: Annotated[str, typer.Option(help="inception, random, or one's own by --import.")] = "inception",
+    weights_file: Annotated[Path | None, typer.Option("--weights-file", help="Inception's weights.")] = None,
+    resize: Annotated[Literal["legacy", "clean"], typer.Option(help="Inception's resizing.")] = "legacy",
+    split: Annotated[Literal["train", "held-out", "all"], typer.Option(help="Which of the images.")] = "all",
+    size: Annotated[int | None, typer.Option(help="Convert them to so many pixels.")] = None,
+    imports: ImportFile = None,
+) -> None:
+    """Write what an extractor sees of a source, to be given to `evaluate` in the place of images."""
+    prepare(imports)
+    from ganatomy.data.images import Images
+    from ganatomy.experiments.measuring import kept_statistics, make_extractor, write_statistics
+
+    if out.suffix != ".npz":
+        raise GanatomyError(f"Statistics are an .npz, not '{out}'.")
+    data = Images(source=source, size=size).open()
+    found = kept_statistics(data, split, make_extractor(extractor, weights_file, resize))
+    write_statistics(out, found)
+    typer.echo(f"{found.count:,} images, {len(found.moments.mean)} features of {found.facts['extractor']}, in {out}")
 
 
 @app.command()

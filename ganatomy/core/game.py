@@ -5,6 +5,7 @@ A game never calls `backward`, steps, logs, moves tensors or asks for a device: 
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -52,7 +53,12 @@ class Turn:
 
 
 class Game(nn.Module):
-    """Players are attributes, named as in the paper. What a game remembers between turns is a buffer: it is saved."""
+    """Players are attributes, named as in the paper. What a game remembers between turns is a buffer: it is saved.
+
+    `frozen` players never move, so they have no optimizer.
+    """
+
+    frozen: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def refusals(cls, game: Spec, players: Mapping[str, Spec]) -> Iterator[str]:

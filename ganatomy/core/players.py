@@ -37,12 +37,16 @@ class Discriminator(nn.Module):
 class Encoder(nn.Module):
     """Images x [N, C, H, W] to latents [N, size], those of the generator it plays with."""
 
+    size: int
+
     def forward(self, x: Tensor) -> Tensor:
         raise NotImplementedError
 
 
 class PairDiscriminator(nn.Module):
     """Images x [N, C, H, W] and latents z [N, size] to scores [N]; positive means that z was encoded from x."""
+
+    size: int
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
         raise NotImplementedError

@@ -72,9 +72,10 @@ class Recipe:
         if set(self.players) != set(seats):
             there = ", ".join(map(str, self.players))
             raise GanatomyError(f"{self.name}: {self.game.name} is played by {needed}, not by {there}.")
-        if set(self.optimizers) != set(seats):
+        movers = [seat for seat in seats if seat not in typing.cast(type[Game], self.game.part).frozen]
+        if set(self.optimizers) != set(movers):
             there = ", ".join(map(str, self.optimizers))
-            raise GanatomyError(f"{self.name}: optimizers are needed for {needed}, not for {there}.")
+            raise GanatomyError(f"{self.name}: optimizers are needed for {', '.join(movers)}, not for {there}.")
         for name, player in self.players.items():
             if not issubclass(typing.cast(type, player.part), kinds.get(name, nn.Module)):
                 raise GanatomyError(f"{self.name}: players.{name} is a {player.name}, not a {kinds[name].__name__}.")

@@ -1,9 +1,23 @@
-"""A run that starts from another run's weights: fine-tuning."""
+"""A run that starts from another run's weights: fine-tuning, and classifiers that only guide."""
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.engine.engine import Engine
 from ganatomy.engine.engine import load as load_weights
+from ganatomy.networks.classifier import PretrainedClassifier
 from ganatomy.runs.folder import find_run
+
+
+def load_pretrained(engine: Engine) -> list[str]:
+    """Give frozen classifiers the weights of the runs that trained them; what was done, for people to read."""
+    done = []
+    for name, player in engine.game.named_children():
+        if isinstance(player, PretrainedClassifier):
+            found = find_run(player.run).checkpoints.newest()
+            if found is None:
+                raise GanatomyError(f"{player.run} has no checkpoint yet: train the classifier first.")
+            load_weights(player, "game.C.", found.tensors)
+            done.append(f"frozen     {name}, from {player.run} after round {found.round:,}")
+    return done
 
 
 def start_from(engine: Engine, path: str) -> str:

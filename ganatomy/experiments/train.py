@@ -36,7 +36,7 @@ from ganatomy.experiments.observers import (
     WeightsAndBiases,
 )
 from ganatomy.experiments.run import Run, facts_line, open_bench
-from ganatomy.experiments.starting import start_from
+from ganatomy.experiments.starting import load_pretrained, start_from
 from ganatomy.runs.environment import environment
 from ganatomy.runs.files import read_json, write_json, write_text
 from ganatomy.runs.folder import LOCK, RUNS, RunFolder
@@ -228,6 +228,8 @@ class Session:
             )
         processes.wait()  # nobody changes what another one may still read
         if found is None:
+            for line in load_pretrained(self.engine):
+                self.show.announce(line)
             if self.recipe.init_from is not None:
                 self.show.announce(start_from(self.engine, self.recipe.init_from))
             self._cut_logs({"metrics": 0, "scores": 0})

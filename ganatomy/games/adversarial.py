@@ -108,7 +108,10 @@ class Adversarial(Game):
         return {"fake": self.separate_loss().fake(fake)}
 
     def generator(self, batch: Batch) -> Terms:
-        x, y = self.generated(batch)
+        return self.fooled(batch, *self.generated(batch))
+
+    def fooled(self, batch: Batch, x: Tensor, y: Tensor | None) -> Terms:
+        """D looks at G's images x of classes y, for G."""
         said, real = self.look(self.seen(x, batch, "fooling"), y), None
         if isinstance(self.loss, PairedLoss):
             real = self.look(self.seen(batch.x, batch, "beside"), y).scores

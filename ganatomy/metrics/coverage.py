@@ -34,7 +34,7 @@ def coverage(reference: Array, generated: Array, k: int = 5) -> float:
     (1.0, 0.1)
     """
     covered = 0
-    for distances, radii in _neighbourhoods(reference, generated, k):
+    for distances, radii in neighbourhoods(reference, generated, k):
         covered += int((distances.min(axis=1, initial=np.inf) < radii).sum())
     return covered / len(reference)
 
@@ -51,7 +51,7 @@ def density(reference: Array, generated: Array, k: int = 5) -> float:
     if len(generated) == 0:
         raise GanatomyError("Density needs a generated row; there is none.")
     inside = 0
-    for distances, radii in _neighbourhoods(reference, generated, k):
+    for distances, radii in neighbourhoods(reference, generated, k):
         inside += int((distances < radii[:, None]).sum())
     return inside / (k * len(generated))
 
@@ -85,7 +85,7 @@ def coverage_within_class(
     return Coverage(tuple(found), float(np.mean(known)) if known else None)
 
 
-def _neighbourhoods(reference: Array, generated: Array, k: int) -> Iterator[tuple[Array, Array]]:
+def neighbourhoods(reference: Array, generated: Array, k: int) -> Iterator[tuple[Array, Array]]:
     """Squared distances to generated rows [n, M], and squared radii [n], of some reference rows at a time."""
     reference, generated = np.asarray(reference, np.float64), np.asarray(generated, np.float64)
     if not 1 <= k < len(reference):
@@ -98,11 +98,11 @@ def _neighbourhoods(reference: Array, generated: Array, k: int) -> Iterator[tupl
     rows = max(1, NUMBERS // max(len(reference), len(generated)))
     for start in range(0, len(reference), rows):
         part = reference[start : start + rows]
-        radii = np.partition(_squared_distances(part, reference), k, axis=1)[:, k]  # the row itself is at 0
-        yield _squared_distances(part, generated), radii
+        radii = np.partition(squared_distances(part, reference), k, axis=1)[:, k]  # the row itself is at 0
+        yield squared_distances(part, generated), radii
 
 
-def _squared_distances(a: Array, b: Array) -> Array:
+def squared_distances(a: Array, b: Array) -> Array:
     """[n, d] and [m, d] -> [n, m]."""
     squares: Array = np.sum(a**2, axis=1)[:, None] + np.sum(b**2, axis=1) - 2 * (a @ b.T)
     return np.maximum(squares, 0.0, out=squares)

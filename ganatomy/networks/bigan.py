@@ -51,7 +51,7 @@ class ConvEncoder(Encoder):
         super().__init__()
         if normalization == "virtual":
             raise GanatomyError("ConvEncoder has no reference batch: use normalization=batch, layer, instance or none.")
-        maps = tuple(scaled(c, width) for c in channels)
+        self.size, maps = latent, tuple(scaled(c, width) for c in channels)
         self.body, numbers = strided(Shape(*shape), maps, normalization, activation)
         self.latent = nn.Linear(numbers, latent)
         initialize_normal(self)
@@ -85,7 +85,7 @@ class JointDiscriminator(PairDiscriminator):
             raise GanatomyError(
                 "JointDiscriminator has no reference batch: use normalization=batch, layer, instance or none."
             )
-        maps, hidden = tuple(scaled(c, width) for c in channels), scaled(hidden, width)
+        self.size, maps, hidden = latent, tuple(scaled(c, width) for c in channels), scaled(hidden, width)
         self.of_image, numbers = strided(Shape(*shape), maps, normalization, "leaky", dropout)
         self.of_latent = dense((latent, hidden, hidden), dropout)
         self.joint = dense((numbers + hidden, hidden, hidden), dropout)

@@ -1,6 +1,6 @@
 """A small convolutional classifier: judge of generated images, and the pupil of labelled ones."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
@@ -63,3 +63,20 @@ class ConvClassifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.see(x).logits
+
+
+@part
+class PretrainedClassifier(ConvClassifier):
+    """A classifier that somebody else trained, frozen: its weights are those of the run in the folder `run`.
+
+    They are read when a training begins and are part of its checkpoints, so the folder is not needed afterwards. It
+    stays in evaluation mode.
+    """
+
+    def __init__(self, shape: Shape, classes: int | None = None, *, run: str, **how: Any) -> None:
+        super().__init__(shape, classes, **how)
+        self.run = run
+        self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> "PretrainedClassifier":
+        return super().train(False)

@@ -11,7 +11,7 @@ from typing import Annotated
 import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import avg_pool2d, interpolate
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.players import Discriminator, Generator
@@ -150,7 +150,7 @@ class ResidualBlock(nn.Module):
 
 
 class Resample(nn.Module):
-    """Bilinear, smoothed where it gets smaller; and a 1x1 convolution where the number of maps changes.
+    """Bilinear to a larger picture, means of 2x2 pixels to a smaller; and a 1x1 convolution where the maps change.
 
     The convolution is done on the smaller picture.
     """
@@ -163,7 +163,7 @@ class Resample(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.size[0] > x.shape[2]:
             return interpolate(self.maps(x), size=self.size, mode="bilinear", align_corners=False)
-        return self.maps(interpolate(x, size=self.size, mode="bilinear", align_corners=False, antialias=True))
+        return self.maps(avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False))
 
 
 def stage(channels: int, blocks: int, expansion: int, group: int, depth: int) -> nn.Sequential:

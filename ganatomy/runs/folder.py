@@ -60,6 +60,11 @@ class RunFolder:
         return Log(self.path / "evaluations.jsonl")
 
     @property
+    def measurements(self) -> Log:
+        """A line per measurement under another extractor than the judge. Only ever grows."""
+        return Log(self.path / "measurements.jsonl")
+
+    @property
     def samples(self) -> Path:
         """A folder of pictures of the same latents, again and again."""
         return self.path / "samples"

@@ -4,9 +4,6 @@ import csv
 import json
 import re
 import shutil
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -19,47 +16,9 @@ import ganatomy
 from ganatomy.cli import main as program
 from ganatomy.core.recipe import find_recipe, recipes
 from ganatomy.core.registry import parts
-from tests.conftest import TINY
+from tests.conftest import TINY, Said
 
 QUICK = (*TINY, "scores=none", "watch.grid=0")
-
-
-@dataclass(frozen=True)
-class Said:
-    code: int
-    out: str
-    err: str
-
-
-Program = Callable[..., Said]
-
-
-@pytest.fixture(scope="session")
-def packed_digits(cache: Path) -> None:
-    """The digits are in the cache, so no progress of packing them is told."""
-    find_recipe("digits-dcgan").data.build().open()
-
-
-@pytest.fixture
-def ganatomy_says(
-    packed_digits: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Program:
-    """The program, run in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv("NO_COLOR", "1")
-
-    def run(*words: object) -> Said:
-        capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", ["ganatomy", *map(str, words)])
-        try:
-            program.main()
-            code = 0
-        except SystemExit as exit:
-            code = int(exit.code or 0)
-        return Said(code, *capsys.readouterr())
-
-    return run
 
 
 def commands() -> dict[str, click.Command]:

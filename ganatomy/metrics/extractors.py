@@ -1,0 +1,204 @@
+"""Networks that turn images into features, by name. Every score is of one of them, and says which.
+
+One's own is any function from images, uint8 [N, H, W, C], to features [N, d]:
+
+>>> from ganatomy.metrics.extractors import extractor
+>>> @extractor
+... def brightness(images):
+...     return images.mean((1, 2))
+>>> extractors["brightness"]().facts()["extractor"]
+'brightness'
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+import urllib.request
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from ganatomy.core.errors import GanatomyError, one_line
+from ganatomy.core.registry import Registry
+from ganatomy.metrics.moments import Array
+from ganatomy.networks.inception import InceptionV3, Resize, fitting, scaled
+
+INCEPTION = "weights-inception-2015-12-05-6726825d.pth"
+INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+INCEPTION_ADDRESS = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{INCEPTION}"
+BATCH = 32
+
+
+class Look(NamedTuple):
+    """Features [N, d] and, from a classifier, probabilities [N, K]."""
+
+    features: Array
+    probabilities: Array | None = None
+
+
+class Extractor(ABC):
+    """Looks at images; `facts` are what has to agree before two scores may be compared."""
+
+    @abstractmethod
+    def look(self, images: Array) -> Look:
+        """images: uint8 [N, H, W, C]."""
+
+    @abstractmethod
+    def facts(self) -> dict[str, Any]:
+        """extractor, extractor_sha256, resize, precision."""
+
+
+extractors: Registry[Callable[..., Extractor]] = Registry("extractor")
+
+
+def extractor(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """Register one's own function from images to features under its name, with dashes."""
+    name = function.__name__.replace("_", "-")
+    extractors.add(name, lambda: Own(name, function))
+    return function
+
+
+class Own(Extractor):
+    """A function that somebody registered."""
+
+    def __init__(self, name: str, function: Callable[[Array], Array]) -> None:
+        self.name, self.function = name, function
+
+    def look(self, images: Array) -> Look:
+        features = np.asarray(self.function(images))
+        if features.ndim != 2 or len(features) != len(images):
+            raise GanatomyError(
+                f"The extractor {self.name} made {list(features.shape)} of {len(images)} images; features are [N, d]."
+            )
+        return Look(features)
+
+    def facts(self) -> dict[str, Any]:
+        return {"extractor": self.name, "extractor_sha256": None, "resize": None, "precision": None}
+
+
+class Inception(Extractor):
+    """TensorFlow's Inception-v3 of 2015-12-05: pool features [N, 2048], and unbiased logits' softmax [N, 1008]."""
+
+    def __init__(self, weights: Path | None = None, resize: Resize = "legacy", layer: str = "2048") -> None:
+        file = weights or inception_file()
+        self.sha256, tensors = read_weights(file)
+        network = InceptionV3()
+        try:
+            network.load_state_dict(fitting(tensors))
+        except RuntimeError as error:
+            raise GanatomyError(f"{file} holds other weights than Inception-v3's: {one_line(error)}") from None
+        self.network = network.fold().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.resize, self.layer = resize, layer
+
+    @torch.inference_mode()
+    def look(self, images: Array) -> Look:
+        features, probabilities = [], []
+        for start in range(0, len(images), BATCH):
+            x = scaled(torch.from_numpy(as_rgb(images[start : start + BATCH])), self.resize)
+            seen = self.network(x, {self.layer, "logits_unbiased"})
+            features.append(seen[self.layer].numpy())
+            probabilities.append(seen["logits_unbiased"].double().softmax(1).numpy())
+        return Look(np.concatenate(features), np.concatenate(probabilities))
+
+    def facts(self) -> dict[str, Any]:
+        layer = "" if self.layer == "2048" else f"-{self.layer}"
+        return {
+            "extractor": f"inception{layer}",
+            "extractor_sha256": self.sha256,
+            "resize": self.resize,
+            "precision": "float32",
+        }
+
+
+class Random(Extractor):
+    """A convolutional network with fixed random weights: for tests and smoke runs, where no weights are at hand.
+
+    Its scores see that images differ, and say little of how; they go with nothing but each other.
+    """
+
+    def __init__(self, size: int = 64) -> None:
+        generator = torch.Generator().manual_seed(0)
+        layers: list[nn.Module] = []
+        for before, after in ((3, 16), (16, 32), (32, size)):
+            layers += [nn.Conv2d(before, after, 3, 2, 1), nn.LeakyReLU(0.2)]
+        self.network = nn.Sequential(*layers).eval().requires_grad_(False)
+        for parameter in self.network.parameters():
+            scale = (2 / parameter[0].numel()) ** 0.5 if parameter.dim() > 1 else 0.1
+            parameter.copy_(torch.randn(parameter.shape, generator=generator) * scale)
+        numbers = b"".join(p.numpy().tobytes() for p in self.network.parameters())
+        self.sha256 = hashlib.sha256(numbers).hexdigest()
+
+    @torch.inference_mode()
+    def look(self, images: Array) -> Look:
+        parts = []
+        for start in range(0, len(images), 256):
+            x = torch.from_numpy(as_rgb(images[start : start + 256])).permute(0, 3, 1, 2).float() / 127.5 - 1
+            parts.append(self.network(x).mean((2, 3)).numpy())
+        return Look(np.concatenate(parts))
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "extractor": "random (no trained weights)",
+            "extractor_sha256": self.sha256,
+            "resize": None,
+            "precision": "float32",
+        }
+
+
+extractors.add("inception", Inception)
+extractors.add("random", Random)
+
+
+def as_rgb(images: Array) -> Array:
+    """uint8 [N, H, W, 1 or 3] as [N, H, W, 3]: gray is repeated, which is what the field does; others are refused."""
+    if images.dtype != np.uint8 or images.ndim != 4:
+        raise GanatomyError(f"Images must be uint8 [N, H, W, C]; these are {images.dtype} {list(images.shape)}.")
+    if images.shape[3] == 1:
+        return np.repeat(images, 3, axis=3)
+    if images.shape[3] != 3:
+        raise GanatomyError(
+            f"Images of {images.shape[3]} channels cannot be scored: convert them with data.channels=rgb or gray."
+        )
+    return np.ascontiguousarray(images)
+
+
+def inception_file() -> Path:
+    """The weights in the cache, downloaded once; offline, an error that says which file to put where."""
+    home = Path(os.environ.get("GANATOMY_CACHE") or Path.home() / ".cache" / "ganatomy").expanduser()
+    file = home / "extractors" / INCEPTION
+    if file.exists():
+        return file
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as part:
+        try:
+            with urllib.request.urlopen(INCEPTION_ADDRESS, timeout=30) as answer:
+                shutil.copyfileobj(answer, part)
+        except OSError as error:
+            Path(part.name).unlink()
+            raise GanatomyError(
+                f"Inception's weights could not be downloaded ({one_line(error)}): get {INCEPTION_ADDRESS} elsewhere "
+                f"and put it at {file}, or name it with --weights-file; --extractor random needs none."
+            ) from None
+    found = hashlib.sha256(Path(part.name).read_bytes()).hexdigest()
+    if found != INCEPTION_SHA256:
+        Path(part.name).unlink()
+        raise GanatomyError(f"What came from {INCEPTION_ADDRESS} is another file: its SHA-256 is {found}.")
+    Path(part.name).replace(file)
+    return file
+
+
+def read_weights(file: Path) -> tuple[str, dict[str, torch.Tensor]]:
+    """The SHA-256 of a file and the tensors in it, read without running anything that it may hold."""
+    try:
+        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+        return sha256, torch.load(file, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise GanatomyError(f"{file} cannot be read: {error.strerror}.") from None
+    except Exception as error:
+        raise GanatomyError(f"{file} holds no weights: {one_line(error)}") from None

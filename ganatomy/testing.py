@@ -1,0 +1,143 @@
+"""Checks for one's own networks and games: what holds of everything registered here, in one call each.
+
+>>> from ganatomy.testing import check_game, check_networks
+>>> check_networks(MyGenerator, latent=16)  # doctest: +SKIP
+>>> check_game("my-recipe")  # doctest: +SKIP
+
+Each raises an AssertionError that says what failed, of what, in which setting.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ganatomy.core.players import Discriminator, Encoder, Generator, PairDiscriminator
+from ganatomy.core.recipe import Recipe, find_recipe
+from ganatomy.core.shape import Shape
+from ganatomy.core.spec import Spec, declared_settings
+from ganatomy.data.images import ImageSet, Split
+from ganatomy.engine.engine import Engine
+from ganatomy.experiments.build import build_engine
+
+CPU = torch.device("cpu")
+CLASSES, IMAGES = 3, 24
+ROUNDS = 8  # within which every weight of a mover must have moved; two are played at least
+SHAPES = tuple(Shape(channels, height, width) for channels, height, width in ((1, 16, 16), (3, 16, 24), (4, 32, 16)))
+
+
+def check_networks(part: Callable[..., nn.Module], /, **settings: Any) -> None:
+    """A registered network builds for pictures of 1, 3 and 4 channels, square and not, conditional and not.
+
+    In float32 and under bfloat16 autocast, at batch 2: its output has the shape of its kind, every parameter gets a
+    finite gradient, and its state, saved and loaded, gives the same output.
+    """
+    kinds = (False, True) if "conditional" in declared_settings(part) and "conditional" not in settings else (None,)
+    for shape in SHAPES:
+        for conditional in kinds:
+            asked = settings if conditional is None else {**settings, "conditional": conditional}
+            spec = Spec(part, **asked)
+            for bfloat16 in (False, True):
+                where = f"{spec.name} for {shape}, {asked}, {'bfloat16' if bfloat16 else 'float32'}"
+                _check_network(spec, shape, bfloat16, where)
+
+
+def check_game(recipe: str | Recipe, *, shape: Shape = SHAPES[0]) -> None:
+    """A recipe's game plays two rounds at batch 2, or what its order needs, on random images, in float32 and bfloat16.
+
+    A turn moves every weight of its movers and nobody else's; a round played from a state that was saved and loaded
+    ends as one that was not; every figure and weight is finite.
+    """
+    found = find_recipe(recipe) if isinstance(recipe, str) else recipe
+    for precision in ("float32", "bfloat16"):
+        tiny = found.replace(batch=2, accumulate=1, precision=precision)
+        _check_turns(build_engine(tiny, random_images(shape), CPU), f"{found.name} in {precision}")
+        one, other = (build_engine(tiny, random_images(shape), CPU) for _ in range(2))
+        one.play_round()
+        other.restore(*one.state())
+        one.play_round()
+        other.play_round()
+        for name, value in one.game.state_dict().items():
+            assert torch.equal(value, other.game.state_dict()[name]), (
+                f"{found.name} in {precision}: after a restart '{name}' differs; is all that it remembers a buffer?"
+            )
+
+
+def random_images(shape: Shape, classes: int = CLASSES, count: int = IMAGES) -> ImageSet:
+    """Random images of a shape, the classes in turn."""
+    pixels = np.random.default_rng(0).integers(0, 256, (count, shape.height, shape.width, shape.channels), np.uint8)
+    split = Split(pixels, np.arange(count) % classes)
+    return ImageSet(split, split.first(8), tuple(map(str, range(classes))), shape, "content", "random")
+
+
+def _check_network(spec: Spec, shape: Shape, bfloat16: bool, where: str) -> None:
+    torch.manual_seed(0)
+    network, twin = spec.build(shape, CLASSES), spec.build(shape, CLASSES)
+    given, wanted = _given_and_wanted(network, shape, where)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
+        out = network(*given)
+    assert out.shape == wanted, f"{where}: gives {list(out.shape)}, not {list(wanted)}"
+    if isinstance(network, Generator):
+        assert out.abs().max() <= 1, f"{where}: its images leave [-1, 1]"
+    weigh = torch.randn(out.shape, generator=torch.Generator().manual_seed(1))
+    (out.float() * weigh).sum().backward()
+    for name, parameter in network.named_parameters():
+        if name.startswith("classify."):
+            continue  # asked by other games
+        assert parameter.grad is not None, f"{where}: no gradient reaches '{name}'"
+        assert parameter.grad.isfinite().all(), f"{where}: the gradient of '{name}' is not finite"
+    twin.load_state_dict(network.state_dict())
+    with torch.no_grad():
+        assert torch.equal(network.eval()(*given), twin.eval()(*given)), f"{where}: its state is not all of it"
+
+
+def _given_and_wanted(network: nn.Module, shape: Shape, where: str) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+    x = torch.rand(2, *shape, generator=torch.Generator().manual_seed(2)) * 2 - 1
+    y = (torch.tensor([0, 2]),) if getattr(network, "classes", None) else ()
+    if isinstance(network, Generator):
+        return (network.prior.sample(0, 0, 2), *y), (2, *shape)
+    if isinstance(network, Discriminator):
+        return (x, *y), (2,)
+    if isinstance(network, Encoder):
+        return (x,), (2, network.size)
+    if isinstance(network, PairDiscriminator):
+        return (x, torch.randn(2, network.size, generator=torch.Generator().manual_seed(3))), (2,)
+    out = network(x)
+    assert len(out) == 2, f"{where}: gives {list(out.shape)} for two images"
+    return (x,), tuple(out.shape)
+
+
+def _check_turns(engine: Engine, where: str) -> None:
+    moved: set[str] = set()
+    expected: set[str] = set()
+    for round_ in range(ROUNDS):
+        if round_ >= 2 and moved == expected:
+            break
+        for number, turn in enumerate(engine.game.order()):
+            before = {name: value.detach().clone() for name, value in engine.game.named_parameters()}
+            if turn.fresh:
+                engine.drawn += 1
+            engine._take(turn, (0, round_, number, 0))
+            for name, value in engine.game.named_parameters():
+                player = name.split(".")[0]
+                assert value.isfinite().all(), f"{where}: '{name}' is not finite"
+                if player in turn.movers and value.requires_grad:
+                    expected.add(name)
+                    moved |= {name} if not torch.equal(value, before[name]) else set()
+                else:
+                    assert torch.equal(value, before[name]), f"{where}: {turn.movers} moved '{name}'"
+    for name in _can_move(engine, expected - moved):
+        raise AssertionError(f"{where}: '{name}' never moved")
+    for name, value in engine.ledger.means().items():
+        assert np.isfinite(value), f"{where}: {name} is {value}"
+
+
+def _can_move(engine: Engine, names: set[str]) -> Iterator[str]:
+    """Those that should have: a score's bias cancels where only differences of scores count."""
+    invariant = getattr(getattr(engine.game, "loss", None), "middle", 0.0) is None
+    hinge = type(getattr(engine.game, "loss", None)).__name__ == "Hinge"
+    for name in sorted(names):
+        if not (name == "D.score.bias" and (invariant or hinge)):
+            yield name

@@ -1,0 +1,239 @@
+"""Scores of runs and of sources under any extractor: protocol, floor, spread, and what is refused."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.experiments.measuring import (
+    Asked,
+    make_extractor,
+    measure_run,
+    measure_sources,
+    read_statistics,
+    write_statistics,
+)
+from ganatomy.experiments.run import Run
+from ganatomy.metrics.extractors import Own, Random, extractor
+from ganatomy.metrics.measured import Statistics, measure, remarks, statistics_of
+from ganatomy.metrics.moments import Array, Moments
+from tests.conftest import Program
+
+METRICS = ("fid", "kid", "prdc")
+
+
+@pytest.fixture
+def asked(cache: Path) -> Asked:
+    return Asked(Random(), METRICS, 120)
+
+
+def folder(path: Path, images: Array) -> str:
+    path.mkdir()
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(path / f"{i:04}.png")
+    return str(path)
+
+
+def noise(count: int, seed: int, low: int = 0, size: int = 12) -> Array:
+    return np.random.default_rng(seed).integers(low, 256, (count, size, size, 3)).astype(np.uint8)
+
+
+def test_a_run_has_scores_with_protocol_floor_and_spread(trained: Run, asked: Asked) -> None:
+    records = measure_run(trained, asked, seed=10, repeats=2)
+    assert [r["which"] for r in records] == ["last", "best"]
+    for record in records:
+        assert (
+            set(record["scores"])
+            == set(record["deviations"])
+            == {*("fid", "kid", "kid_error", "precision", "recall", "density", "coverage")}
+        )
+        assert record["floor"]["count"] == 120 and record["floor"]["fid"] < record["scores"]["fid"]
+        protocol = record["protocol"]
+        assert protocol["seeds"] == [10, 11] and protocol["extractor"].startswith("random")
+        assert protocol["reference_count"] == 1197 and protocol["weights"] == "average"
+    assert json.loads(json.dumps(records)) == records
+
+
+def test_the_same_seed_gives_the_same_scores(trained: Run, asked: Asked) -> None:
+    one, same = (measure_run(trained, asked, seed=5, checkpoints=("last",))[0]["scores"] for _ in range(2))
+    assert one == same
+
+
+def test_the_seed_that_chose_the_best_is_refused(trained: Run, asked: Asked) -> None:
+    with pytest.raises(GanatomyError, match="chose the best checkpoint"):
+        measure_run(trained, asked, seed=0, repeats=3)
+
+
+def test_two_folders_are_compared_and_the_floor_is_half_against_half(asked: Asked, tmp_path: Path) -> None:
+    real, same, other = (
+        folder(tmp_path / name, noise(60, seed, low))
+        for name, seed, low in (("real", 0, 0), ("same", 1, 0), ("other", 2, 120))
+    )
+    near, far = measure_sources(real, same, asked), measure_sources(real, other, asked)
+    assert near["scores"]["fid"] < far["scores"]["fid"] and near["scores"]["kid"] < far["scores"]["kid"]
+    assert near["floor"]["count"] == 30
+    assert near["protocol"]["reference_count"] == near["protocol"]["count"] == 60
+    assert any("compare it only at equal counts" in remark for remark in near["remarks"])
+
+
+def test_sizes_that_differ_are_refused_unless_converted(asked: Asked, tmp_path: Path) -> None:
+    a, b = folder(tmp_path / "a", noise(20, 0)), folder(tmp_path / "b", noise(20, 1, size=8))
+    with pytest.raises(GanatomyError, match=r"12x12x3 and .* is 8x8x3: resizing one of them would be measured"):
+        measure_sources(a, b, asked)
+    assert measure_sources(a, b, asked, size=8)["protocol"]["count"] == 20
+
+
+def test_other_channels_are_refused(asked: Asked, tmp_path: Path) -> None:
+    a, b = folder(tmp_path / "a", noise(20, 0)), folder(tmp_path / "b", noise(20, 1)[..., 0])
+    with pytest.raises(GanatomyError, match="to the same channels"):
+        measure_sources(a, b, asked)
+
+
+def test_one_picture_per_class_is_ranked_last_by_what_is_shown() -> None:
+    """Precision and the Inception Score may crown it, and the mean of a class covers the class; the others see it."""
+    draw = np.random.default_rng(0)
+    prototypes = draw.integers(0, 256, (10, 6, 6, 3))
+
+    def of(count: int, spread: float, seed: int) -> Array:
+        wobble = np.random.default_rng(seed).normal(0, spread, (count, 6, 6, 3))
+        return np.clip(prototypes[np.arange(count) % 10] + wobble, 0, 255).astype(np.uint8)
+
+    def look(images: Array) -> Array:
+        return images.reshape(len(images), -1) / 255.0
+
+    own = Own("pixels", look)
+    real, held_out, collapsed = (statistics_of([of(400, s, seed)], own) for s, seed in ((40, 1), (40, 2), (0, 3)))
+    good, bad = measure(real, held_out, METRICS), measure(real, collapsed, METRICS)
+    assert bad["fid"] > 4 * good["fid"] and bad["kid"] > good["kid"]
+    assert bad["recall"] < 0.1 < 0.5 < good["recall"]
+    assert bad["precision"] >= good["precision"]
+
+
+@pytest.mark.parametrize("parts", [1, 2, 7])
+def test_statistics_merge_from_any_number_of_parts(parts: int) -> None:
+    images = noise(70, 0)
+    whole = statistics_of([images], Random())
+    merged = statistics_of(np.array_split(images, parts), Random())
+    assert np.abs(whole.moments.covariance - merged.moments.covariance).max() < 1e-10
+    assert np.abs(whole.moments.mean - merged.moments.mean).max() < 1e-10
+    assert np.allclose(whole.features, merged.features, atol=1e-6)
+
+
+def test_statistics_of_other_extractors_neither_merge_nor_compare() -> None:
+    a = statistics_of([noise(10, 0)], Random())
+    b = statistics_of([noise(10, 0)], Own("mean", lambda images: images.mean((1, 2))))
+    with pytest.raises(GanatomyError, match="do not merge"):
+        a.merge(b)
+    with pytest.raises(GanatomyError, match="Not of one protocol: extractor is random"):
+        measure(a, b)
+
+
+def test_a_file_stands_for_images(asked: Asked, tmp_path: Path) -> None:
+    real, fake = folder(tmp_path / "real", noise(40, 0)), folder(tmp_path / "fake", noise(40, 1))
+    seen = statistics_of([noise(40, 0)], Random())
+    write_statistics(tmp_path / "real.npz", seen)
+    stored = read_statistics(tmp_path / "real.npz")
+    assert stored is not None and stored.known and stored.statistics.facts == Random().facts()
+    by_file = measure_sources(str(tmp_path / "real.npz"), fake, asked)
+    assert by_file["scores"]["fid"] == pytest.approx(measure_sources(real, fake, asked)["scores"]["fid"], abs=1e-6)
+    assert by_file["floor"] is None
+
+
+def test_pytorch_fids_files_are_read_without_unpickling(asked: Asked, tmp_path: Path) -> None:
+    moments = Moments.of(Random().look(noise(40, 0)).features)
+    np.savez(tmp_path / "theirs.npz", mu=moments.mean, sigma=moments.covariance)
+    fake = folder(tmp_path / "fake", noise(40, 1))
+    only_fid = Asked(asked.extractor, ("fid",))
+    wanted = measure(statistics_of([noise(40, 0)], Random()), statistics_of([noise(40, 1)], Random()), ("fid",))
+    found = measure_sources(str(tmp_path / "theirs.npz"), fake, only_fid)
+    assert found["scores"]["fid"] == pytest.approx(wanted["fid"], rel=1e-6)
+    with pytest.raises(GanatomyError, match="only moments are kept; ask for fid"):
+        measure_sources(str(tmp_path / "theirs.npz"), fake, asked)
+    np.savez(tmp_path / "evil.npz", mu=np.array([print], dtype=object), sigma=np.zeros((1, 1)))
+    with pytest.raises(GanatomyError, match=r"evil.npz cannot be read: .*allow_pickle"):
+        read_statistics(tmp_path / "evil.npz")
+
+
+def test_an_npz_of_images_is_no_statistics(tmp_path: Path) -> None:
+    np.savez(tmp_path / "images.npz", images=noise(4, 0))
+    assert read_statistics(tmp_path / "images.npz") is None
+
+
+def test_real_statistics_are_computed_once(asked: Asked, trained: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    measure_run(trained, asked, seed=3, checkpoints=("last",))
+    looks = []
+    look = Random.look
+    monkeypatch.setattr(Random, "look", lambda self, images: looks.append(len(images)) or look(self, images))
+    measure_run(trained, asked, seed=3, checkpoints=("last",))
+    assert sum(looks) == 2 * 120, "the samples and the floor, not the reference again"
+
+
+def test_ones_own_extractor_in_one_registration() -> None:
+    @extractor
+    def corner_pixels(images: Array) -> Array:
+        return images[:, 0, 0].astype(float)
+
+    own = make_extractor("corner-pixels")
+    assert own.look(noise(3, 0)).features.shape == (3, 3)
+    assert own.facts()["extractor"] == "corner-pixels"
+    with pytest.raises(GanatomyError, match=r"made \[3\] of 3 images"):
+        Own("bad", lambda images: np.zeros(len(images))).look(noise(3, 0))
+    with pytest.raises(GanatomyError, match="has neither"):
+        make_extractor("corner-pixels", resize="clean")
+
+
+def test_gray_is_repeated_and_other_channels_are_refused() -> None:
+    gray = noise(3, 0)[..., :1]
+    assert np.array_equal(Random().look(gray).features, Random().look(np.repeat(gray, 3, 3)).features)
+    with pytest.raises(GanatomyError, match="Images of 4 channels cannot be scored"):
+        Random().look(np.zeros((2, 4, 4, 4), np.uint8))
+    with pytest.raises(GanatomyError, match="must be uint8"):
+        Random().look(np.zeros((2, 4, 4, 3), np.float32))
+
+
+def test_remarks_say_what_few_images_mean() -> None:
+    few, more = (Statistics(Moments.of(np.random.default_rng(0).normal(size=(n, 8))), {}) for n in (6, 50))
+    assert "full rank" in remarks(few, more, ("fid",))[0]
+    assert "biased upwards" in remarks(more, more, ("fid",))[0]
+    assert "crowns a generator of one picture" in remarks(more, more, ("is",))[0]
+
+
+def test_an_extractor_that_does_not_classify_has_no_inception_score(asked: Asked) -> None:
+    seen = statistics_of([noise(20, 0)], Random())
+    with pytest.raises(GanatomyError, match="does not classify"):
+        measure(seen, seen, ("is",))
+    with pytest.raises(GanatomyError, match="Did you mean 'fid'"):
+        measure(seen, seen, ("fidd",))
+
+
+def test_from_the_command_line(trained: Run, ganatomy_says: Program, tmp_path: Path) -> None:
+    ran = ganatomy_says(
+        "evaluate", str(trained.path), "--metrics", "fid,kid", "--extractor", "random", "-n", "100", "--json"
+    )
+    assert ran.code == 0, ran.err
+    assert {r["which"] for r in json.loads(ran.out)} == {"last", "best"}
+    real, fake = folder(tmp_path / "real", noise(30, 0)), folder(tmp_path / "fake", noise(30, 1))
+    ran = ganatomy_says("stats", real, "--out", str(tmp_path / "real.npz"), "--extractor", "random")
+    assert ran.code == 0 and "30 images, 64 features of random" in ran.out
+    ran = ganatomy_says("evaluate", "--real", str(tmp_path / "real.npz"), "--fake", fake, "--extractor", "random")
+    assert ran.code == 0 and "Fréchet distance" in ran.out and "precision" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("evaluate",), "Name a run, or two sources"),
+        (("evaluate", "--real", "a"), "Name a run, or two sources"),
+        (("evaluate", "RUN", "--repeats", "3"), "--repeats is for other extractors than the judge"),
+        (("evaluate", "RUN", "--metrics", "fid", "--extractor", "inceptoin"), "Did you mean 'inception'"),
+        (("evaluate", "RUN", "--metrics", "fdi", "--extractor", "random"), "Did you mean 'fid'"),
+        (("stats", "digits", "--out", "x.txt"), "Statistics are an .npz"),
+    ],
+)
+def test_mistakes_are_one_line(trained: Run, ganatomy_says: Program, words: tuple[str, ...], said: str) -> None:
+    ran = ganatomy_says(*(str(trained.path) if word == "RUN" else word for word in words))
+    assert ran.code == 1
+    assert said in ran.err and ran.err.count("\n") == 1

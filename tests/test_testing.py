@@ -1,0 +1,151 @@
+"""Everything registered passes the checks for contributors, and the checks see what they are for."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ganatomy.core.game import Batch, Terms
+from ganatomy.core.players import Discriminator, Generator
+from ganatomy.core.prior import Prior
+from ganatomy.core.recipe import Recipe, find_recipe, recipes
+from ganatomy.core.registry import part, parts
+from ganatomy.core.shape import Shape
+from ganatomy.core.spec import Setting, Spec, declared_settings
+from ganatomy.games.adversarial import Adversarial
+from ganatomy.testing import check_game, check_networks
+
+SMALL = {
+    "channels": (8, 8),
+    "hidden": (8,),
+    "reference": 4,
+    "attention": (),
+    "halvings": 2,
+    "group": 4,
+    "embedding": 4,
+    "width": 1.0,
+}
+NOTHING = Setting(None, None)
+OF_RUNS = {"PretrainedClassifier"}  # which takes a run's weights
+LATENT = {"BigGANGenerator": 6, "JointDiscriminator": 5, "ConvEncoder": 5}
+NETWORKS = [
+    n for n, p in parts.items() if isinstance(p, type) and issubclass(p, nn.Module) and "networks" in p.__module__
+]
+OF_A_KIND = {  # one recipe for each game and each kind of player
+    "digits-dcgan": Shape(1, 8, 8),
+    "mnist-cgan-vb-ls": Shape(1, 8, 8),
+    "mnist-cdcgan-vb": Shape(1, 16, 16),
+    "mnist-projection": Shape(1, 16, 16),
+    "mnist-wgan": Shape(1, 16, 16),
+    "mnist-wgan-gp": Shape(1, 16, 12),
+    "mnist-acgan": Shape(3, 16, 16),
+    "mnist-bigan": Shape(1, 16, 16),
+    "mnist-cdcgan-guided": Shape(1, 16, 16),
+    "mnist-r3gan": Shape(4, 16, 16),
+    "cifar10-biggan": Shape(3, 32, 32),
+    "cifar10-reacgan": Shape(3, 32, 32),
+}
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name not in OF_RUNS])
+def test_every_network_passes(name: str) -> None:
+    declared = declared_settings(parts[name])
+    settings = {key: value for key, value in SMALL.items() if key in declared}
+    if isinstance(declared.get("hidden", NOTHING).default, int):
+        settings["hidden"] = 8
+    if "latent" in declared:
+        settings["latent"] = LATENT.get(name, 5)
+    if name.startswith("DCGAN") or name.startswith("MLP"):
+        del settings["embedding"], settings["reference"]  # which other settings ask for
+    check_networks(parts[name], **settings)
+
+
+@pytest.mark.parametrize("name", OF_A_KIND)
+def test_every_kind_of_game_passes(name: str) -> None:
+    check_game(narrow(find_recipe(name)), shape=OF_A_KIND[name])
+
+
+def narrow(recipe: Recipe) -> Recipe:
+    return recipe.replace(players={k: p.replace(width=0.1) for k, p in recipe.players.items()})
+
+
+def test_every_game_is_among_them() -> None:
+    games = {recipes[name]().game.name for name in OF_A_KIND} | {"Classification"}
+    there = {n for n, p in parts.items() if isinstance(p, type) and "ganatomy.games" in p.__module__}
+    assert there <= games
+
+
+@part
+class Forgetful(Adversarial):
+    """Remembers a number that is no buffer, and uses it."""
+
+    def generator(self, batch: Batch) -> Terms:
+        self.times = getattr(self, "times", 0) + 1
+        return {name: value * self.times for name, value in super().generator(batch).items()}
+
+
+@part
+class Meddler(Adversarial):
+    """Moves a player whose turn it is not."""
+
+    def generator(self, batch: Batch) -> Terms:
+        with torch.no_grad():
+            self.D.score.bias += 1.0
+        return super().generator(batch)
+
+
+@pytest.mark.parametrize(("game", "said"), [(Forgetful, "after a restart"), (Meddler, r"moved 'D\.score\.bias'")])
+def test_a_bad_game_is_caught(game: type, said: str) -> None:
+    base = narrow(find_recipe("digits-dcgan"))
+    with pytest.raises(AssertionError, match=said):
+        check_game(base.replace(game=Spec(game)), shape=Shape(1, 8, 8))
+
+
+@part
+class Loud(Generator):
+    """Its images leave [-1, 1]."""
+
+    def __init__(self, shape: Shape, classes: int | None = None, *, latent: int = 4) -> None:
+        super().__init__()
+        self.prior, self.shape = Prior(latent), shape
+        self.picture = nn.Linear(latent, Shape(*shape).numbers)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.picture(z).unflatten(1, self.shape) * 100
+
+
+@part
+class Idle(Discriminator):
+    """Has a layer that does nothing."""
+
+    def __init__(self, shape: Shape, classes: int | None = None) -> None:
+        super().__init__()
+        self.score, self.unused = nn.Linear(Shape(*shape).numbers, 1), nn.Linear(2, 2)
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.score(x.flatten(1)).squeeze(1)
+
+
+@part
+class Secretive(Idle):
+    """Has numbers that are no state."""
+
+    def __init__(self, shape: Shape, classes: int | None = None) -> None:
+        super().__init__(shape, classes)
+        del self.unused
+        self.secret = torch.rand(1)
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return super().forward(x, y) + self.secret
+
+
+@pytest.mark.parametrize(
+    ("network", "said"), [(Loud, "leave"), (Idle, "no gradient reaches 'unused"), (Secretive, "not all of it")]
+)
+def test_a_bad_network_is_caught(network: type, said: str) -> None:
+    with pytest.raises(AssertionError, match=said):
+        check_networks(network)
+
+
+def test_what_is_checked_is_told() -> None:
+    with pytest.raises(AssertionError, match=r"Loud for 16x16x1, \{\}, float32"):
+        check_networks(Loud)
