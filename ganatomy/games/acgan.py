@@ -28,6 +28,8 @@ class ACGAN(Adversarial):
     mistakes, and ReACGAN leaves it out.
     """
 
+    asks_for_classes = True
+
     def __init__(
         self,
         G: Generator,
@@ -51,6 +53,8 @@ class ACGAN(Adversarial):
                 f"auxiliary={auxiliary.name} and players.D.auxiliary={head} do not go together: use "
                 f"players.D.auxiliary={wanted}."
             )
+        if players["G"].settings.get("conditional") is False or players["D"].settings.get("conditional"):
+            yield "ACGAN: set players.G.conditional=true and players.D.conditional=false: D is asked."
         if game.settings["order"] == "split":
             yield "ACGAN and order=split do not go together: D's classes are of one turn; use order=alternating."
 

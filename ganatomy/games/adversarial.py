@@ -5,7 +5,7 @@ networks, loss, penalties, constraint, augmentation and order of play.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from pydantic import PositiveInt
@@ -47,6 +47,8 @@ class Adversarial(Game):
     `augment` changes everything that D sees, in this order.
     """
 
+    asks_for_classes: ClassVar[bool] = False  # of D, instead of telling it
+
     def __init__(
         self,
         G: Generator,
@@ -73,7 +75,10 @@ class Adversarial(Game):
 
     @classmethod
     def refusals(cls, game: Spec, players: Mapping[str, Spec]) -> Iterator[str]:
-        return validity.refusals(game, players)
+        yield from validity.refusals(game, players)
+        told = [players[name].settings.get("conditional") for name in ("G", "D")]
+        if not cls.asks_for_classes and told in ([True, False], [False, True]):
+            yield "set players.G.conditional and players.D.conditional alike; one of them is conditional."
 
     def _check_classes(self) -> None:
         if bool(self.G.classes) != bool(self.D.classes):

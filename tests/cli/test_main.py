@@ -47,7 +47,7 @@ def test_help_tells_every_option_and_what_it_does(ganatomy_says, words):
 
 
 def test_the_commands_are_those_of_the_readme():
-    assert set(commands()) == {"", "train", "sample", "evaluate", "results", "recipes", "data", "data check"}
+    assert set(commands()) == {"", "train", "sample", "evaluate", "stats", "results", "recipes", "data", "data check"}
 
 
 def test_version_is_told(ganatomy_says):
@@ -71,8 +71,8 @@ MISTAKES = {
     "train digits-dcgan --data ./empty": "empty",
     "train digits-dcgan players.G.start=3": "DCGANGenerator: its strides lead to 8x8x1 from 2x2, not 3x3;",
     "train digits-dcgan players.D.channels=8,8,8,8,8": "8x8x1 is too small for 5 layers of stride 2.",
-    "train digits-dcgan players.G.conditional=true": "Adversarial: set players.G.conditional and players.D.conditional",
-    "train digits-dcgan game.order=simultaneous game.d_steps=2": "Adversarial: simultaneous play is one step of each;",
+    "train digits-dcgan players.G.conditional=true": "set players.G.conditional and players.D.conditional alike",
+    "train digits-dcgan game.order=simultaneous game.d_steps=2": "simultaneous play is one step of each;",
     "train digits-dcgan batch=10 accumulate=3": "digits-dcgan: a batch of 10 cannot be cut into 3 equal parts.",
     "train digits-dcgan --out file/run": "Cannot lock file/run: Not a directory.",
     "sample nope": "nope is not a run: there is no such folder.",

@@ -198,3 +198,11 @@ def test_penalties_are_named_on_the_command_line():
         recipe.override("game.penalties.R2.gamma", "1")
     with pytest.raises(GanatomyError, match="Did you mean 'Consistency'"):
         recipe.override("game.penalties", "Consistancy")
+
+
+def test_one_conditional_player_is_refused_when_declared():
+    recipe = find_recipe("digits-dcgan")
+    with pytest.raises(GanatomyError, match=r"set players\.G\.conditional and players\.D\.conditional alike"):
+        recipe.override("players.G.conditional", "true")
+    with pytest.raises(GanatomyError, match="D is asked"):
+        find_recipe("mnist-acgan").override("players.D.conditional", "true")
