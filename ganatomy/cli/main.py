@@ -142,6 +142,42 @@ def sample(
 
 
 @app.command()
+def translate(
+    run: RunPath,
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="A picture, or a folder of them.", show_default=False)
+    ],
+    to: Annotated[
+        str, typer.Option("--to", help="The domain to translate into: its name, X or Y.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The folder to write into.", show_default=False)],
+    weights: Annotated[
+        Literal["average", "raw"], typer.Option(help="average: the moving average; raw: the weights as trained.")
+    ] = "average",
+    tile: Annotated[
+        int | None,
+        typer.Option(min=16, help="Cut pictures into tiles of so many pixels; by itself, where memory is short."),
+    ] = None,
+    imports: ImportFile = None,
+) -> None:
+    """Translate pictures of any size into another domain; exit code 1 if some could not be read."""
+    prepare(imports)
+    from rich.progress import track
+
+    from ganatomy.experiments.run import load
+    from ganatomy.experiments.translation import pictures_of, translate_files, translator_of
+
+    translator, name = translator_of(load(run), to, weights=weights)
+    bar = iter(track(pictures_of(source), description=f"to {name}", console=Console(stderr=True), transient=True))
+    done = translate_files(translator, source, out, tile=tile, step=lambda path: next(bar, None))
+    typer.echo(f"{len(done.written)} pictures in {out}")
+    for file, reason in done.failed:
+        typer.echo(f"warning: {file} was left out: {reason}", err=True)
+    if done.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
 def evaluate(
     run: Annotated[Path | None, typer.Argument(help="The folder of a run.", show_default=False)] = None,
     n: Annotated[

@@ -35,7 +35,9 @@ class Play:
 
 @dataclass(frozen=True)
 class Batch:
-    """Real data of one micro-batch. x: [N, C, H, W] in [-1, 1]; y: [N] class numbers, None without labels."""
+    """Real data of one micro-batch. x: [N, C, H, W] in [-1, 1]; y: [N] class numbers, None without labels, or images
+    of a second domain, as many and as large.
+    """
 
     x: Tensor
     y: Tensor | None

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from ganatomy.core.prior import Prior
+from ganatomy.core.shape import Shape
 
 
 class Generator(nn.Module):
@@ -49,4 +50,24 @@ class PairDiscriminator(nn.Module):
     size: int
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class Translator(nn.Module):
+    """Images [N, C, H, W] in [-1, 1] of one domain to images of the same size of another.
+
+    `shape` is what it is trained on; its pictures' sides must be multiples of `multiple`.
+    """
+
+    shape: Shape
+    multiple: int = 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class PatchDiscriminator(nn.Module):
+    """Images [N, C, H, W] to scores of patches [N, h, w]; positive means real."""
+
+    def forward(self, x: Tensor) -> Tensor:
         raise NotImplementedError

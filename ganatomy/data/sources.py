@@ -133,11 +133,14 @@ class Digits(Source):
     """scikit-learn's handwritten digits: 1,797 real scans of 8x8, inside that package.
 
     Alpaydin and Kaynak (1998), "Optical Recognition of Handwritten Digits", UCI.
-    Values 0 .. 16 become round(v * 255 / 16).
+    Values 0 .. 16 become round(v * 255 / 16). `inverted_bold`: strokes as wide as their neighbours make them, black on
+    white, for translation.
     """
 
+    inverted_bold: bool = False
+
     def fingerprint(self) -> Fingerprint:
-        return ["digits"]
+        return [self.name]
 
     def find(self, label: str | None) -> Found:
         """1,197 training and 600 held-out images, after one fixed shuffle (the first writers differ from the last)."""
@@ -147,6 +150,8 @@ class Digits(Source):
         bunch = load_digits()
         order = keyed("digits").permutation(len(bunch.target))
         images = np.round(bunch.images[order] * 255 / 16).astype(np.uint8)
+        if self.inverted_bold:
+            images = 255 - np.maximum(images, np.maximum(np.roll(images, 1, axis=1), np.roll(images, 1, axis=2)))
         labels = bunch.target[order].astype(np.int64)
         train = Listing(Array("digits train", images[:1197]), labels[:1197])
         held_out = Listing(Array("digits held-out", images[1197:]), labels[1197:])
@@ -177,6 +182,7 @@ def source_of(text: str) -> Source:
 
 for source in (
     Digits("digits"),
+    Digits("digits-inverted-bold", inverted_bold=True),
     Hub("mnist", hub="ylecun/mnist"),
     Hub("fashion-mnist", hub="zalando-datasets/fashion_mnist"),
     Hub("cifar10", hub="uoft-cs/cifar10"),

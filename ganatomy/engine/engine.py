@@ -196,6 +196,7 @@ class Engine:
         dtype = weights_dtype(self.precision)
         for (x, y), own in zip(self._data(rows), rows, strict=True):
             draws = Draws(key, own, self.settings.batch, self.device, dtype)
+            y = y.to(dtype) if y is not None and y.is_floating_point() else y
             yield Batch(x.to(dtype), y, Play(self.round, self.images, draws))
 
     def _data(self, rows: list[slice]) -> list[tuple[Tensor, Tensor | None]]:

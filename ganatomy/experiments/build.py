@@ -16,8 +16,11 @@ from ganatomy.core.shape import Shape
 from ganatomy.core.spec import handed_over
 from ganatomy.data.feed import Feed
 from ganatomy.data.images import ImageSet
+from ganatomy.data.unpaired import UnpairedFeed, UnpairedSet, unpaired_feed
 from ganatomy.engine.engine import Engine, Settings
 from ganatomy.networks.normalization import Reference
+
+AnyFeed = Feed | UnpairedFeed
 
 
 def build_players(recipe: Recipe, shape: Shape, classes: int | None) -> dict[str, nn.Module]:
@@ -40,24 +43,32 @@ def build_engine(recipe: Recipe, data: ImageSet, device: torch.device, observers
     if len(data.train.images) == 0:
         raise GanatomyError(f"{data.source} has no training images.")
     game = build_game(recipe, data.shape, class_count(data.classes))
-    feed = Feed(data.train, shape=data.shape, flip=data.flip, rotate=data.rotate, seed=recipe.seed, device=device)
+    feed, held_out = feeds(data, recipe.seed, device)
     show_reference(game, feed)
-    comparable = len(data.held_out) and (data.held_out.labels is None) == (data.train.labels is None)
     return Engine(
         game,
         {name: spec.build() for name, spec in recipe.optimizers.items()},
         feed,
         Settings(recipe.batch, recipe.accumulate, recipe.seed, recipe.precision, recipe.watch.settings["log"]),
-        held_out=Feed(data.held_out, shape=data.shape, flip=False, seed=recipe.seed, device=device)
-        if comparable
-        else None,
+        held_out=held_out,
         average=recipe.average.build() if recipe.average else None,
         device=device,
         observers=observers,
     )
 
 
-def show_reference(game: Game, feed: Feed) -> None:
+def feeds(data: ImageSet, seed: int, device: torch.device) -> tuple[AnyFeed, AnyFeed | None]:
+    """Of training images, and of held-out ones where they can be compared with them."""
+    if isinstance(data, UnpairedSet):
+        train, held_out = (unpaired_feed(data, which, seed=seed, device=device) for which in ("train", "held_out"))
+        return train, held_out
+    train = Feed(data.train, shape=data.shape, flip=data.flip, rotate=data.rotate, seed=seed, device=device)
+    if not len(data.held_out) or (data.held_out.labels is None) != (data.train.labels is None):
+        return train, None
+    return train, Feed(data.held_out, shape=data.shape, flip=False, seed=seed, device=device)
+
+
+def show_reference(game: Game, feed: AnyFeed) -> None:
     """Give discriminators with virtual batch norm the first images of training as their reference batch."""
     for player in game.modules():
         if isinstance(player, Discriminator) and isinstance(reference := getattr(player, "reference", None), Reference):
@@ -77,4 +88,5 @@ def data_facts(data: ImageSet) -> dict[str, Any]:
         "classes": list(data.classes) if data.classes else None,
         "train": len(data.train.images),
         "held_out": len(data.held_out.images),
+        **({"domains": list(data.names)} if isinstance(data, UnpairedSet) else {}),
     }

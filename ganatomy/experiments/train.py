@@ -20,6 +20,7 @@ from ganatomy.core.spec import Spec
 from ganatomy.core.watch import Watch
 from ganatomy.data.images import ImageSet
 from ganatomy.data.sources import sources
+from ganatomy.data.unpaired import UnpairedSet
 from ganatomy.distributed import processes
 from ganatomy.engine.engine import Engine
 from ganatomy.engine.precision import find_device
@@ -37,6 +38,7 @@ from ganatomy.experiments.observers import (
 )
 from ganatomy.experiments.run import Run, facts_line, open_bench
 from ganatomy.experiments.starting import load_pretrained, start_from
+from ganatomy.experiments.translation import TranslationGrids
 from ganatomy.runs.environment import environment
 from ganatomy.runs.files import read_json, write_json, write_text
 from ganatomy.runs.folder import LOCK, RUNS, RunFolder
@@ -123,6 +125,8 @@ def prepared(
     found = (find_recipe(recipe) if isinstance(recipe, str) else recipe).overridden(assignments)
     if data is not None:
         found = found.override("data.source", described(data))
+    if found.data.settings.get("other") is not None:
+        found = found.override("data.other", described(found.data.settings["other"]))
     if images is not None:
         found = found.override("images", str(images))
     if init_from is not None:
@@ -268,6 +272,8 @@ class Session:
             observers.append(WeightsAndBiases(self.folder, self.recipe))
         if isinstance(engine.players.get("G"), Generator):
             observers.append(Grids(self.folder, self.watch, engine, self.data.classes))
+        elif isinstance(self.data, UnpairedSet):
+            observers.append(TranslationGrids(self.folder, self.watch, engine, self.data, self.recipe.seed))
         if self.bench is not None:
             observers.append(Scorer(self.folder, self.watch, engine, self.bench))
         checkpointer = Checkpointer(self.folder, self.watch, engine, self.facts)

@@ -10,25 +10,36 @@ from torch.nn.functional import cross_entropy
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.game import Batch, Game, Terms, Turn
 from ganatomy.core.registry import part
+from ganatomy.objectives.augment import Augment
 
 
 @part
 class Classification(Game):
     """C: image [N, C, H, W] in [-1, 1] -> logits [N, classes], by softmax cross-entropy.
 
-    `smoothing` is the label smoothing of Szegedy et al. (2016), section 7.
+    `smoothing` is the label smoothing of Szegedy et al. (2016), section 7. `augment` changes what it is trained on, in
+    this order.
     """
 
-    def __init__(self, C: nn.Module, *, smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0) -> None:
+    def __init__(
+        self,
+        C: nn.Module,
+        *,
+        smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+        augment: tuple[Augment, ...] = (),
+    ) -> None:
         super().__init__()
         self.C = C
-        self.smoothing = smoothing
+        self.smoothing, self.augment = smoothing, nn.ModuleList(augment)
 
     def order(self) -> Iterator[Turn]:
         yield Turn(("C",), self.classifier)
 
     def classifier(self, batch: Batch) -> Terms:
-        logits = self.C(batch.x).float()
+        x = batch.x
+        for augment in self.augment:
+            x = augment(x, batch.play, "real")
+        logits = self.C(x).float()
         batch.play.note("accuracy", right(logits, labels(batch)))
         return {"cross_entropy": cross_entropy(logits, labels(batch), label_smoothing=self.smoothing)}
 

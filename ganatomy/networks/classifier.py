@@ -1,14 +1,16 @@
-"""A small convolutional classifier: judge of generated images, and the pupil of labelled ones."""
+"""Convolutional classifiers: judges of generated images, and pupils of labelled ones."""
 
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.registry import part
 from ganatomy.core.shape import Shape
-from ganatomy.networks.layers import Dropout, GaussianNoise, scaled
+from ganatomy.networks.convolution import Conv2d
+from ganatomy.networks.layers import LEAK, Dropout, GaussianNoise, scaled
 from ganatomy.networks.mlp import Probability
 
 
@@ -63,6 +65,64 @@ class ConvClassifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.see(x).logits
+
+
+@part
+class ResidualClassifier(nn.Module):
+    """Images [N, C, H, W] in [-1, 1] to logits [N, classes]: He et al. (2016), arXiv:1512.03385, short and wide.
+
+    A 3x3 convolution, then for each further entry of `channels` a 3x3 convolution, a halving and a residual pair of 3x3
+    convolutions, all with batch norm. The features are the largest of each of the last maps. `noise` is the sigma of
+    Gaussian noise added to the images while training, as in `ConvClassifier`.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        classes: int | None = None,
+        *,
+        channels: Annotated[tuple[PositiveInt, ...], Field(min_length=2)] = (48, 96, 192, 192),
+        dropout: Probability = 0.2,
+        noise: NonNegativeFloat = 0.1,
+        width: PositiveFloat = 1.0,
+    ) -> None:
+        super().__init__()
+        if classes is None:
+            raise GanatomyError("A classifier needs labels, and the data has none.")
+        shape, maps = Shape(*shape), [scaled(c, width) for c in channels]
+        if min(shape[1:]) >> (len(maps) - 1) < 1:
+            raise GanatomyError(f"ResidualClassifier: {shape} cannot be halved {len(maps) - 1} times.")
+        layers: list[nn.Module] = [normed(shape.channels, maps[0])]
+        for before, after in pairwise(maps):
+            layers += [normed(before, after), nn.MaxPool2d(2), Residual(after)]
+        self.noise = GaussianNoise(noise)
+        self.body = nn.Sequential(*layers)
+        self.dropout = Dropout(dropout)
+        self.classify = nn.Linear(maps[-1], classes)
+
+    def see(self, x: Tensor) -> Seen:
+        features = self.body(self.noise(x)).amax((2, 3))
+        return Seen(features, self.classify(self.dropout(features)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.see(x).logits
+
+
+class Residual(nn.Module):
+    """x + two convolutions of it."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(normed(channels, channels), normed(channels, channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)
+
+
+def normed(before: int, after: int) -> nn.Sequential:
+    return nn.Sequential(
+        Conv2d(before, after, 3, 1, 1, bias=False), nn.BatchNorm2d(after), nn.LeakyReLU(LEAK / 2, inplace=True)
+    )
 
 
 @part

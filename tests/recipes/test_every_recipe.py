@@ -6,10 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from ganatomy.core.players import Discriminator, Encoder, Generator, PairDiscriminator
+from ganatomy.core.players import (
+    Discriminator,
+    Encoder,
+    Generator,
+    PairDiscriminator,
+    PatchDiscriminator,
+    Translator,
+)
 from ganatomy.core.recipe import Recipe, recipes
 from ganatomy.core.shape import Shape
 from ganatomy.data.images import ImageSet, Split, pair
+from ganatomy.data.unpaired import Unpaired, unpaired
 from ganatomy.engine.engine import Engine
 from ganatomy.experiments.build import build_engine
 from ganatomy.objectives.adversarial import Hinge, Relativistic, Wasserstein
@@ -35,6 +43,9 @@ def stand_in(recipe: Recipe) -> ImageSet:
     shape = OWN_SHAPES.get(settings["source"], ANY_SHAPE)
     shape = Shape(CHANNELS.get(settings["channels"], shape.channels), *(pair(settings["size"]) or shape[1:]))
     pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, shape.height, shape.width, shape.channels), np.uint8)
+    if recipe.data.part is Unpaired:
+        x, y = (ImageSet(Split(p, None), Split(p[:8], None), None, shape, "c", "s") for p in (pixels, pixels[::-1]))
+        return unpaired(x, y, ("x", "y"))
     split = Split(pixels, np.arange(IMAGES) % CLASSES)
     return ImageSet(split, split.first(8), tuple(map(str, range(CLASSES))), shape, "content", settings["source"])
 
@@ -97,6 +108,11 @@ def test_players_take_and_give_the_shapes_of_their_kind(recipe, engine):
             assert player(x, y if player.classes else None).shape == (BATCH,), name
         elif isinstance(player, Encoder):
             assert player(x).shape == (BATCH, engine.players["G"].prior.size), name
+        elif isinstance(player, Translator):
+            assert player(x).shape == x.shape, name
+            assert player(x).abs().max() <= 1
+        elif isinstance(player, PatchDiscriminator):
+            assert player(x).shape[0] == BATCH and player(x).dim() == 3, name
         elif isinstance(player, PairDiscriminator):
             z = engine.players["G"].prior.sample(0, 0, BATCH)
             assert player(x, z).shape == (BATCH,), name

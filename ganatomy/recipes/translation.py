@@ -1,0 +1,115 @@
+"""CycleGAN on horses and zebras, as one report trains it, on faces, and on digits, which need no download."""
+
+from typing import Any
+
+from ganatomy.core.recipe import Recipe, recipe
+from ganatomy.core.spec import Spec
+from ganatomy.core.watch import Watch
+from ganatomy.data.unpaired import Unpaired
+from ganatomy.engine.average import ExponentialAverage
+from ganatomy.engine.optimizers import Adam
+from ganatomy.engine.schedules import Linear
+from ganatomy.games.cyclegan import CycleGAN
+from ganatomy.networks.translators import PatchGAN, ResNetTranslator
+from ganatomy.objectives.penalties import Consistency
+
+REPORT = "a study report, 'unpaired-translation'"
+HORSES = 1067  # training images of the domain that epochs are counted in
+
+
+def cyclegan(name: str, data: Spec, *, images: int, constant: int, maps: int, blocks: int, **fields: Any) -> Recipe:
+    """Zhu et al. (2017), section 4: Adam 2e-4, beta1 0.5, constant for `constant` images, then linearly to zero."""
+    adam = Spec(Adam, lr=2e-4, schedule=Linear(after=constant, until=images))
+    described = {
+        "name": name,
+        "paper": f"Zhu et al. (2017), arXiv:1703.10593; {REPORT}",
+        "data": data,
+        "game": Spec(CycleGAN),
+        "players": {
+            "G": Spec(ResNetTranslator, maps=maps, blocks=blocks),
+            "F": Spec(ResNetTranslator, maps=maps, blocks=blocks),
+            "D_X": Spec(PatchGAN, channels=(maps, 2 * maps, 4 * maps, 8 * maps)),
+            "D_Y": Spec(PatchGAN, channels=(maps, 2 * maps, 4 * maps, 8 * maps)),
+        },
+        "optimizers": dict.fromkeys(("G", "F", "D_X", "D_Y"), adam),
+        "batch": 1,
+        "images": images,
+        "watch": Spec(Watch, log=500, grid=5_000, score=0, checkpoint=5_000),
+    }
+    return Recipe(**{**described, **fields})
+
+
+def regularized(base: Recipe, name: str) -> Recipe:
+    """With consistency regularization on generated images, weight 1; a weight of 100 smoothed everything."""
+    consistency = Spec(Consistency, weight=1.0, on="fake", shift=4)
+    return base.replace(name=name, game=base.game.replace(consistency=consistency))
+
+
+@recipe
+def horse2zebra_cyclegan() -> Recipe:
+    """Horses and zebras at 128 px, cut at random out of 143: 180 epochs of 1,067 images, as the report has it.
+
+    ganatomy train horse2zebra-cyclegan --data horses data.other=zebras. Time: not measured; the data is not here.
+    """
+    data = Spec(Unpaired, source="horses", other="zebras", size=128, load_size=143, channels="rgb", flip=True)
+    return cyclegan("horse2zebra-cyclegan", data, images=180 * HORSES, constant=100 * HORSES, maps=64, blocks=6)
+
+
+@recipe
+def horse2zebra_cyclegan_cr() -> Recipe:
+    """`horse2zebra-cyclegan` with consistency regularization, 220 epochs. Time: not measured; the data is not here."""
+    base = horse2zebra_cyclegan()
+    until = Linear(after=100 * HORSES, until=220 * HORSES)
+    optimizers = {name: spec.replace(schedule=until) for name, spec in base.optimizers.items()}
+    return regularized(base, "horse2zebra-cyclegan-cr").replace(images=220 * HORSES, optimizers=optimizers)
+
+
+@recipe
+def celeba64_smile_cyclegan() -> Recipe:
+    """Faces that do not smile, and faces that do, at 64 px; 32 maps, for CPUs.
+
+    ganatomy train celeba64-smile-cyclegan --data ../shared/data/celeba data.split=Smiling. Time: not measured.
+    """
+    data = Spec(Unpaired, source="celeba", split="Smiling", size=64, load_size=72, crop=0.7, channels="rgb", flip=True)
+    return cyclegan(
+        "celeba64-smile-cyclegan",
+        data,
+        images=100_000,
+        constant=50_000,
+        maps=32,
+        blocks=6,
+        batch=4,
+        average=Spec(ExponentialAverage, half_life=2_000, players=("G", "F")),
+    )
+
+
+@recipe
+def celeba64_smile_cyclegan_cr() -> Recipe:
+    """`celeba64-smile-cyclegan` with consistency regularization. Time: not measured."""
+    return regularized(celeba64_smile_cyclegan(), "celeba64-smile-cyclegan-cr")
+
+
+@recipe
+def digits_cyclegan() -> Recipe:
+    """Digits as they are, and inverted and bold; inside the package, no download.
+
+    ganatomy train digits-cyclegan. Time: not measured.
+    """
+    data = Spec(Unpaired, source="digits", other="digits-inverted-bold", size=8, channels="gray", flip=False)
+    return cyclegan(
+        "digits-cyclegan",
+        data,
+        images=60_000,
+        constant=30_000,
+        maps=16,
+        blocks=3,
+        batch=8,
+        players={
+            "G": Spec(ResNetTranslator, maps=16, blocks=3),
+            "F": Spec(ResNetTranslator, maps=16, blocks=3),
+            "D_X": Spec(PatchGAN, channels=(32, 64)),
+            "D_Y": Spec(PatchGAN, channels=(32, 64)),
+        },
+        average=Spec(ExponentialAverage, half_life=2_000, players=("G", "F")),
+        watch=Spec(Watch, log=1_000, grid=5_000, score=0, checkpoint=10_000),
+    )
