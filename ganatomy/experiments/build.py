@@ -60,8 +60,10 @@ def build_engine(recipe: Recipe, data: ImageSet, device: torch.device, observers
 def feeds(data: ImageSet, seed: int, device: torch.device) -> tuple[AnyFeed, AnyFeed | None]:
     """Of training images, and of held-out ones where they can be compared with them."""
     if isinstance(data, UnpairedSet):
-        train, held_out = (unpaired_feed(data, which, seed=seed, device=device) for which in ("train", "held_out"))
-        return train, held_out
+        return (
+            unpaired_feed(data, "train", seed=seed, device=device),
+            unpaired_feed(data, "held_out", seed=seed, device=device),
+        )
     train = Feed(data.train, shape=data.shape, flip=data.flip, rotate=data.rotate, seed=seed, device=device)
     if not len(data.held_out) or (data.held_out.labels is None) != (data.train.labels is None):
         return train, None

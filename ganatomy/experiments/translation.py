@@ -163,7 +163,7 @@ def statistics_of_whole(translator: nn.Module, x: Tensor, largest: int) -> Itera
 
     try:
         for norm in norms:
-            norm.forward = fixed(norm)  # type: ignore[method-assign]
+            norm.forward = fixed(norm)  # type: ignore[assignment]
         yield
     finally:
         for norm in norms:
@@ -191,7 +191,7 @@ def translate_files(
     out: Path,
     *,
     tile: int | None = None,
-    step: Callable[[Path], None] = lambda path: None,
+    step: Callable[[Path], object] = lambda path: None,
 ) -> Done:
     """Translate a file, or every picture below a folder, into `out` under the same names, as PNG.
 
