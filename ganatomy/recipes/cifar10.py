@@ -29,7 +29,7 @@ def cifar10_dcgan() -> Recipe:
     ganatomy train cifar10-dcgan --data ../shared/data/cifar10 --for 25m, two CPU cores with AVX-512 and bfloat16:
     866,560 images. Seed 0, last checkpoint: Fréchet distance 18 times its floor, still falling (52 after 250,000
     images, 24 after 500,000, 19.1, 18.6 and 18.1 at the last readings), coverage 0.65 (real 0.97), classifier score
-    0.81 of the real one; textures, shapes and some objects. To be read with care: the judge that is trained on first use
+    0.81 of the real one; textures, shapes and some objects. To be read with care: the judge, trained on first use,
     recognizes 50.5 % of the test images.
     """
     return Recipe(
