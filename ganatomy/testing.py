@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganatomy.core.players import Discriminator, Encoder, Generator, PairDiscriminator
+from ganatomy.core.players import Discriminator, Encoder, Generator, PairDiscriminator, Translator
 from ganatomy.core.recipe import Recipe, find_recipe
 from ganatomy.core.shape import Shape
 from ganatomy.core.spec import Spec, declared_settings
 from ganatomy.data.images import ImageSet, Split
+from ganatomy.data.unpaired import Unpaired, UnpairedSet, unpaired, without_labels
 from ganatomy.engine.engine import Engine
 from ganatomy.experiments.build import build_engine
 
@@ -53,8 +54,9 @@ def check_game(recipe: str | Recipe, *, shape: Shape = SHAPES[0]) -> None:
     found = find_recipe(recipe) if isinstance(recipe, str) else recipe
     for precision in ("float32", "bfloat16"):
         tiny = found.replace(batch=2, accumulate=1, precision=precision)
-        _check_turns(build_engine(tiny, random_images(shape), CPU), f"{found.name} in {precision}")
-        one, other = (build_engine(tiny, random_images(shape), CPU) for _ in range(2))
+        images = random_domains(shape) if tiny.data.part is Unpaired else random_images(shape)
+        _check_turns(build_engine(tiny, images, CPU), f"{found.name} in {precision}")
+        one, other = (build_engine(tiny, images, CPU) for _ in range(2))
         one.play_round()
         other.restore(*one.state())
         one.play_round()
@@ -70,6 +72,12 @@ def random_images(shape: Shape, classes: int = CLASSES, count: int = IMAGES) -> 
     pixels = np.random.default_rng(0).integers(0, 256, (count, shape.height, shape.width, shape.channels), np.uint8)
     split = Split(pixels, np.arange(count) % classes)
     return ImageSet(split, split.first(8), tuple(map(str, range(classes))), shape, "content", "random")
+
+
+def random_domains(shape: Shape) -> UnpairedSet:
+    """Random images of two domains."""
+    x, y = (without_labels(random_images(shape, count=count)) for count in (IMAGES, IMAGES // 2))
+    return unpaired(x, y, ("X", "Y"))
 
 
 def _check_network(spec: Spec, shape: Shape, bfloat16: bool, where: str) -> None:
@@ -100,6 +108,8 @@ def _given_and_wanted(network: nn.Module, shape: Shape, where: str) -> tuple[tup
         return (network.prior.sample(0, 0, 2), *y), (2, *shape)
     if isinstance(network, Discriminator):
         return (x, *y), (2,)
+    if isinstance(network, Translator):
+        return (x,), (2, *shape)
     if isinstance(network, Encoder):
         return (x,), (2, network.size)
     if isinstance(network, PairDiscriminator):

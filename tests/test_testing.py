@@ -41,6 +41,7 @@ OF_A_KIND = {  # one recipe for each game and each kind of player
     "mnist-bigan": Shape(1, 16, 16),
     "mnist-cdcgan-guided": Shape(1, 16, 16),
     "mnist-r3gan": Shape(4, 16, 16),
+    "digits-cyclegan": Shape(3, 8, 12),
     "cifar10-biggan": Shape(3, 32, 32),
     "cifar10-reacgan": Shape(3, 32, 32),
 }

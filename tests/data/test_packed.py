@@ -258,6 +258,7 @@ def test_an_interrupt_ends_the_decoding_processes_and_leaves_nothing(tmp_path: P
     save_folder(tmp_path / "x", ["1.png", "2.png", "3.png"])
     program = (
         "import os, signal, sys; import ganatomy.data.packed as packed; from ganatomy.data.images import Images\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background job ignores it
         "packed.WORTH, packed.cores = 0, lambda: 2\n"
         "put = packed.Sheet.put\n"
         "packed.Sheet.put = lambda *all: (put(*all), os.killpg(0, signal.SIGINT))\n"  # as the terminal does it

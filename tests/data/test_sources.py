@@ -34,6 +34,7 @@ def test_the_named_sources_are_those_of_the_papers() -> None:
         "cifar10",
         "cifar100",
         "digits",
+        "digits-inverted-bold",
         "fashion-mnist",
         "imagenet-32",
         "lsun-bedroom",

@@ -257,8 +257,8 @@ def poisoned_from(call: int, monkeypatch: pytest.MonkeyPatch, term: str) -> None
     """Make a loss term not a number from its so-manieth call on."""
     honest, calls = getattr(NonSaturating, term), iter(range(1, 1_000))
 
-    def loss(self, scores):
-        return honest(self, scores) * (float("nan") if next(calls) >= call else 1.0)
+    def loss(self, *scores):
+        return honest(self, *scores) * (float("nan") if next(calls) >= call else 1.0)
 
     monkeypatch.setattr(NonSaturating, term, loss)
 

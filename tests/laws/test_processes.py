@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -163,7 +164,7 @@ rank, attempt = int(os.environ["RANK"]), int(os.environ["TORCHELASTIC_RESTART_CO
 if attempt and rank == attempt % 2:
     time.sleep(1.0)  # the other one is early, and finds in the store what the attempt before it left
 with processes.together(lambda: torch.device("cpu")):
-    print(processes.largest(10 * attempt + rank), flush=True)
+    print(f"<{processes.largest(10 * attempt + rank)}>", flush=True)
     if attempt < 2 and rank == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     processes.wait()
@@ -183,7 +184,7 @@ def test_restarted_workers_meet_each_other_and_nobody_who_is_gone(tmp_path: Path
         timeout=120,
     )
     assert met.returncode == 0, met.stderr[-3000:]
-    assert {line for line in met.stdout.split() if line} == {"1", "11", "21"}
+    assert set(re.findall(r"<(\d+)>", met.stdout)) == {"1", "11", "21"}, met.stdout
 
 
 KILLER = """
