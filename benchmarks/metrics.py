@@ -28,27 +28,37 @@ SIZE, ROWS = 2048, 50_000
 
 
 def random_weights(folder: Path) -> Path:
-    """Weights that keep signals alive, under the public names."""
+    """Weights that keep signals alive through 94 layers, under the public names."""
     torch.manual_seed(0)
     network = InceptionV3()
     with torch.no_grad():
         for name, value in network.state_dict().items():
             if name.endswith("conv.weight"):
                 value.normal_(0, (2 / value[0].numel()) ** 0.5)
+            elif name.endswith("running_var") or name.endswith("bn.weight"):
+                value.uniform_(0.8, 1.2)
+            elif name.endswith("running_mean") or name.endswith("bn.bias"):
+                value.normal_(0, 0.1)
     torch.save(network.state_dict(), folder / "random.pth")
     return folder / "random.pth"
 
 
-def torch_fidelity(weights: Path) -> Callable[[torch.Tensor], Any]:
-    """Its extractor; torchvision, which it imports, wants two operators that a CPU-only torch lacks."""
+def stand_in_for_torchvision() -> torch.library.Library:
+    """Two operators that its import wants and a CPU-only torch lacks; nobody calls them. They live as long as this."""
     operators = torch.library.Library("torchvision", "FRAGMENT")
     for name in ("nms", "qnms"):
         if not hasattr(torch.ops.torchvision, name):
             operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    return operators
+
+
+def torch_fidelity(weights: Path) -> Callable[[torch.Tensor], Any]:
+    """Its extractor, which imports torchvision."""
+    operators = stand_in_for_torchvision()
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
     network = FeatureExtractorInceptionV3("theirs", ["2048"], feature_extractor_weights_path=str(weights))
-    network.operators = operators  # they live as long as this does
+    network.operators = operators
     return network
 
 

@@ -172,8 +172,7 @@ def all_of(data: ImageSet, split: Split) -> Array:
 
 def parts_of(data: ImageSet, split: Split, count: int | None = None) -> Iterator[Array]:
     images = all_of(data, split)[:count]
-    for start in range(0, len(images), PART):
-        yield np.asarray(images[start : start + PART])
+    return chosen(images, np.arange(len(images)))
 
 
 def chosen(images: Array, rows: Array) -> Iterator[Array]:
@@ -231,14 +230,13 @@ def kept_statistics(data: ImageSet, split: Split, extractor: Extractor) -> Stati
         return statistics_of(parts_of(data, split), extractor)
     mark = json.dumps([data.content, data.shape, split, facts], sort_keys=True)
     file = cache_folder() / "statistics" / f"{hashlib.sha256(mark.encode()).hexdigest()[:24]}.npz"
-    stored = read_statistics(file) if file.exists() else None
-    if stored is not None and dict(stored.statistics.facts) == facts:
-        return stored.statistics
     with processes.first_alone():
+        stored = read_statistics(file) if file.exists() else None
+        if stored is not None and dict(stored.statistics.facts) == facts:
+            return stored.statistics
         found = statistics_of(parts_of(data, split), extractor)
-    if processes.rank() == 0:
         write_statistics(file, found)
-    return found
+        return found
 
 
 def write_statistics(file: Path, statistics: Statistics) -> None:

@@ -101,7 +101,7 @@ def translator_of(
 def translated(translator: Translator, image: Array, tile: int | None = None) -> Array:
     """uint8 [H, W, C] of any size to uint8 of the same size. `tile`: the side of tiles; None: whole where it fits."""
     height, width = image.shape[:2]
-    smallest = max(translator.multiple, 2 * translator.multiple)
+    smallest = 2 * translator.multiple
     target = [max(smallest, -(-size // translator.multiple) * translator.multiple) for size in (height, width)]
     x = mirrored(to_unit(image[None]), target[0] - height, target[1] - width)
     if tile is None and target[0] * target[1] * BYTES_PER_PIXEL <= free_bytes(CPU) // 2:
@@ -144,7 +144,7 @@ def by_tiles(translator: Translator, x: Tensor, side: int) -> Tensor:
 
 
 @contextmanager
-def statistics_of_whole(translator: nn.Module, x: Tensor, largest: int) -> Iterator[None]:
+def statistics_of_whole(translator: Translator, x: Tensor, largest: int) -> Iterator[None]:
     """In here instance norms use the means and variances that they had on the whole picture, made smaller."""
     norms = [m for m in translator.modules() if isinstance(m, nn.InstanceNorm2d)]
     seen: dict[nn.Module, tuple[Tensor, Tensor]] = {}
@@ -154,7 +154,7 @@ def statistics_of_whole(translator: nn.Module, x: Tensor, largest: int) -> Itera
         seen[norm] = (mean, variance)
 
     hooks = [norm.register_forward_hook(look) for norm in norms]
-    translator(smaller(x, largest, getattr(translator, "multiple", 1)))
+    translator(smaller(x, largest, translator.multiple))
     for hook in hooks:
         hook.remove()
 

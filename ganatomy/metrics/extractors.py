@@ -11,9 +11,6 @@ One's own is any function from images, uint8 [N, H, W, C], to features [N, d]:
 """
 
 import hashlib
-import os
-import shutil
-import tempfile
 import urllib.request
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -26,8 +23,10 @@ from torch import nn
 
 from ganatomy.core.errors import GanatomyError, one_line
 from ganatomy.core.registry import Registry
+from ganatomy.data.packed import cache_folder
 from ganatomy.metrics.moments import Array
 from ganatomy.networks.inception import InceptionV3, Resize, fitting, scaled
+from ganatomy.runs.files import write_bytes
 
 INCEPTION = "weights-inception-2015-12-05-6726825d.pth"
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
@@ -170,26 +169,22 @@ def as_rgb(images: Array) -> Array:
 
 def inception_file() -> Path:
     """The weights in the cache, downloaded once; offline, an error that says which file to put where."""
-    home = Path(os.environ.get("GANATOMY_CACHE") or Path.home() / ".cache" / "ganatomy").expanduser()
-    file = home / "extractors" / INCEPTION
+    file = cache_folder() / "extractors" / INCEPTION
     if file.exists():
         return file
     file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as part:
-        try:
-            with urllib.request.urlopen(INCEPTION_ADDRESS, timeout=30) as answer:
-                shutil.copyfileobj(answer, part)
-        except OSError as error:
-            Path(part.name).unlink()
-            raise GanatomyError(
-                f"Inception's weights could not be downloaded ({one_line(error)}): get {INCEPTION_ADDRESS} elsewhere "
-                f"and put it at {file}, or name it with --weights-file; --extractor random needs none."
-            ) from None
-    found = hashlib.sha256(Path(part.name).read_bytes()).hexdigest()
+    try:
+        with urllib.request.urlopen(INCEPTION_ADDRESS, timeout=30) as answer:
+            fetched = answer.read()
+    except OSError as error:
+        raise GanatomyError(
+            f"Inception's weights could not be downloaded ({one_line(error)}): get {INCEPTION_ADDRESS} elsewhere "
+            f"and put it at {file}, or name it with --weights-file; --extractor random needs none."
+        ) from None
+    found = hashlib.sha256(fetched).hexdigest()
     if found != INCEPTION_SHA256:
-        Path(part.name).unlink()
         raise GanatomyError(f"What came from {INCEPTION_ADDRESS} is another file: its SHA-256 is {found}.")
-    Path(part.name).replace(file)
+    write_bytes(file, fetched)
     return file
 
 

@@ -5,7 +5,6 @@ that the variance stays (Fixup: Zhang et al., 2019). Here at the size of a DCGAN
 """
 
 import math
-from itertools import pairwise
 from typing import Annotated
 
 import torch
@@ -59,12 +58,7 @@ class R3GANGenerator(Generator):
         heights, widths = (upward_sizes(size, [2] * (len(maps) - 1)) for size in shape[1:])
         self.basis = nn.Parameter(torch.randn(maps[0], heights[0], widths[0]))
         self.weigh = scaled_start(nn.Linear(latent + (embedding if self.classes else 0), maps[0], bias=False), 1.0)
-        depth = blocks * len(maps)
-        stages: list[nn.Module] = [stage(maps[0], blocks, expansion, group, depth)]
-        for i, (before, after) in enumerate(pairwise(maps)):
-            stages.append(Resample(before, after, (heights[i + 1], widths[i + 1])))
-            stages.append(stage(after, blocks, expansion, group, depth))
-        self.body = nn.Sequential(*stages)
+        self.body = nn.Sequential(*stages(maps, heights, widths, blocks, expansion, group))
         self.picture = scaled_start(nn.Conv2d(maps[-1], shape.channels, 1), 1.0)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -102,15 +96,8 @@ class R3GANDiscriminator(Discriminator):
         heights, widths = (upward_sizes(size, [2] * (len(maps) - 1))[::-1] for size in shape[1:])
         if min(heights[-1], widths[-1]) < 2:
             raise GanatomyError(f"R3GANDiscriminator: {shape} is too small for {len(maps)} stages.")
-        depth = blocks * len(maps)
-        stages: list[nn.Module] = [
-            scaled_start(nn.Conv2d(shape.channels, maps[0], 1), 1.0),
-            stage(maps[0], blocks, expansion, group, depth),
-        ]
-        for i, (before, after) in enumerate(pairwise(maps)):
-            stages.append(Resample(before, after, (heights[i + 1], widths[i + 1])))
-            stages.append(stage(after, blocks, expansion, group, depth))
-        self.body = nn.Sequential(*stages)
+        picture = scaled_start(nn.Conv2d(shape.channels, maps[0], 1), 1.0)
+        self.body = nn.Sequential(picture, *stages(maps, heights, widths, blocks, expansion, group))
         self.basis = nn.Parameter(torch.randn(maps[-1], heights[-1], widths[-1]) / math.sqrt(heights[-1] * widths[-1]))
         self.score = scaled_start(nn.Linear(maps[-1], embedding if self.classes else 1, bias=False), 1.0)
         self.label = LabelEmbedding(self.classes, embedding) if self.classes else None
@@ -166,8 +153,16 @@ class Resample(nn.Module):
         return self.maps(avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False))
 
 
-def stage(channels: int, blocks: int, expansion: int, group: int, depth: int) -> nn.Sequential:
-    return nn.Sequential(*(ResidualBlock(channels, expansion, group, depth) for _ in range(blocks)))
+def stages(
+    maps: list[int], heights: list[int], widths: list[int], blocks: int, expansion: int, group: int
+) -> list[nn.Module]:
+    """Residual blocks at each size, and between the sizes the picture resampled."""
+    depth, layers = blocks * len(maps), list[nn.Module]()
+    for i, channels in enumerate(maps):
+        if i > 0:
+            layers.append(Resample(maps[i - 1], channels, (heights[i], widths[i])))
+        layers.append(nn.Sequential(*(ResidualBlock(channels, expansion, group, depth) for _ in range(blocks))))
+    return layers
 
 
 def scaled_start(layer: nn.Module, gain: float) -> nn.Module:

@@ -11,7 +11,6 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.core.recipe import Recipe, find_recipe
 from ganatomy.core.shape import Shape
 from ganatomy.core.spec import Spec
-from ganatomy.data.images import ImageSet, Split
 from ganatomy.engine.optimizers import Adam
 from ganatomy.experiments.build import build_engine
 from ganatomy.games.adversarial import Adversarial
@@ -22,6 +21,7 @@ from ganatomy.objectives.augment import AdaptiveAugment, DiffAugment, InstanceNo
 from ganatomy.objectives.constraints import SpectralNormalization, WeightClipping
 from ganatomy.objectives.penalties import DRAGAN, R1, R2, Consistency, GradientPenalty, LeCam
 from ganatomy.objectives.regularizers import OrthogonalRegularization
+from ganatomy.testing import random_images
 
 CHOICES: dict[str, list[Any]] = {
     "game.loss": [Spec(kind) for kind in (NonSaturating, Minimax, LeastSquares, Wasserstein, Hinge, Relativistic)]
@@ -85,13 +85,6 @@ def pairwise_sample() -> list[dict[str, Any]]:
     return found
 
 
-def images() -> ImageSet:
-    generator = torch.Generator().manual_seed(0)
-    pixels = torch.randint(0, 256, (24, 8, 8, 1), generator=generator).to(torch.uint8).numpy()
-    split = Split(pixels, torch.arange(24).numpy() % 3)
-    return ImageSet(split, split.first(8), ("a", "b", "c"), Shape(1, 8, 8), "content", "made")
-
-
 def mended(chosen: dict[str, Any]) -> Recipe:
     """The combination, or what its refusals say to use instead."""
     chosen = dict(chosen)
@@ -126,7 +119,7 @@ def mended(chosen: dict[str, Any]) -> Recipe:
 
 @pytest.mark.parametrize("chosen", pairwise_sample())
 def test_whatever_is_not_refused_plays(chosen):
-    engine = build_engine(mended(chosen), images(), torch.device("cpu"))
+    engine = build_engine(mended(chosen), random_images(Shape(1, 8, 8)), torch.device("cpu"))
     engine.play_round()
     figures = engine.ledger.means()
     assert figures and all(abs(value) < float("inf") for value in figures.values())

@@ -1,8 +1,5 @@
-"""torch-fidelity imports torchvision, which wants two operators that a CPU-only torch lacks; nobody calls them."""
+"""torch-fidelity imports torchvision, which wants more than a CPU-only torch has."""
 
-import torch
+from benchmarks.metrics import stand_in_for_torchvision
 
-OPERATORS = torch.library.Library("torchvision", "FRAGMENT")  # they live as long as this does
-for name in ("nms", "qnms"):
-    if not hasattr(torch.ops.torchvision, name):
-        OPERATORS.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+OPERATORS = stand_in_for_torchvision()

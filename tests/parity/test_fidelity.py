@@ -14,6 +14,7 @@ from torch_fidelity.metric_isc import isc_features_to_metric
 from torch_fidelity.metric_kid import kid_features_to_metric
 from torch_fidelity.metric_prc import prc_features_to_metric
 
+from benchmarks.metrics import random_weights
 from ganatomy.core.errors import GanatomyError
 from ganatomy.metrics.coverage import coverage, density
 from ganatomy.metrics.extractors import Inception
@@ -22,7 +23,6 @@ from ganatomy.metrics.inception_score import inception_score_of_splits
 from ganatomy.metrics.kernel_distance import kernel_distance
 from ganatomy.metrics.moments import Moments
 from ganatomy.metrics.precision_recall import precision, recall
-from ganatomy.networks.inception import InceptionV3
 
 SIZES = [(32, 32), (64, 48), (299, 299)]
 LAYERS = ("64", "192", "768", "2048", "logits_unbiased", "logits")
@@ -30,20 +30,7 @@ LAYERS = ("64", "192", "768", "2048", "logits_unbiased", "logits")
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights that keep signals alive through 94 layers, under the public names."""
-    torch.manual_seed(0)
-    network = InceptionV3()
-    with torch.no_grad():
-        for name, value in network.state_dict().items():
-            if name.endswith("conv.weight"):
-                value.normal_(0, (2 / value[0].numel()) ** 0.5)
-            elif name.endswith("running_var") or name.endswith("bn.weight"):
-                value.uniform_(0.8, 1.2)
-            elif name.endswith("running_mean") or name.endswith("bn.bias"):
-                value.normal_(0, 0.1)
-    file = tmp_path_factory.mktemp("weights") / "random.pth"
-    torch.save(network.state_dict(), file)
-    return file
+    return random_weights(tmp_path_factory.mktemp("weights"))
 
 
 @pytest.fixture(scope="module")

@@ -16,11 +16,12 @@ from ganatomy.core.players import (
 )
 from ganatomy.core.recipe import Recipe, recipes
 from ganatomy.core.shape import Shape
-from ganatomy.data.images import ImageSet, Split, pair
-from ganatomy.data.unpaired import Unpaired, unpaired
+from ganatomy.data.images import ImageSet, pair
+from ganatomy.data.unpaired import Unpaired
 from ganatomy.engine.engine import Engine
 from ganatomy.experiments.build import build_engine
 from ganatomy.objectives.adversarial import Hinge, Relativistic, Wasserstein
+from ganatomy.testing import random_domains, random_images
 
 CHANNELS = {"gray": 1, "rgb": 3, "rgba": 4}
 OWN_SHAPES = {"digits": Shape(1, 8, 8), "mnist": Shape(1, 28, 28), "fashion-mnist": Shape(1, 28, 28)}
@@ -42,12 +43,7 @@ def stand_in(recipe: Recipe) -> ImageSet:
     settings = recipe.data.settings
     shape = OWN_SHAPES.get(settings["source"], ANY_SHAPE)
     shape = Shape(CHANNELS.get(settings["channels"], shape.channels), *(pair(settings["size"]) or shape[1:]))
-    pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, shape.height, shape.width, shape.channels), np.uint8)
-    if recipe.data.part is Unpaired:
-        x, y = (ImageSet(Split(p, None), Split(p[:8], None), None, shape, "c", "s") for p in (pixels, pixels[::-1]))
-        return unpaired(x, y, ("x", "y"))
-    split = Split(pixels, np.arange(IMAGES) % CLASSES)
-    return ImageSet(split, split.first(8), tuple(map(str, range(CLASSES))), shape, "content", settings["source"])
+    return random_domains(shape) if recipe.data.part is Unpaired else random_images(shape, CLASSES, IMAGES)
 
 
 @pytest.fixture(params=list(recipes))
