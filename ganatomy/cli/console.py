@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -106,6 +107,7 @@ def score_line(record: Mapping[str, Any]) -> str:
         f"Fréchet {scores['frechet']:.2f} = {times_floor(record):.1f} x floor, "
         f"coverage {known(scores['coverage'])} of {known(floor['coverage'])}, "
         f"classifier score {known(scores['classifier_score'])} of {floor['classifier_score']:.2f}"
+        + (f" (rough: {scores['count']:,} samples)" if scores["count"] < ROUGH else "")
     )
 
 
@@ -125,6 +127,8 @@ def score_table(records: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
+ROUGH = 10_000  # samples below which a score in training is flagged
+
 MEASURED_ROWS = {
     "fid": "Fréchet distance",
     "kid": "kernel distance",
@@ -133,6 +137,10 @@ MEASURED_ROWS = {
     "recall": "recall",
     "density": "density",
     "coverage": "coverage",
+    "ssim": "similarity of pairs",
+    "ssim_within_class": "  within a class",
+    "nearest": "to the nearest training image",
+    "copies": "  nearer than 99 % of real",
 }
 ERRORS = {"kid": "kid_error", "is": "is_deviation"}
 
@@ -154,6 +162,21 @@ def measured_table(records: Sequence[Mapping[str, Any]]) -> Table:
         if name in records[0]["scores"]:
             cells = [measured_cell(record["scores"], record.get("deviations"), name) for record in records]
             table.add_row(title, *cells, "-" if floor is None else measured_cell(floor, None, name))
+    return table
+
+
+def class_table(record: Mapping[str, Any]) -> Table:
+    """Each class's scores between their floor, real images of it, and a ceiling, real images of another class."""
+    classes = record["per_class"]
+    names = [name for name in MEASURED_ROWS if name in next(iter(classes.values()))["scores"]]
+    table = Table(title=f"class by class, {record['which']} checkpoint", title_justify="left")
+    for column in ("class", "", *(MEASURED_ROWS[name] for name in names)):
+        table.add_column(column, justify="right" if column else "left")
+    for label, own in classes.items():
+        rows = {"real": own["floor"], f"{own['count']:,} samples": own["scores"], "another, real": own["ceiling"]}
+        for number, (title, scores) in enumerate(rows.items()):
+            cells = (f"{scores[name]:.3g}" for name in names)
+            table.add_row("" if number else escape(label), title, *cells, end_section=number == 2)
     return table
 
 

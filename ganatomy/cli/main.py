@@ -186,10 +186,11 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="The seed of the samples.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Every number with its protocol, as JSON.")] = False,
     metrics: Annotated[
-        str | None, typer.Option(help="Of fid, kid, is, prdc, commas between; the judge's scores unless said.")
+        str | None,
+        typer.Option(help="Of fid, kid, is, prdc, ssim, nearest, commas between; the judge's scores unless said."),
     ] = None,
     extractor: Annotated[
-        str, typer.Option(help="inception, random, or one's own by --import; whose features are compared.")
+        str, typer.Option(help="inception, judge, random, or one's own by --import; whose features are compared.")
     ] = "inception",
     weights_file: Annotated[
         Path | None, typer.Option("--weights-file", help="Inception's weights, where they are not in the cache.")
@@ -198,6 +199,9 @@ def evaluate(
         Literal["legacy", "clean"], typer.Option(help="Inception's: as TensorFlow 1 did, or antialiased bicubic.")
     ] = "legacy",
     repeats: Annotated[int, typer.Option(min=1, help="Draws of samples, for a mean and a deviation.")] = 1,
+    per_class: Annotated[
+        bool, typer.Option("--per-class", help="Also class by class, of a conditional run, between floor and ceiling.")
+    ] = False,
     real: Annotated[
         str | None,
         typer.Option(metavar="SOURCE", help="Compare two sources instead of scoring a run: the real images."),
@@ -213,25 +217,36 @@ def evaluate(
         raise GanatomyError("Name a run, or two sources: ganatomy evaluate RUN; ganatomy evaluate --real A --fake B.")
     if run is not None and metrics is None:
         refuse_judged(
-            repeats != 1 and "--repeats", weights_file and "--weights-file", resize != "legacy" and "--resize"
+            repeats != 1 and "--repeats",
+            per_class and "--per-class",
+            weights_file and "--weights-file",
+            resize != "legacy" and "--resize",
         )
         evaluate_by_judge(run, n, seed, as_json)
         return
-    from ganatomy.cli.console import measured_table
-    from ganatomy.experiments.measuring import Asked, make_extractor, measure_run, measure_sources
+    from ganatomy.cli.console import class_table, measured_table
+    from ganatomy.experiments import measuring
     from ganatomy.experiments.run import load
 
-    names = tuple((metrics or "fid,kid,prdc").split(","))
-    asked = Asked(make_extractor(extractor, weights_file, resize), names, n)
-    if run is not None:
-        records = measure_run(load(run), asked, seed=seed, repeats=repeats)
+    opened = None if run is None else load(run)
+    if extractor != "judge":
+        looker = measuring.make_extractor(extractor, weights_file, resize)
+    elif opened is not None:
+        looker = measuring.judge_of_run(opened)
     else:
-        assert real is not None and fake is not None
-        records = [measure_sources(real, fake, asked, real_split=real_split, size=size)]
+        looker = measuring.judge_of_source(str(real), size)
+    asked = measuring.Asked(looker, tuple((metrics or "fid,kid,prdc").split(",")), n, per_class)
+    if opened is not None:
+        records = measuring.measure_run(opened, asked, seed=seed, repeats=repeats)
+    else:
+        records = [measuring.measure_sources(str(real), str(fake), asked, real_part=real_split, size=size)]
     if as_json:
         typer.echo(json.dumps(records, indent=2))
-    else:
-        Console().print(measured_table(records))
+        return
+    console = Console()
+    console.print(measured_table(records))
+    if per_class:
+        console.print(class_table(records[0]))
 
 
 def refuse_judged(*options: str | bool | Path | None) -> None:
@@ -268,7 +283,8 @@ def stats(
     """Write what an extractor sees of a source, to be given to `evaluate` in the place of images."""
     prepare(imports)
     from ganatomy.data.images import Images
-    from ganatomy.experiments.measuring import kept_statistics, make_extractor, write_statistics
+    from ganatomy.experiments.measuring import make_extractor
+    from ganatomy.experiments.statistics import kept_statistics, write_statistics
 
     if out.suffix != ".npz":
         raise GanatomyError(f"Statistics are an .npz, not '{out}'.")

@@ -1,45 +1,85 @@
-"""Scores of a run, or of any two sets of images, under any extractor: each with its protocol, its floor, its spread.
+"""Scores of a run, or of any two sets of images, under any extractor: each with its protocol, its floor, its spread."""
 
-Statistics of real images are computed once and kept in the cache; those of a file, and pytorch-fid's, can stand for
-images.
-"""
-
-import hashlib
-import io
-import json
-from collections.abc import Iterator, Sequence
+import copy
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 
-from ganatomy.core.errors import GanatomyError, one_line
+from ganatomy.core.errors import GanatomyError, unknown
+from ganatomy.core.spec import Spec
 from ganatomy.data.images import Images, ImageSet
-from ganatomy.data.packed import cache_folder
 from ganatomy.distributed import processes
-from ganatomy.experiments.judging import CHOOSING_SEED, REPORTING_SEED
+from ganatomy.experiments.judging import CHOOSING_SEED, REPORTING_SEED, Judge, can_be_judged, find_judge
 from ganatomy.experiments.observers import as_generator, best_round
 from ganatomy.experiments.run import BEST, Run, Weights, Which
 from ganatomy.experiments.sampling import CHUNK, Sampler
-from ganatomy.metrics.extractors import Extractor, Inception, extractors
-from ganatomy.metrics.measured import Statistics, measure, remarks, statistics_of
-from ganatomy.metrics.moments import Array, Moments
+from ganatomy.experiments.statistics import (
+    STEP,
+    Part,
+    StoredStatistics,
+    in_parts,
+    kept_statistics,
+    labels_at,
+    opened,
+    pictures_at,
+    rows_of,
+)
+from ganatomy.metrics.extractors import Extractor, Inception, Look, extractors
+from ganatomy.metrics.measured import METRICS, Statistics, measure, remarks, statistics_of
+from ganatomy.metrics.memorization import memorization
+from ganatomy.metrics.moments import Array
+from ganatomy.metrics.similarity import similarity_of_pairs
 from ganatomy.networks.inception import Resize
-from ganatomy.runs.files import write_bytes
 
-Split = Literal["train", "held-out", "all"]
-PART = 512  # images looked at at a time
+OF_IMAGES = ("ssim", "nearest")  # beside those of statistics
+COMPARED = 2_000  # images that similarity draws its pairs from
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What to measure, and with what."""
+    """What to measure, and with what.
+
+    metrics: fid, kid, is, prdc; ssim: multi-scale structural similarity of pairs, within classes too, which rises as a
+    generator collapses; nearest: distances to the nearest training images, beside those of held-out ones.
+    per_class: the scores of statistics also class by class.
+    """
 
     extractor: Extractor
     metrics: tuple[str, ...] = ("fid", "kid", "prdc")
     count: int | None = None
+    per_class: bool = False
+
+    def __post_init__(self) -> None:
+        for name in self.metrics:
+            if name not in (*METRICS, *OF_IMAGES):
+                raise unknown("metric", name, (*METRICS, *OF_IMAGES))
+
+    @property
+    def of_statistics(self) -> tuple[str, ...]:
+        return tuple(name for name in self.metrics if name in METRICS)
+
+
+class Judged(Extractor):
+    """A data set's own judge, as an extractor."""
+
+    def __init__(self, judge: Judge) -> None:
+        self.judge = judge
+
+    def look(self, images: Array) -> Look:
+        return Look(*self.judge.see(images))
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "extractor": "judge",
+            "extractor_sha256": self.judge.sha256,
+            "extractor_accuracy": self.judge.facts["accuracy"],
+            "resize": None,
+            "precision": "float32",
+        }
 
 
 def measure_run(
@@ -51,7 +91,7 @@ def measure_run(
     weights: Weights = "average",
     checkpoints: Sequence[Which] = ("last", "best"),
 ) -> list[dict[str, Any]]:
-    """Of the last and the best checkpoint, against all training images; the floor is that of the held-out ones.
+    """Of the last and the best checkpoint, against training images (see `Reference`), beside their floor.
 
     With `repeats`, samples of as many seeds, and the deviation between them. The floor is taken at as many held-out
     images as there are samples; where there are fewer, at all of them, and the scores are given at that count, too.
@@ -60,44 +100,121 @@ def measure_run(
         raise GanatomyError(
             f"Seed {CHOOSING_SEED} chose the best checkpoint, so its samples flatter it: evaluate with others."
         )
-    data = run.data()
-    count = asked.count or min(len(data.train.images), 50_000)
-    real = kept_statistics(data, "train", asked.extractor)
-    floor_count = min(count, len(data.held_out.images))
-    floor = measure(real, statistics_of(parts_of(data, "held-out", floor_count), asked.extractor), asked.metrics)
+    reference = Reference(run.data(), asked)
     records = []
     for which in checkpoints:
         if which == "best" and best_round(run.folder) is None:
             continue
         found = run.checkpoint(which)
         sampler = Sampler(as_generator(run.player("G", weights=weights, checkpoint=which)))
-        drawn = [statistics_of(samples(sampler, s, count), asked.extractor) for s in range(seed, seed + repeats)]
-        record = {
-            "round": found.round,
-            "images": found.state["drawn"] * run.recipe.batch,
-            "seconds": found.state["seconds"],
-            "which": which,
-            **spread([measure(real, one, asked.metrics) for one in drawn]),
-            "floor": {**floor, "count": floor_count},
-            "remarks": remarks(real, drawn[0], asked.metrics),
-        }
-        if floor_count < count:
-            fewer = statistics_of(samples(sampler, seed, floor_count), asked.extractor)
-            record["scores_at_floor_count"] = measure(real, fewer, asked.metrics)
-        record["protocol"] = {
-            "reference": "training images",
-            "reference_count": real.count,
-            "content": data.content,
-            "count": count,
-            **asked.extractor.facts(),
-            "seeds": list(range(seed, seed + repeats)),
-            "weights": weights if run.averages() else "raw",
-            "checkpoint": "last" if which == "last" else BEST,
-        }
-        records.append(record)
+        records.append(
+            {
+                "round": found.round,
+                "images": found.state["drawn"] * run.recipe.batch,
+                "seconds": found.state["seconds"],
+                "which": which,
+                **reference.score(sampler, range(seed, seed + repeats)),
+                "protocol": {
+                    **reference.protocol(),
+                    "seeds": list(range(seed, seed + repeats)),
+                    "weights": weights if run.averages() else "raw",
+                    "checkpoint": "last" if which == "last" else BEST,
+                },
+            }
+        )
     for record in records if processes.rank() == 0 else ():
         run.folder.measurements.append(record)
     return records
+
+
+class Reference:
+    """A run's data set as an extractor sees it: what its samples are compared with.
+
+    All images to train on; under the data's own judge the half that it was not trained on.
+    """
+
+    def __init__(self, data: ImageSet, asked: Asked) -> None:
+        self.data, self.asked = data, asked
+        self.count = asked.count or min(len(data.train.images), 50_000)
+        self.floor_count = min(self.count, len(data.held_out.images))
+        self.part: Part = "second-half" if isinstance(asked.extractor, Judged) else "train"
+        self.real = kept_statistics(data, self.part, asked.extractor)
+        self.held_out = statistics_of(in_parts(data, rows_of(data, "held-out")[: self.floor_count]), asked.extractor)
+        self.floor = {**self._compared(self.held_out), "count": self.floor_count}
+        if "ssim" in asked.metrics:
+            rows = np.random.default_rng(0).permutation(rows_of(data, self.part))[:COMPARED]
+            labels = None if data.train.labels is None else labels_at(data, rows)
+            self.floor |= similarities(pictures_at(data, rows), labels)
+
+    def score(self, sampler: Sampler, seeds: Sequence[int]) -> dict[str, Any]:
+        """Scores of a generator's samples of these seeds, their floor, and what one should know of them."""
+        drawn = [self._drawn(sampler, seed) for seed in seeds]
+        scores = [
+            {**self._compared(whole), **self._similar(sampler, seed)}
+            for seed, (whole, _) in zip(seeds, drawn, strict=True)
+        ]
+        record = {
+            **spread(scores),
+            "floor": self.floor,
+            "remarks": remarks(self.real, drawn[0][0], self.asked.metrics),
+        }
+        if self.floor_count < self.count:
+            record["scores_at_floor_count"] = self._compared(drawn[0][1])
+        if self.asked.per_class:
+            record["per_class"] = self._by_class(sampler, seeds[0])
+        return record
+
+    def protocol(self) -> dict[str, Any]:
+        return {
+            "reference": "training images" + (", second half" if self.part == "second-half" else ""),
+            "reference_count": self.real.count,
+            "content": self.data.content,
+            "count": self.count,
+            **self.asked.extractor.facts(),
+        }
+
+    def _drawn(self, sampler: Sampler, seed: int) -> tuple[Statistics, Statistics]:
+        """Of all samples of a seed, and of as many as the floor has."""
+        fewer = statistics_of(samples(sampler, seed, range(self.floor_count)), self.asked.extractor)
+        if self.floor_count == self.count:
+            return fewer, fewer
+        whole = copy.deepcopy(fewer)
+        whole.merge(statistics_of(samples(sampler, seed, range(self.floor_count, self.count)), self.asked.extractor))
+        return whole, fewer
+
+    def _compared(self, seen: Statistics) -> dict[str, float]:
+        scores = measure(self.real, seen, self.asked.of_statistics)
+        if "nearest" in self.asked.metrics:
+            assert self.real.features is not None and seen.features is not None and self.held_out.features is not None
+            found = memorization(self.real.features, seen.features, self.held_out.features)
+            scores |= {"nearest": found.median, "copies": found.copies}
+        return scores
+
+    def _similar(self, sampler: Sampler, seed: int) -> dict[str, float]:
+        if "ssim" not in self.asked.metrics:
+            return {}
+        indices = range(min(COMPARED, self.count))
+        labels = sampler.labels(indices)
+        images = np.concatenate(list(samples(sampler, seed, indices)))
+        return similarities(images, None if labels is None else np.array(labels))
+
+    def _by_class(self, sampler: Sampler, seed: int) -> dict[str, Any]:
+        """Of each class: scores of samples asked for, the floor at their count, and another class as the ceiling."""
+        if sampler.classes is None or self.data.classes is None:
+            raise GanatomyError("This run is not conditional, so none of its samples is of a class: leave per class.")
+        found = {}
+        for number, name in enumerate(self.data.classes):
+            real = kept_statistics(self.data, self.part, self.asked.extractor, number)
+            own, other = (
+                rows_of(self.data, "held-out", which % len(self.data.classes)) for which in (number, number + 1)
+            )
+            count = min(len(own), len(other), -(-self.count // len(self.data.classes)))
+            fake = statistics_of(samples(sampler, seed, range(count), [number] * count), self.asked.extractor)
+            seen = (statistics_of(in_parts(self.data, rows[:count]), self.asked.extractor) for rows in (own, other))
+            floor, ceiling = (measure(real, one, self.asked.of_statistics) for one in seen)
+            scores = measure(real, fake, self.asked.of_statistics)
+            found[name] = {"scores": scores, "floor": floor, "ceiling": ceiling, "count": count}
+        return found
 
 
 def measure_sources(
@@ -105,50 +222,80 @@ def measure_sources(
     fake: str,
     asked: Asked,
     *,
-    real_split: Split = "all",
-    fake_split: Split = "all",
+    real_part: Part = "all",
+    fake_part: Part = "all",
     size: int | None = None,
 ) -> dict[str, Any]:
     """Of any two sources of images, or of statistics in files; `size` converts both to it, in pixels."""
-    sides = [opened(source, size) for source in (real, fake)]
-    pictures = [side for side in sides if isinstance(side, ImageSet)]
-    if len(pictures) == 2 and pictures[0].shape != pictures[1].shape:
+    refuse_what_needs_a_run(asked)
+    a, b = opened(real, size), opened(fake, size)
+    if isinstance(a, ImageSet) and isinstance(b, ImageSet) and a.shape != b.shape:
         raise GanatomyError(
-            f"{real} is {pictures[0].shape} and {fake} is {pictures[1].shape}: resizing one of them would be measured, "
-            "too. Convert both with --size, and to the same channels."
+            f"{real} is {a.shape} and {fake} is {b.shape}: resizing one of them would be measured, too. Convert both "
+            "with --size, and to the same channels."
         )
-    a, b = sides
-    seen_real = seen(a, real_split, asked, None)
-    seen_fake = seen(b, fake_split, asked, asked.count)
+    if isinstance(a, StoredStatistics):
+        seen_real = a.under(asked.extractor)
+    else:
+        seen_real = kept_statistics(a, real_part, asked.extractor)
+    if isinstance(b, StoredStatistics):
+        seen_fake = b.under(asked.extractor)
+    else:
+        rows = rows_of(b, fake_part)[: asked.count]
+        seen_fake = statistics_of(in_parts(b, rows), asked.extractor)
     return {
-        "scores": measure(seen_real, seen_fake, asked.metrics),
-        "floor": own_floor(a, real_split, asked, seen_fake.count),
+        "scores": {**measure(seen_real, seen_fake, asked.of_statistics), **similarity_within(b, fake_part, asked)},
+        "floor": own_floor(a, real_part, asked, seen_fake.count),
         "remarks": remarks(seen_real, seen_fake, asked.metrics),
         "protocol": {
-            "reference": f"{real} ({real_split})",
+            "reference": f"{real} ({real_part})",
             "reference_count": seen_real.count,
             "content": a.content if isinstance(a, ImageSet) else None,
-            "generated": f"{fake} ({fake_split})",
+            "generated": f"{fake} ({fake_part})",
             "count": seen_fake.count,
             **seen_fake.facts,
         },
     }
 
 
-def own_floor(real: "ImageSet | StoredStatistics", split: Split, asked: Asked, count: int) -> dict[str, Any] | None:
+def refuse_what_needs_a_run(asked: Asked) -> None:
+    if "nearest" in asked.metrics:
+        raise GanatomyError("nearest asks for copies of what was trained on, which only a run knows: evaluate a run.")
+    if asked.per_class:
+        raise GanatomyError("Scores per class are those of samples that a run was asked for: evaluate a run.")
+
+
+def own_floor(real: ImageSet | StoredStatistics, part: Part, asked: Asked, count: int) -> dict[str, Any] | None:
     """What one part of the real images scores against the other, each of `count`; None where there are too few."""
     if isinstance(real, StoredStatistics):
         return None
-    images = all_of(real, split)
-    half = min(count, len(images) // 2)
+    rows = np.random.default_rng(0).permutation(rows_of(real, part))
+    half = min(count, len(rows) // 2)
     if half < 8:
         return None
-    order = np.random.default_rng(0).permutation(len(images))
-    a, b = (statistics_of(chosen(images, order[start : start + half]), asked.extractor) for start in (0, half))
-    return {**measure(a, b, asked.metrics), "count": half, "reference_count": half}
+    a, b = (statistics_of(in_parts(real, rows[start : start + half]), asked.extractor) for start in (0, half))
+    scores = {**measure(a, b, asked.of_statistics), **similarity_within(real, part, asked)}
+    return {**scores, "count": half, "reference_count": half}
 
 
-def spread(scores: Sequence[dict[str, float]]) -> dict[str, Any]:
+def similarity_within(side: ImageSet | StoredStatistics, part: Part, asked: Asked) -> dict[str, float]:
+    if "ssim" not in asked.metrics:
+        return {}
+    if isinstance(side, StoredStatistics):
+        raise GanatomyError("ssim compares pictures, and a file of statistics holds none: leave it out.")
+    rows = np.random.default_rng(0).permutation(rows_of(side, part))[:COMPARED]
+    return similarities(pictures_at(side, rows), None if side.train.labels is None else labels_at(side, rows))
+
+
+def similarities(images: Array, labels: Array | None) -> dict[str, float]:
+    """Of pairs of any images and, where they have labels, of pairs within a class."""
+    found = {"ssim": similarity_of_pairs(images).mean}
+    if labels is not None:
+        found["ssim_within_class"] = similarity_of_pairs(images, labels, pairs=200).mean
+    return found
+
+
+def spread(scores: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     """Means over repeated draws and, of several, their deviations."""
     means = {name: float(np.mean([one[name] for one in scores])) for name in scores[0]}
     if len(scores) == 1:
@@ -159,127 +306,40 @@ def spread(scores: Sequence[dict[str, float]]) -> dict[str, Any]:
     }
 
 
-# images
-
-
-def all_of(data: ImageSet, split: Split) -> Array:
-    if split == "train":
-        return data.pictures(data.train)
-    if split == "held-out":
-        return data.pictures(data.held_out)
-    return np.concatenate([data.pictures(data.train), data.pictures(data.held_out)])
-
-
-def parts_of(data: ImageSet, split: Split, count: int | None = None) -> Iterator[Array]:
-    images = all_of(data, split)[:count]
-    return chosen(images, np.arange(len(images)))
-
-
-def chosen(images: Array, rows: Array) -> Iterator[Array]:
-    for start in range(0, len(rows), PART):
-        yield images[rows[start : start + PART]]
-
-
-def samples(sampler: Sampler, seed: int, count: int) -> Iterator[Array]:
-    """A generator's first samples of a seed; each process draws a part, and all get all."""
-    for start in range(0, count, PART):
-        indices = range(start, min(start + PART, count))
-        labels = sampler.labels(indices)
-        own = processes.share(len(indices), CHUNK)
-        images = sampler.images(seed, indices[own.start : own.stop], labels[own.start : own.stop] if labels else None)
+def samples(
+    sampler: Sampler, seed: int, indices: Sequence[int], labels: Sequence[int] | None = None
+) -> Iterator[Array]:
+    """A generator's samples of a seed; each process draws a part, and all get all."""
+    asked = labels if labels is not None else sampler.labels(indices)
+    for start in range(0, len(indices), STEP):
+        part = indices[start : start + STEP]
+        own = processes.share(len(part), CHUNK)
+        rows = slice(start + own.start, start + own.stop)
+        images = sampler.images(seed, indices[rows], asked[rows] if asked else None)
         yield processes.gather(torch.from_numpy(images)).numpy()
 
 
-def opened(source: str, size: int | None) -> "ImageSet | StoredStatistics":
-    """A source of images, or a file of statistics."""
-    path = Path(source)
-    if path.suffix == ".npz" and path.is_file():
-        stored = read_statistics(path)
-        if stored is not None:
-            return stored
-    return Images(source=source, size=size).open()
-
-
-# statistics that are kept
-
-
-@dataclass(frozen=True)
-class StoredStatistics:
-    """Statistics read from a file; `known` is whether it says which extractor made them."""
-
-    statistics: Statistics
-    known: bool
-
-
-def seen(side: "ImageSet | StoredStatistics", split: Split, asked: Asked, count: int | None) -> Statistics:
-    if isinstance(side, StoredStatistics):
-        if side.known:
-            return side.statistics
-        return Statistics(side.statistics.moments, asked.extractor.facts())
-    return (
-        statistics_of(parts_of(side, split, count), asked.extractor)
-        if count
-        else kept_statistics(side, split, asked.extractor)
-    )
-
-
-def kept_statistics(data: ImageSet, split: Split, extractor: Extractor) -> Statistics:
-    """Of all images of a split; from the cache where they were computed before."""
-    facts = extractor.facts()
-    if facts["extractor_sha256"] is None:
-        return statistics_of(parts_of(data, split), extractor)
-    mark = json.dumps([data.content, data.shape, split, facts], sort_keys=True)
-    file = cache_folder() / "statistics" / f"{hashlib.sha256(mark.encode()).hexdigest()[:24]}.npz"
-    with processes.first_alone():
-        stored = read_statistics(file) if file.exists() else None
-        if stored is not None and dict(stored.statistics.facts) == facts:
-            return stored.statistics
-        found = statistics_of(parts_of(data, split), extractor)
-        write_statistics(file, found)
-        return found
-
-
-def write_statistics(file: Path, statistics: Statistics) -> None:
-    """An .npz that this and pytorch-fid read: mu, sigma; beside them count, facts, features, probabilities."""
-    arrays: dict[str, Any] = {
-        "mu": statistics.moments.mean,
-        "sigma": statistics.moments.covariance,
-        "count": np.array(statistics.count),
-        "facts": np.array(json.dumps(dict(statistics.facts))),
-    }
-    if statistics.features is not None:
-        arrays["features"] = statistics.features
-    if statistics.probabilities is not None:
-        arrays["probabilities"] = statistics.probabilities.astype(np.float32)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    write_bytes(file, buffer.getvalue())
-
-
-def read_statistics(file: Path) -> StoredStatistics | None:
-    """What `write_statistics` wrote, or pytorch-fid's mu and sigma; None of an .npz that holds neither."""
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            if not {"mu", "sigma"} <= set(arrays.files):
-                return None
-            known = {"count", "facts"} <= set(arrays.files)
-            count = int(arrays["count"]) if known else 2
-            facts = json.loads(str(arrays["facts"])) if known else {}
-            moments = Moments.known(arrays["mu"], arrays["sigma"], count)
-            features = arrays["features"] if "features" in arrays.files else None
-            probabilities = arrays["probabilities"] if "probabilities" in arrays.files else None
-    except (OSError, ValueError, KeyError) as error:
-        raise GanatomyError(f"{file} cannot be read: {one_line(error)}") from None
-    if moments.mean.ndim != 1 or moments.scatter.shape != (len(moments.mean),) * 2:
-        raise GanatomyError(f"{file}: mu must be [d] and sigma [d, d].")
-    return StoredStatistics(Statistics(moments, facts, features, probabilities), known)
-
-
 def make_extractor(name: str, weights: Path | None = None, resize: Resize = "legacy") -> Extractor:
-    """An extractor by name; weights and resize are Inception's."""
-    make = extractors[name]
-    if make is Inception:
+    """An extractor by name, but for judges; weights and resize are Inception's."""
+    if extractors[name] is Inception:
         return Inception(weights, resize)
     if weights is not None or resize != "legacy":
         raise GanatomyError(f"--weights-file and --resize are Inception's; the extractor {name} has neither.")
-    return make()
+    return extractors[name]()
+
+
+def judge_of_run(run: Run) -> Judged:
+    return judge_of(run.data(), run.recipe.data)
+
+
+def judge_of_source(source: str, size: int | None = None) -> Judged:
+    """The judge of a labelled source of images."""
+    spec = Spec(Images, source=source, size=size)
+    return judge_of(spec.build().open(), spec)
+
+
+def judge_of(data: ImageSet, spec: Spec) -> Judged:
+    if not can_be_judged(data):
+        raise GanatomyError(f"{data.source} has no labels of two classes or more, so there is no judge to look with.")
+    with processes.first_alone():
+        return Judged(find_judge(data, spec))

@@ -129,6 +129,8 @@ def remarks(real: Statistics, fake: Statistics, metrics: Sequence[str]) -> list[
         said.append("the Inception Score crowns a generator of one picture per class; ask for fid or prdc, too")
     if "prdc" in metrics and max(real.count, fake.count) > KEPT:
         said.append(f"precision, recall, density and coverage are of the first {KEPT:,} images of each")
+    if "nearest" in metrics and real.count > KEPT:
+        said.append(f"nearest looks at the first {KEPT:,} training images; a copy of another is not seen")
     return said
 
 

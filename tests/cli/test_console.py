@@ -11,6 +11,7 @@ from ganatomy.cli.console import Watcher, figures_line, score_line, score_table
 from ganatomy.core.observer import Moment
 
 SCORES = {"classifier_score": 9.98, "frechet": 77.0, "coverage": 0.0, "class_shares": [0.1] * 10, "accuracy": 1.0}
+SCORES["count"] = 600
 FLOOR = {"classifier_score": 9.66, "frechet": 1.0, "coverage": 0.95, "class_shares": [0.1] * 10, "accuracy": 0.99}
 RECORD = {
     "which": "last",
@@ -31,6 +32,8 @@ def test_a_collapsed_generator_is_not_crowned():
     line = score_line(RECORD)
     assert "77.0 x floor" in line
     assert "coverage 0.00 of 0.95" in line
+    assert line.endswith("(rough: 600 samples)")
+    assert "rough" not in score_line({**RECORD, "scores": {**SCORES, "count": 10_000}})
     console, file = printed()
     console.print(score_table([RECORD, {**RECORD, "which": "best"}]))
     table = file.getvalue()

@@ -8,15 +8,9 @@ import pytest
 from PIL import Image
 
 from ganatomy.core.errors import GanatomyError
-from ganatomy.experiments.measuring import (
-    Asked,
-    make_extractor,
-    measure_run,
-    measure_sources,
-    read_statistics,
-    write_statistics,
-)
+from ganatomy.experiments.measuring import Asked, judge_of_run, make_extractor, measure_run, measure_sources
 from ganatomy.experiments.run import Run
+from ganatomy.experiments.statistics import read_statistics, write_statistics
 from ganatomy.metrics.extractors import Own, Random, extractor
 from ganatomy.metrics.measured import Statistics, measure, remarks, statistics_of
 from ganatomy.metrics.moments import Array, Moments
@@ -164,11 +158,44 @@ def test_an_npz_of_images_is_no_statistics(tmp_path: Path) -> None:
 
 def test_real_statistics_are_computed_once(asked: Asked, trained: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     measure_run(trained, asked, seed=3, checkpoints=("last",))
-    looks = []
+    looks: list[int] = []
     look = Random.look
     monkeypatch.setattr(Random, "look", lambda self, images: looks.append(len(images)) or look(self, images))
     measure_run(trained, asked, seed=3, checkpoints=("last",))
     assert sum(looks) == 2 * 120, "the samples and the floor, not the reference again"
+
+
+def test_collapse_shows_as_similarity_and_copies_as_nearness(cache: Path, tmp_path: Path) -> None:
+    own = Asked(Own("pixels", lambda images: images.reshape(len(images), -1) / 255.0), ("ssim",))
+    varied = folder(tmp_path / "varied", noise(40, 0))
+    alike = folder(tmp_path / "alike", np.repeat(noise(2, 1), 20, axis=0))
+    found = measure_sources(varied, alike, own)
+    assert found["scores"]["ssim"] > 0.4 > found["floor"]["ssim"]
+    with pytest.raises(GanatomyError, match="only a run knows"):
+        measure_sources(varied, alike, Asked(own.extractor, ("nearest",)))
+
+
+def test_copies_of_training_images_are_counted_beside_the_held_out_ones(trained: Run, asked: Asked) -> None:
+    record = measure_run(trained, Asked(asked.extractor, ("nearest",), 200), checkpoints=("last",))[0]
+    assert record["floor"]["copies"] == pytest.approx(0.01, abs=0.006)
+    assert record["scores"]["nearest"] > 0 and 0 <= record["scores"]["copies"] <= 1
+
+
+def test_each_class_stands_between_its_floor_and_another_class(conditional: Run, cache: Path) -> None:
+    judge = judge_of_run(conditional)
+    record = measure_run(conditional, Asked(judge, ("fid", "kid"), 200, per_class=True), checkpoints=("last",))[0]
+    assert list(record["per_class"]) == list(conditional.classes or ())
+    for own in record["per_class"].values():
+        assert own["floor"]["fid"] < own["ceiling"]["fid"] and own["count"] == 20
+        assert own["scores"]["fid"] > own["floor"]["fid"]
+    assert record["protocol"]["reference"] == "training images, second half", "the other half the judge knows"
+    assert record["protocol"]["reference_count"] == 599
+    assert record["protocol"]["extractor"] == "judge" and record["protocol"]["extractor_accuracy"] > 0.9
+
+
+def test_classes_are_refused_where_there_are_none(trained: Run, asked: Asked) -> None:
+    with pytest.raises(GanatomyError, match="not conditional"):
+        measure_run(trained, Asked(asked.extractor, ("fid",), 50, per_class=True), checkpoints=("last",))
 
 
 def test_ones_own_extractor_in_one_registration() -> None:
@@ -228,6 +255,11 @@ def test_from_the_command_line(trained: Run, ganatomy_says: Program, tmp_path: P
         (("evaluate",), "Name a run, or two sources"),
         (("evaluate", "--real", "a"), "Name a run, or two sources"),
         (("evaluate", "RUN", "--repeats", "3"), "--repeats is for other extractors than the judge"),
+        (("evaluate", "RUN", "--per-class"), "--per-class is for other extractors than the judge"),
+        (
+            ("evaluate", "RUN", "--metrics", "ssim", "--extractor", "random"),
+            "windows of 11 pixels; these images have 8",
+        ),
         (("evaluate", "RUN", "--metrics", "fid", "--extractor", "inceptoin"), "Did you mean 'inception'"),
         (("evaluate", "RUN", "--metrics", "fdi", "--extractor", "random"), "Did you mean 'fid'"),
         (("stats", "digits", "--out", "x.txt"), "Statistics are an .npz"),
