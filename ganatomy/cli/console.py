@@ -180,6 +180,32 @@ def class_table(record: Mapping[str, Any]) -> Table:
     return table
 
 
+TRANSLATION_ROWS = {"kid": "kernel distance", "fid": "Fréchet distance", "seen_as_target": "seen as the target"}
+
+
+def translation_table(record: Mapping[str, Any], direction: str) -> Table:
+    """One direction: translated pictures between real ones of the target and what doing nothing scores."""
+    found, protocol = record["directions"][direction], record["protocol"]
+    columns = found["columns"]
+    table = Table(
+        title=f"{direction}: {found['count']:,} held-out pictures each, {protocol['extractor']}; judge right about "
+        f"{protocol['judge_balanced_accuracy']:.1%}",
+        title_justify="left",
+        caption=f"after a cycle {found['cycle_error']:.3f} apart, two of them {found['between_two']:.3f}; "
+        f"{found['inverted']:.1%} with light and dark exchanged",
+        caption_justify="left",
+    )
+    table.add_column("")
+    for name in columns:
+        table.add_column(name, justify="right")
+    for key, title in TRANSLATION_ROWS.items():
+        if key == "seen_as_target":
+            table.add_row(title, *(f"{column[key]:.1%}" for column in columns.values()))
+        elif key in columns["floor"]:
+            table.add_row(title, *(measured_cell(column, None, key) for column in columns.values()))
+    return table
+
+
 def measured_cell(scores: Mapping[str, float], deviations: Mapping[str, float] | None, name: str) -> str:
     """A score and, of several draws, the deviation between them, or else its own error."""
     spread = deviations[name] if deviations is not None else scores.get(ERRORS.get(name, ""))

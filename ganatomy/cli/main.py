@@ -215,6 +215,13 @@ def evaluate(
     prepare(imports)
     if (run is None) == (real is None or fake is None):
         raise GanatomyError("Name a run, or two sources: ganatomy evaluate RUN; ganatomy evaluate --real A --fake B.")
+    from ganatomy.experiments.run import load
+    from ganatomy.experiments.translation_scores import is_translation
+
+    if run is not None and is_translation(load(run)):
+        refuse_options_of_samples(n, seed, repeats, per_class)
+        evaluate_translation(run, metrics, None if metrics is None else extractor, weights_file, resize, as_json)
+        return
     if run is not None and metrics is None:
         refuse_judged(
             repeats != 1 and "--repeats",
@@ -226,7 +233,6 @@ def evaluate(
         return
     from ganatomy.cli.console import class_table, measured_table
     from ganatomy.experiments import measuring
-    from ganatomy.experiments.run import load
 
     opened = None if run is None else load(run)
     if extractor != "judge":
@@ -256,6 +262,46 @@ def refuse_judged(*options: str | bool | Path | None) -> None:
             raise GanatomyError(
                 f"{option} is for other extractors than the judge: say --metrics, such as fid,kid,prdc."
             )
+
+
+def refuse_options_of_samples(n: int | None, seed: int, repeats: int, per_class: bool) -> None:
+    """Translations are of the held-out pictures, all of them, and nothing is drawn."""
+    for name, said in (
+        ("-n", n is not None),
+        ("--seed", seed != 0),
+        ("--repeats", repeats != 1),
+        ("--per-class", per_class),
+    ):
+        if said:
+            raise GanatomyError(
+                f"{name} is for samples; translations are of all held-out pictures, and nothing is drawn."
+            )
+
+
+def evaluate_translation(
+    run: Path,
+    metrics: str | None,
+    extractor: str | None,
+    weights_file: Path | None,
+    resize: Literal["legacy", "clean"],
+    as_json: bool,
+) -> None:
+    from ganatomy.cli.console import translation_table
+    from ganatomy.experiments import translation_scores as scoring
+    from ganatomy.experiments.measuring import Asked, make_extractor
+    from ganatomy.experiments.run import load
+
+    opened = load(run)
+    judge = scoring.judge_of_domains(opened, announce=lambda text: typer.echo(text, err=True))
+    looker = judge if extractor in (None, "judge") else make_extractor(extractor, weights_file, resize)
+    record = scoring.measure_translation(opened, judge, Asked(looker, tuple((metrics or "kid,fid").split(","))))
+    if as_json:
+        typer.echo(json.dumps(record, indent=2))
+        return
+    console = Console()
+    for name in record["directions"]:
+        console.print(translation_table(record, name))
+    console.print(f"failures   {run / 'failures.png'}", highlight=False, markup=False, soft_wrap=True)
 
 
 def evaluate_by_judge(run: Path, n: int | None, seed: int, as_json: bool) -> None:
