@@ -12,7 +12,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 import torch
 
-import ganatomy.recipes  # noqa: F401 (registers every part and recipe)
+import ganatomy.recipes
+import ganatomy.studies  # noqa: F401 (and every study)
 from ganatomy.cli import main as program
 from ganatomy.core.recipe import find_recipe
 from ganatomy.experiments.run import Run

@@ -1,5 +1,6 @@
 """What a person sees of a run in a terminal: the plan, a progress bar, and what came of it."""
 
+import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -177,6 +178,20 @@ def class_table(record: Mapping[str, Any]) -> Table:
         for number, (title, scores) in enumerate(rows.items()):
             cells = (f"{scores[name]:.3g}" for name in names)
             table.add_row("" if number else escape(label), title, *cells, end_section=number == 2)
+    return table
+
+
+def study_table(studies: Mapping[str, type]) -> Table:
+    """Every study, what it is about, and its settings."""
+    table = Table()
+    for column in ("study", "what it does", "settings"):
+        table.add_column(column)
+    for name, kind in studies.items():
+        settings = [
+            key if one.default is inspect.Parameter.empty else f"{key}={one.default}"
+            for key, one in inspect.signature(kind).parameters.items()
+        ]
+        table.add_row(name, escape((kind.__doc__ or "").split("\n")[0]), escape("  ".join(settings)))
     return table
 
 

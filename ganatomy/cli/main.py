@@ -358,6 +358,33 @@ def results(
 
 
 @app.command()
+def study(
+    name: Annotated[
+        str | None, typer.Argument(help="Which study; without a name they are listed.", show_default=False)
+    ] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE ...]", help="Its settings, such as run=runs/mnist-dcgan.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The study's folder; studies/NAME unless said.")] = None,
+    imports: ImportFile = None,
+) -> None:
+    """What a trained GAN is good for. A study that was stopped goes on; result.json has the numbers."""
+    prepare(imports)
+    import ganatomy.studies
+    from ganatomy.cli.console import study_table
+    from ganatomy.studies.study import carry_out, declared, studies
+
+    assert ganatomy.studies
+    if name is None:
+        Console().print(study_table(studies))
+        return
+    folder = carry_out(declared(name, assignments or []), out, announce=lambda text: typer.echo(text, err=True))
+    typer.echo((folder / "result.json").read_text(encoding="utf-8"))
+    for file in sorted(path for path in folder.iterdir() if path.suffix in (".png", ".csv", ".md", ".html")):
+        typer.echo(str(file))
+
+
+@app.command()
 def recipes(
     words: Annotated[
         list[str] | None, typer.Argument(metavar="[PATTERN | show NAME]", help="Part of a name; or show and a name.")

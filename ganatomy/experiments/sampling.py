@@ -51,6 +51,19 @@ class Sampler:
         drawn = [to_uint8(x) for x in self.tensors(seed, indices, labels)]
         return np.concatenate(drawn) if drawn else self._no_images()
 
+    def at(self, z: Tensor, y: Tensor | None = None) -> np.ndarray:
+        """Images uint8 [N, H, W, C] at latents [N, size]; classes [N], or weights of classes [N, classes], mixed."""
+        if (y is None) != (self.classes is None):
+            raise GanatomyError("Classes are given to a conditional generator, and to no other.")
+        found = []
+        with torch.inference_mode():
+            for start in range(0, len(z), CHUNK):
+                part = [t[start : start + CHUNK].to(self.device) for t in (z, y) if t is not None]
+                count = len(part[0])
+                padded = [torch.cat([t, t[-1:].expand(CHUNK - count, *t.shape[1:])]) for t in part]
+                found.append(to_uint8(self.G(*padded)[:count].float().cpu()))
+        return np.concatenate(found) if found else self._no_images()
+
     def _no_images(self) -> np.ndarray:
         """uint8 [0, H, W, C]."""
         return self.images(0, range(1))[:0]

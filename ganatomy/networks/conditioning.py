@@ -9,14 +9,17 @@ from ganatomy.core.errors import GanatomyError
 
 
 class OneHot(nn.Module):
-    """Class numbers [N] to one-hot vectors [N, classes]; as planes [N, classes, H, W] when a picture size is given."""
+    """Class numbers [N] to one-hot vectors [N, classes]; as planes [N, classes, H, W] when a picture size is given.
+
+    Here and below classes may be mixed: weights of classes [N, classes], floating-point, stand for class numbers.
+    """
 
     def __init__(self, classes: int) -> None:
         super().__init__()
         self.classes = self.size = classes
 
     def forward(self, y: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-        return spread(nn.functional.one_hot(y, self.classes).float(), size)
+        return spread(y if y.is_floating_point() else nn.functional.one_hot(y, self.classes).float(), size)
 
 
 class LabelEmbedding(nn.Module):
@@ -28,7 +31,7 @@ class LabelEmbedding(nn.Module):
         self.table = nn.Embedding(classes, size)
 
     def forward(self, y: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-        return spread(self.table(y), size)
+        return spread(y @ self.table.weight if y.is_floating_point() else self.table(y), size)
 
 
 def label_input(classes: int, embedding: int | None) -> OneHot | LabelEmbedding:
@@ -57,7 +60,8 @@ class ConditionalBatchNorm(nn.Module):
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         y = asked(y)
         shape = [len(x), -1] + [1] * (x.dim() - 2)
-        gain, bias = (table[y].view(shape).to(x.dtype) for table in (self.gain, self.bias))
+        rows = [y @ table if y.is_floating_point() else table[y] for table in (self.gain, self.bias)]
+        gain, bias = (row.view(shape).to(x.dtype) for row in rows)
         return torch.addcmul(bias, self.norm(x), gain)
 
 

@@ -1,0 +1,72 @@
+"""Walks between latents and classes: their ends, their middle, and how even they are."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.experiments.run import Run
+from ganatomy.runs.files import read_json
+from ganatomy.studies.interpolate import between, between_classes, smoothness
+from ganatomy.studies.study import carry_out, declared
+
+
+def test_walks_begin_and_end_at_the_latents_and_keep_their_length_on_the_sphere() -> None:
+    a, b = torch.randn(2, 50, generator=torch.Generator().manual_seed(0)).unbind()
+    shares = torch.linspace(0, 1, 7)
+    for path in ("linear", "spherical"):
+        walk = between(a, b, shares, path)
+        assert torch.allclose(walk[0], a, atol=1e-5) and torch.allclose(walk[-1], b, atol=1e-5)
+    lengths = between(a, b, shares, "spherical").norm(dim=1)
+    assert torch.allclose(lengths, torch.lerp(a.norm(), b.norm(), shares), atol=1e-4)
+    assert between(a, b, shares, "linear").norm(dim=1)[3] < 0.85 * lengths[3]
+    assert torch.allclose(between(a, 2 * a, shares, "spherical")[3], 1.5 * a, atol=1e-5)
+
+
+def test_the_end_of_a_walk_between_classes_is_the_class(conditional: Run) -> None:
+    sampler = conditional.sampler()
+    walk = between_classes(sampler, 3, 4, seed=0)
+    z = torch.cat([sampler.prior.sample(0, i, i + 1) for i in range(3)])
+    assert walk.shape[:2] == (3, 4)
+    assert np.array_equal(walk[:, 0], sampler.at(z, torch.tensor([0, 1, 2])))
+    assert np.array_equal(walk[:, -1], sampler.at(z, torch.tensor([1, 2, 3])))
+    assert np.array_equal(sampler.at(z, torch.tensor([0, 1, 2])), sampler.images(0, range(3), [0, 1, 2]))
+
+
+def test_even_walks_are_smooth() -> None:
+    ramp = np.arange(10, dtype=np.uint8)[:, None, None, None] * 20
+    assert smoothness(ramp) == pytest.approx(1.0)
+    jump = np.repeat(np.array([0, 200], np.uint8), 5)[:, None, None, None]
+    assert smoothness(jump) == pytest.approx(1 / 9)
+    assert smoothness(np.zeros((4, 2, 2, 1), np.uint8)) == 1.0
+
+
+def test_from_end_to_end_and_the_same_again(conditional: Run, tmp_path: Path) -> None:
+    study = declared("interpolate", [f"run={conditional.path}", "pairs=2", "steps=5"])
+    folder = carry_out(study, tmp_path / "walk")
+    first = (folder / "result.json").read_bytes()
+    assert carry_out(study, folder) == folder and (folder / "result.json").read_bytes() == first
+    result = read_json(folder / "result.json")["result"]
+    assert 0.25 <= result["latents"]["smoothness"] <= 1 and "classes" in result
+    with Image.open(folder / "latents.png") as picture:
+        assert picture.width > 5 * 8
+    with pytest.raises(GanatomyError, match="steps: 5 -> 6"):
+        carry_out(declared("interpolate", [f"run={conditional.path}", "pairs=2", "steps=6"]), folder)
+
+
+def test_mistakes_are_told(trained: Run, tmp_path: Path) -> None:
+    with pytest.raises(GanatomyError, match=r"no setting 'stepps'\. Did you mean 'steps'"):
+        declared("interpolate", ["run=x", "stepps=3"])
+    with pytest.raises(GanatomyError, match="needs the setting 'run'"):
+        declared("interpolate")
+    with pytest.raises(GanatomyError, match=r"No study called 'interpolat'\. Did you mean 'interpolate'"):
+        declared("interpolat")
+    with pytest.raises(GanatomyError, match="two ends"):
+        carry_out(declared("interpolate", [f"run={trained.path}", "steps=2"]), tmp_path / "short")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").write_text("")
+    with pytest.raises(GanatomyError, match="holds other things"):
+        carry_out(declared("interpolate", [f"run={trained.path}"]), tmp_path / "other")
