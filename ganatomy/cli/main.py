@@ -358,6 +358,75 @@ def results(
 
 
 @app.command()
+def ablate(
+    recipe: Annotated[str, typer.Argument(help="A recipe, or several with commas between.", show_default=False)],
+    assignments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="KEY=a,b,c ...", help="Values to try of each field; a list is one value in brackets, [128,64]."
+        ),
+    ] = None,
+    seeds: Annotated[str, typer.Option(help="With commas between.")] = "0",
+    data: Annotated[str | None, typer.Option(help="As for train.")] = None,
+    images: Annotated[int | None, typer.Option(help="The budget of each run.")] = None,
+    duration: Annotated[str | None, typer.Option("--for", help="Stop each run after a time, such as 8m.")] = None,
+    shard: Annotated[str | None, typer.Option(help="Train a part, such as 1/4; the others may run elsewhere.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The folder; ablations/RECIPE unless said.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    imports: ImportFile = None,
+) -> None:
+    """Train a recipe over a grid of fields and seeds; failed and collapsed runs are in the table, too."""
+    prepare(imports)
+    from ganatomy.cli.console import Watcher
+    from ganatomy.experiments.train import Stopped, parse_duration
+    from ganatomy.studies.ablation import ABLATIONS, cells_of
+    from ganatomy.studies.ablation import ablate as carry_out
+
+    cells = cells_of(recipe.split(","), assignments or [], whole_numbers("--seeds", seeds), data=data, images=images)
+    console = Console(stderr=True)
+    try:
+        folder = carry_out(
+            cells,
+            out or ABLATIONS / recipe,
+            shard=shard,
+            duration=duration,
+            device=device,
+            show=Watcher(console, cells[0].recipe.images, parse_duration(duration)),
+            announce=lambda text: typer.echo(text, err=True),
+        )
+    except Stopped as stopped:
+        typer.echo(f"Stopped by {stopped}. Continue with the same command.", err=True)
+        raise typer.Exit(128 + stopped.number) from None
+    if (folder / "results.md").exists():
+        typer.echo((folder / "results.md").read_text(encoding="utf-8"), nl=False)
+        typer.echo(f"picture    {folder / 'picture.png'}")
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN ...", help="Folders of runs.", show_default=False)],
+    out: Annotated[Path | None, typer.Option("--out", help="A picture to write, .png.", show_default=False)] = None,
+) -> None:
+    """Put runs side by side; runs whose protocols differ are refused, with the field that differs."""
+    from ganatomy.report.comparison import compared, markdown, picture, rows
+    from ganatomy.report.png import write_png
+    from ganatomy.runs.folder import find_run
+
+    groups = compared([find_run(path) for path in runs])
+    typer.echo(markdown(rows(groups)))
+    if out is not None:
+        write_png(out, picture(groups))
+        typer.echo(f"picture    {out}")
+
+
+def whole_numbers(option: str, text: str) -> list[int]:
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError:
+        raise GanatomyError(f"{option} {text}: whole numbers are wanted, with commas between.") from None
+
+
+@app.command()
 def study(
     name: Annotated[
         str | None, typer.Argument(help="Which study; without a name they are listed.", show_default=False)

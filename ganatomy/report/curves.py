@@ -70,7 +70,7 @@ def curves(folder: RunFolder) -> Image.Image:
         _draw_score(figure.add_subplot(cells[column]), score, scores)
     for axes in figure.axes:
         axes.set_xlim(0, _last(metrics, scores) * 1.01)
-    return _rendered(figure)
+    return rendered(figure)
 
 
 def moving_average(values: Array, width: int) -> Array:
@@ -231,7 +231,7 @@ def _head(figure: Figure, name: str, lines: Sequence[Line], height: float) -> No
     figure.text(0.988, top - 0.04 / height, " · ".join(parts), fontsize=10, color=PALE, va="top", ha="right")
 
 
-def _rendered(figure: Figure) -> Image.Image:
+def rendered(figure: Figure) -> Image.Image:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())

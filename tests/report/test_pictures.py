@@ -117,7 +117,7 @@ def run_with(path, lines, scored=0, **changes) -> RunFolder:
 def drawn(monkeypatch, run):
     """The figure that `curves` renders."""
     figures = []
-    monkeypatch.setattr(room, "_rendered", lambda figure: figures.append(figure) or Image.new("RGB", (1, 1)))
+    monkeypatch.setattr(room, "rendered", lambda figure: figures.append(figure) or Image.new("RGB", (1, 1)))
     curves(run)
     figures[0].draw_without_rendering()
     return figures[0]

@@ -1,0 +1,267 @@
+"""Runs side by side, one or several seeds each: a table of numbers that may be compared, and a picture.
+
+Numbers of different protocols never share a table. A run that failed, or that collapsed, is a row like any other.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
+from PIL import Image
+from scipy.stats import ttest_ind
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.report.curves import COLORS, DOTS, INK, rendered
+from ganatomy.report.results import COMMON, newest_evaluations, recipe_of
+from ganatomy.runs.folder import RunFolder
+
+COLLAPSED = 0.1  # of the real images' coverage
+SIGNIFICANT = 0.05
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one run: its newest evaluations by checkpoint, or why it failed."""
+
+    run: RunFolder
+    failed: str | None = None
+    records: Mapping[str, Record] = field(default_factory=dict)
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether the last checkpoint covers hardly anything of the real images."""
+        last = self.records.get("last")
+        if last is None or last["scores"]["coverage"] is None:
+            return False
+        return bool(last["scores"]["coverage"] < COLLAPSED * last["floor"]["coverage"])
+
+    @property
+    def seed(self) -> int:
+        return int(recipe_of(self.run).get("seed", 0))
+
+
+def outcome_of(run: RunFolder, failed: str | None = None) -> Outcome:
+    """The outcome of a run as its folder tells it."""
+    records = {}
+    for record in newest_evaluations(run):
+        for which in ("last", "best") if record["which"] == "last, also best" else (record["which"],):
+            records[which] = record
+    return Outcome(run, failed, records)
+
+
+Groups = Mapping[str, Sequence[Outcome]]
+
+
+def compared(runs: Sequence[RunFolder]) -> Groups:
+    """Each run by itself, under its name; two of one name under their paths."""
+    names = [run.name for run in runs]
+    titles = [run.name if names.count(run.name) == 1 else str(run.path) for run in runs]
+    if len(set(titles)) < len(titles):
+        raise GanatomyError("A run is named twice.")
+    groups = {title: [outcome_of(run)] for title, run in zip(titles, runs, strict=True)}
+    check_one_protocol(groups)
+    return groups
+
+
+def protocol_of(record: Record) -> dict[str, str]:
+    return {name: str(record["protocol"].get(name)) for name in COMMON}
+
+
+def check_one_protocol(groups: Groups) -> None:
+    """Refuse numbers that do not belong in one column, and say which field differs."""
+    first: tuple[str, dict[str, str]] | None = None
+    for outcome in (one for group in groups.values() for one in group):
+        for record in outcome.records.values():
+            own = protocol_of(record)
+            first = first or (outcome.run.name, own)
+            for name, value in own.items():
+                if first[1][name] != value:
+                    raise GanatomyError(
+                        f"{first[0]} and {outcome.run.name} are not of one protocol: {name} is {first[1][name]} and "
+                        f"{value}. Evaluate both alike, or compare others."
+                    )
+
+
+def by_protocol(groups: Groups) -> list[Groups]:
+    """The groups parted so that each part is of one protocol; those without numbers go with the first part."""
+    parts: dict[tuple[str, ...], dict[str, list[Outcome]]] = {}
+    bare: list[tuple[str, Outcome]] = []
+    for name, outcome in ((name, one) for name, group in groups.items() for one in group):
+        last = outcome.records.get("last")
+        if last is None:
+            bare.append((name, outcome))
+        else:
+            key = tuple(protocol_of(last).values())
+            parts.setdefault(key, {}).setdefault(name, []).append(outcome)
+    found = list(parts.values()) or [{}]
+    for name, outcome in bare:
+        found[0].setdefault(name, []).append(outcome)
+    return [{name: part[name] for name in groups if name in part} for part in found]
+
+
+# numbers
+
+
+def x_floor(record: Record) -> float:
+    floor = record["floor"]["frechet"]
+    return float(record["scores"]["frechet"] / floor) if floor else math.inf
+
+
+def share_of_real(record: Record) -> float:
+    return float(record["scores"]["classifier_score"] / record["floor"]["classifier_score"])
+
+
+COLUMNS: Mapping[str, tuple[str, Any]] = {
+    "x floor, last": ("last", x_floor),
+    "x floor, best": ("best", x_floor),
+    "coverage, last": ("last", lambda record: record["scores"]["coverage"]),
+    "share of real, last": ("last", share_of_real),
+    "as asked, last": ("last", lambda record: record["scores"]["accuracy"]),
+}
+
+
+def values_of(group: Sequence[Outcome], column: str) -> list[float]:
+    which, number = COLUMNS[column]
+    found = [number(outcome.records[which]) for outcome in group if which in outcome.records]
+    return [value for value in found if value is not None]
+
+
+def rows(groups: Groups) -> list[dict[str, str]]:
+    """A row for each group: means and deviations over its runs, and how it differs from the first one."""
+    check_one_protocol(groups)
+    names = [column for column in COLUMNS if any(values_of(group, column) for group in groups.values())]
+    first = values_of(next(iter(groups.values())), "x floor, last")
+    found = []
+    for number, (name, group) in enumerate(groups.items()):
+        row = {"setting": name, "runs": str(len(group))}
+        row |= {column: mean_and_deviation(values_of(group, column)) for column in names}
+        row["against the first"] = "-" if number == 0 else difference(first, values_of(group, "x floor, last"))
+        row["remarks"] = remarks(group)
+        found.append(row)
+    return found
+
+
+def mean_and_deviation(values: Sequence[float]) -> str:
+    """
+    >>> mean_and_deviation([1.0, 2.0, 3.0]), mean_and_deviation([0.5]), mean_and_deviation([])
+    ('2.00 ± 1.00', '0.50', '-')
+    """
+    if not values:
+        return "-"
+    mean = f"{np.mean(values):.3g}" if np.mean(values) >= 1000 else f"{np.mean(values):.2f}"
+    return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):.2f}"
+
+
+def difference(first: Sequence[float], other: Sequence[float]) -> str:
+    """How the mean differs, and whether by more than the seeds do: Welch's test at 5 %.
+
+    >>> difference([7.0, 7.2, 6.9], [4.0, 4.1, 4.3])
+    '-2.90, beyond the spread (p = 0.0000)'
+    >>> difference([7.0], [4.0])
+    '-3.00, one seed: no spread to judge by'
+    """
+    if not first or not other:
+        return "no number"
+    delta = float(np.mean(other) - np.mean(first))
+    if min(len(first), len(other)) < 2:
+        return f"{delta:+.2f}, one seed: no spread to judge by"
+    if np.std(first) == np.std(other) == 0:
+        return f"{delta:+.2f}, every seed alike"
+    p = float(ttest_ind(first, other, equal_var=False).pvalue)
+    return f"{delta:+.2f}, {'beyond' if p < SIGNIFICANT else 'within'} the spread (p = {p:.4f})"
+
+
+def remarks(group: Sequence[Outcome]) -> str:
+    """Failed and collapsed runs by seed, with the reason."""
+    said = [f"seed {one.seed} failed: {one.failed}" for one in group if one.failed]
+    said += [f"seed {one.seed} collapsed" for one in group if one.collapsed]
+    said += [f"seed {one.seed} has no scores" for one in group if not one.failed and not one.records]
+    return "; ".join(said) or "-"
+
+
+def markdown(table: Sequence[Mapping[str, str]]) -> str:
+    """
+    >>> print(markdown([{"setting": "a|b", "runs": "1"}]))
+    | setting | runs |
+    | --- | --- |
+    | a\\\\|b | 1 |
+    """
+    head = list(table[0])
+    lines = [head, ["---"] * len(head), *([row[name].replace("|", "\\|") for name in head] for row in table)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+# a picture
+
+
+def picture(groups: Groups) -> Image.Image:
+    """Distance and coverage by images shown, a line a group (its seeds' mean, and their range), and the last grids."""
+    grids = {name: grid for name, group in groups.items() if (grid := last_grid(group)) is not None}
+    shown = list(grids.items())[:8]
+    figure = Figure((11.0, 3.4 + (3.2 * math.ceil(len(shown) / 4))), DOTS, layout="constrained")
+    cells = figure.add_gridspec(1 + math.ceil(len(shown) / 4), 4)
+    for column, (key, title) in enumerate((("frechet", "Fréchet distance, x floor"), ("coverage", "coverage"))):
+        axes = figure.add_subplot(cells[0, 2 * column : 2 * column + 2])
+        for color, (name, group) in zip(colors(len(groups)), groups.items(), strict=True):
+            draw_group(axes, group, key, name, color)
+        finish(axes, title, logarithmic=key == "frechet")
+    for number, (name, image) in enumerate(shown):
+        axes = figure.add_subplot(cells[1 + number // 4, number % 4])
+        axes.imshow(image)
+        axes.set_title(name if len(name) < 34 else f"{name[:33]}…", fontsize=8, color=INK)
+        axes.set_axis_off()
+    return rendered(figure)
+
+
+def colors(count: int) -> list[str]:
+    return [COLORS[i % len(COLORS)] for i in range(count)]
+
+
+def draw_group(axes: Axes, group: Sequence[Outcome], key: str, name: str, color: str) -> None:
+    """The mean over seeds where all were scored, and the range between them."""
+    courses = [course for outcome in group if (course := course_of(outcome.run, key))]
+    if not courses:
+        return
+    images = sorted(set.intersection(*(set(course) for course in courses)))
+    values = np.array([[course[i] for i in images] for course in courses])
+    axes.plot(images, values.mean(0), color=color, label=name, marker="." if len(images) < 8 else None)
+    if len(courses) > 1:
+        axes.fill_between(images, values.min(0), values.max(0), color=color, alpha=0.15, linewidth=0)
+
+
+def course_of(run: RunFolder, key: str) -> dict[int, float]:
+    """A score by images shown; the distance as a multiple of its floor."""
+    found = {}
+    for record in run.scores.read():
+        value, floor = record["scores"][key], record["floor"][key]
+        if value is not None:
+            found[int(record["images"])] = value / floor if key == "frechet" and floor else value
+    return found
+
+
+def finish(axes: Axes, title: str, *, logarithmic: bool) -> None:
+    axes.set_title(title, fontsize=9, color=INK, loc="left")
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.set_xlabel("images shown", fontsize=8)
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    if logarithmic:
+        axes.set_yscale("log")
+    if axes.lines and logarithmic:
+        axes.legend(fontsize=7, frameon=False)
+
+
+def last_grid(group: Sequence[Outcome]) -> Image.Image | None:
+    """The newest samples of the group's first run."""
+    for outcome in group:
+        newest = max(outcome.run.samples.glob("*.png"), default=None)
+        if newest is not None:
+            with Image.open(newest) as image:
+                return image.convert("RGB")
+    return None

@@ -1,0 +1,162 @@
+"""Any recipe over any fields and seeds: every cell trained, none hidden, and whether a difference exceeds the seeds'.
+
+A cell is a run in the ablation's folder. What is trained is not trained again, so an ablation that was stopped goes on,
+and several machines can each take a shard of one folder.
+"""
+
+import itertools
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.core.observer import Observer
+from ganatomy.core.recipe import Recipe
+from ganatomy.core.spec import key_and_value
+from ganatomy.experiments.train import prepared, train
+from ganatomy.report.comparison import Groups, Outcome, by_protocol, markdown, outcome_of, picture, rows
+from ganatomy.report.png import write_png
+from ganatomy.runs.files import read_json, write_json, write_text
+from ganatomy.runs.folder import RunFolder
+
+ABLATIONS = Path("ablations")  # where `ganatomy ablate` works unless told otherwise
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of an ablation: a recipe with one choice of the fields that vary, and a seed."""
+
+    setting: str  # such as "optimizers.D.lr=1e-4, game.d_steps=2"
+    recipe: Recipe
+
+    @property
+    def name(self) -> str:
+        """A folder's name: letters, digits, and what is harmless."""
+        return re.sub(r"[^\w.=+-]+", "_", f"{self.setting}-seed{self.recipe.seed}").strip("_")
+
+
+def cells_of(
+    recipes: Sequence[str],
+    assignments: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    data: str | None = None,
+    images: int | None = None,
+) -> list[Cell]:
+    """Every combination of the values in `KEY=a,b,c`; a list as one value is written `KEY=[128,64],[256,128]`.
+
+    Raises GanatomyError before anything is trained if one of them is no recipe.
+    """
+    axes = [(key, values_in(text)) for key, text in map(key_and_value, assignments)]
+    varied = [key for key, values in axes if len(values) > 1]
+    found = []
+    for recipe in recipes:
+        for choice in itertools.product(*(values for _, values in axes)):
+            words = [f"{key}={value}" for (key, _), value in zip(axes, choice, strict=True)]
+            told = [word for word in words if word.partition("=")[0] in varied]
+            setting = ", ".join([recipe] * (len(recipes) > 1) + told) or recipe
+            cells = [Cell(setting, prepared(recipe, words, data=data, images=images, seed=seed)) for seed in seeds]
+            found += cells
+    if len({cell.name for cell in found}) < len(found):
+        raise GanatomyError("Two cells of this ablation are the same: a value or a seed is named twice.")
+    return found
+
+
+def values_in(text: str) -> list[str]:
+    """The values between commas, but for commas in brackets.
+
+    >>> values_in("1e-4,1e-3"), values_in("[128,64],[256,128]")
+    (['1e-4', '1e-3'], ['[128,64]', '[256,128]'])
+    """
+    depth, values = 0, [""]
+    for letter in text:
+        depth += (letter in "[{(") - (letter in "]})")
+        if letter == "," and depth == 0:
+            values.append("")
+        else:
+            values[-1] += letter
+    return [value.strip() for value in values]
+
+
+def shard_of(cells: Sequence[Cell], shard: str | None) -> list[Cell]:
+    """The cells of one of several machines: `2/3` takes the second of every three.
+
+    >>> shard_of("abcde", "2/3")
+    ['b', 'e']
+    """
+    if shard is None:
+        return list(cells)
+    match = re.fullmatch(r"(\d+)/(\d+)", shard)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise GanatomyError(f"--shard {shard} is not a part such as 1/4, the first of four.")
+    return list(cells[int(match[1]) - 1 :: int(match[2])])
+
+
+def ablate(
+    cells: Sequence[Cell],
+    out: Path | str,
+    *,
+    shard: str | None = None,
+    duration: str | None = None,
+    device: str = "auto",
+    show: Observer | None = None,
+    announce: Callable[[str], None] = lambda text: None,
+) -> Path:
+    """Train what is not trained yet, write results.md, result.json and picture.png; returns the folder.
+
+    A run that fails (a loss that is not finite, no memory) is written down with the reason, and the others go on.
+    """
+    out = Path(out)
+    own = shard_of(cells, shard)
+    for data in {cell.recipe.data: None for cell in own}:
+        data.build().open(progress=True)
+    for number, cell in enumerate(own, start=1):
+        file = out / "cells" / f"{cell.name}.json"
+        if not file.exists():
+            announce(f"{number} of {len(own)}: {cell.setting}, seed {cell.recipe.seed}")
+            write_json(file, trained(cell, out, duration, device, show))
+    groups = outcomes(cells, out)
+    write_summary(groups, out)
+    missing = len(cells) - sum(len(group) for group in groups.values())
+    if missing:
+        announce(f"{missing} of {len(cells)} cells are not trained yet; another shard has them.")
+    return out
+
+
+def trained(cell: Cell, out: Path, duration: str | None, device: str, show: Observer | None) -> dict[str, Any]:
+    """Train a cell; what became of it."""
+    facts: dict[str, Any] = {"setting": cell.setting, "seed": cell.recipe.seed, "run": f"runs/{cell.name}"}
+    try:
+        train(cell.recipe, out=out / "runs" / cell.name, duration=duration, device=device, show=show)
+    except GanatomyError as error:
+        if not RunFolder(out / "runs" / cell.name).exists():
+            raise  # it never began: the caller's mistake
+        return {**facts, "failed": str(error)}
+    return {**facts, "failed": None}
+
+
+def outcomes(cells: Sequence[Cell], out: Path) -> Groups:
+    """What became of each setting's runs, of those that were trained here or on another machine."""
+    groups: dict[str, list[Outcome]] = {}
+    for cell in cells:
+        file = out / "cells" / f"{cell.name}.json"
+        if file.exists():
+            facts = read_json(file)
+            groups.setdefault(cell.setting, []).append(outcome_of(RunFolder(out / facts["run"]), facts["failed"]))
+    return groups
+
+
+def write_summary(groups: Groups, out: Path) -> None:
+    """results.md and result.json with a table for each protocol, and picture.png."""
+    parts = by_protocol(groups) if groups else []
+    tables = [rows(part) for part in parts if part]
+    if not tables:
+        return
+    notes = ["Means and deviations over seeds; distances are multiples of their floor; p by Welch's test on the last."]
+    if len(tables) > 1:
+        notes.append("The settings change what is compared with, so there are several tables.")
+    write_text(out / "results.md", "\n\n".join([*map(markdown, tables), *notes]) + "\n")
+    write_json(out / "result.json", {"tables": tables})
+    write_png(out / "picture.png", picture(groups))

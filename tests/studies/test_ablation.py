@@ -1,0 +1,122 @@
+"""Grids of runs: what is in them, what is trained once, and what is said of failures and differences."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.report.comparison import Outcome, by_protocol, check_one_protocol, compared, difference, rows
+from ganatomy.runs.files import read_json
+from ganatomy.runs.folder import RunFolder
+from ganatomy.studies import ablation
+from ganatomy.studies.ablation import ablate, cells_of, shard_of
+from tests.conftest import TINY, Program
+
+AXES = ("optimizers.D.lr=1e-4,1e-3", *TINY)
+
+
+def record(frechet: float, coverage: float = 0.5, **protocol: object) -> dict[str, object]:
+    scores = {"frechet": frechet, "coverage": coverage, "classifier_score": 8.0, "accuracy": None}
+    floor = {"frechet": 2.0, "coverage": 0.9, "classifier_score": 9.7}
+    return {"scores": scores, "floor": floor, "which": "last", "protocol": {"count": 100, "seed": 0, **protocol}}
+
+
+def outcome(path: Path, frechet: float, failed: str | None = None, **how: object) -> Outcome:
+    return Outcome(RunFolder(path), failed, {} if failed else {"last": record(frechet, **how)})  # type: ignore[arg-type]
+
+
+def test_every_combination_and_seed_is_a_cell() -> None:
+    cells = cells_of(["digits-dcgan"], ["optimizers.D.lr=1e-4,1e-3", "game.d_steps=1,2", "batch=32"], [0, 1])
+    assert len(cells) == 8 and len({cell.name for cell in cells}) == 8
+    assert cells[0].setting == "optimizers.D.lr=1e-4, game.d_steps=1", "what does not vary is not told"
+    assert {cell.recipe.batch for cell in cells} == {32} and {cell.recipe.seed for cell in cells} == {0, 1}
+    both = cells_of(["digits-dcgan", "digits-vanilla"], [], [0])
+    assert [cell.setting for cell in both] == ["digits-dcgan", "digits-vanilla"]
+    lists = cells_of(["digits-dcgan"], ["players.G.channels=[8,4],[16,8]"], [0])
+    assert [cell.recipe.players["G"].settings["channels"] for cell in lists] == [(8, 4), (16, 8)]
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 7])
+def test_shards_are_all_cells_once(parts: int) -> None:
+    cells = cells_of(["digits-dcgan"], ["game.d_steps=1,2,3"], [0, 1])
+    found = [cell.name for part in range(1, parts + 1) for cell in shard_of(cells, f"{part}/{parts}")]
+    assert sorted(found) == sorted(cell.name for cell in cells)
+
+
+@pytest.mark.parametrize(
+    ("assignments", "seeds", "said"),
+    [
+        (["optimzers.D.lr=1,2"], [0], "Did you mean 'optimizers'"),
+        (["game.d_steps=1,1"], [0], "named twice"),
+        (["game.d_steps=1,none"], [0], "game.d_steps=none"),
+        ([], [3, 3], "named twice"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_trained(assignments: list[str], seeds: list[int], said: str) -> None:
+    with pytest.raises(GanatomyError, match=said):
+        cells_of(["digits-dcgan"], assignments, seeds)
+
+
+def test_shards_merge_and_what_is_trained_stays(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = cells_of(["digits-dcgan"], AXES, [0, 1], images=256)
+    said: list[str] = []
+    ablate(cells, tmp_path, shard="1/2", announce=said.append)
+    assert said[-1] == "2 of 4 cells are not trained yet; another shard has them."
+    ablate(cells, tmp_path, shard="2/2")
+    table = read_json(tmp_path / "result.json")["tables"][0]
+    assert [row["runs"] for row in table] == ["2", "2"] and "spread (p =" in table[1]["against the first"]
+    written = (tmp_path / "result.json").read_bytes()
+    monkeypatch.setattr(ablation, "train", lambda *a, **k: pytest.fail("trained again"))
+    ablate(cells, tmp_path)
+    assert (tmp_path / "result.json").read_bytes() == written
+    with Image.open(tmp_path / "picture.png") as image:
+        assert image.width > 1000
+
+
+def test_a_run_that_fails_is_in_the_table_and_the_others_go_on(cache: Path, tmp_path: Path) -> None:
+    """A rate that no float survives."""
+    cells = cells_of(["digits-dcgan"], ["optimizers.D.lr=1e-3,1e30", *TINY], [0], images=256)
+    ablate(cells[::-1], tmp_path)
+    by_setting = {row["setting"]: row for row in read_json(tmp_path / "result.json")["tables"][0]}
+    assert "seed 0 failed" in by_setting["optimizers.D.lr=1e30"]["remarks"]
+    assert by_setting["optimizers.D.lr=1e-3"]["x floor, last"] != "-"
+    assert "failed" in (tmp_path / "results.md").read_text()
+
+
+def test_collapse_is_told_and_protocols_are_kept_apart(tmp_path: Path) -> None:
+    groups = {
+        "good": [outcome(tmp_path, 6.0)],
+        "bad": [outcome(tmp_path, 60.0, coverage=0.01)],
+        "dead": [outcome(tmp_path, 0, "D/real is not finite")],
+    }
+    table = rows(groups)
+    assert [row["remarks"] for row in table] == ["-", "seed 0 collapsed", "seed 0 failed: D/real is not finite"]
+    assert table[1]["against the first"].startswith("+27.00")
+    mixed = {**groups, "other": [outcome(tmp_path, 6.0, count=50)]}
+    with pytest.raises(GanatomyError, match="not of one protocol: count is 100 and 50"):
+        check_one_protocol(mixed)
+    assert [list(part) for part in by_protocol(mixed)] == [["good", "bad", "dead"], ["other"]]
+
+
+def test_a_difference_counts_where_it_exceeds_the_spread() -> None:
+    assert "beyond" in difference([7.0, 7.2, 6.9], [4.0, 4.1, 4.3])
+    assert "within" in difference([7.0, 5.0, 6.0], [5.5, 6.5, 4.9])
+    assert "every seed alike" in difference([1.0, 1.0], [2.0, 2.0])
+    assert difference([], [1.0]) == "no number"
+
+
+def test_a_run_named_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(GanatomyError, match="named twice"):
+        compared([RunFolder(tmp_path / "a"), RunFolder(tmp_path / "a")])
+
+
+def test_from_the_command_line(ganatomy_says: Program, tmp_path: Path) -> None:
+    words = ("ablate", "digits-dcgan", "game.d_steps=1,2", *TINY, "--images", "256", "--out", "grid")
+    ran = ganatomy_says(*words)
+    assert ran.code == 0 and "| game.d_steps=2 | 1 |" in ran.out, ran.err
+    runs = sorted((tmp_path / "grid" / "runs").iterdir())
+    ran = ganatomy_says("compare", *runs, "--out", "two.png")
+    assert ran.code == 0 and "one seed: no spread" in ran.out and (tmp_path / "two.png").exists()
+    assert "whole numbers are wanted" in ganatomy_says("ablate", "digits-dcgan", "--seeds", "a").err
+    assert "not a part such as 1/4" in ganatomy_says(*words, "--shard", "5/4").err
