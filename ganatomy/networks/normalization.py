@@ -1,6 +1,6 @@
 """Ways to normalize activations: over the batch, against a reference batch, within an image, or not at all."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,54 @@ def normalization(kind: Normalization, channels: int, dimensions: int = 2, refer
     return nn.BatchNorm2d(channels) if dimensions == 2 else nn.BatchNorm1d(channels)
 
 
+def moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean of each map of an example, and of its squares, [N, C, 1, ...]; of vectors [N, C], the numbers."""
+    if x.dim() > 2:
+        return Moments.apply(x)
+    numbers = exact(x)
+    return numbers, numbers.square()
+
+
+def exact(x: Tensor) -> Tensor:
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+
+
+class Moments(torch.autograd.Function):
+    """`moments` of maps, with one pass over the maps for both gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(x)
+        numbers, pixels = exact(x), list(range(2, x.dim()))
+        return numbers.mean(pixels, keepdim=True), numbers.square().mean(pixels, keepdim=True)
+
+    @staticmethod
+    def backward(ctx: Any, of_mean: Tensor, of_square: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        pixels = x[0, 0].numel()
+        return torch.addcmul((of_mean / pixels).to(x.dtype), x, (2 * of_square / pixels).to(x.dtype))
+
+
+class Affine(torch.autograd.Function):
+    """x * gain + bias, each [N, C, 1, ...], in x's precision; the gradients of gain and bias in theirs."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, gain)
+        return torch.addcmul(bias.to(x.dtype), x, gain.to(x.dtype))
+
+    @staticmethod
+    def backward(ctx: Any, of_y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x, gain = ctx.saved_tensors
+        of_y = of_y.to(x.dtype)
+        pixels = list(range(2, x.dim()))
+
+        def summed(t: Tensor) -> Tensor:
+            return exact(t).sum(pixels, keepdim=True) if pixels else exact(t)
+
+        return of_y * gain.to(x.dtype), summed(of_y * x), summed(of_y)
+
+
 class VirtualBatchNorm(nn.Module):
     """Salimans et al. (2016), "Improved techniques for training GANs", arXiv:1606.03498, section 3.5.
 
@@ -40,17 +88,16 @@ class VirtualBatchNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        numbers = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
-        pixels = list(range(2, x.dim()))
-        own_mean, own_square = (t.mean(pixels, keepdim=True) if pixels else t for t in (numbers, numbers.square()))
         n = self.reference
-        mean, square = own_mean[:n].mean(0, keepdim=True), own_square[:n].mean(0, keepdim=True)
-        of_examples = [(part[n:] + n * whole) / (n + 1) for part, whole in ((own_mean, mean), (own_square, square))]
-        mean = torch.cat([mean.expand(n, *mean.shape[1:]), of_examples[0]])
-        square = torch.cat([square.expand(n, *square.shape[1:]), of_examples[1]])
-        shape = [1, -1] + [1] * len(pixels)
+        own = moments(x)  # [n + N, C, 1, ...] each
+        whole = [part[:n].mean(0, keepdim=True) for part in own]
+        mean, square = (
+            torch.cat([w.expand(n, *w.shape[1:]), (part[n:] + n * w) / (n + 1)])
+            for part, w in zip(own, whole, strict=True)
+        )
+        shape = [1, -1] + [1] * (x.dim() - 2)
         gain = self.weight.view(shape) * ((square - mean.square()).clamp(min=0) + self.eps).rsqrt()
-        return ((numbers - mean) * gain + self.bias.view(shape)).to(x.dtype)
+        return Affine.apply(x, gain, self.bias.view(shape) - mean * gain)
 
     def extra_repr(self) -> str:
         return f"{len(self.weight)}, reference={self.reference}"

@@ -122,3 +122,17 @@ def test_minibatch_deviation_is_zero_for_equal_images_and_known_for_two():
     found = layer(x)[:, 3, 0, 0]
     torch.testing.assert_close(found, torch.tensor([1.0, 1e-4, 1.0, 1e-4]), atol=1e-3, rtol=0)
     assert MinibatchDeviation(4)(torch.randn(3, 2, 2, 2)).shape == (3, 3, 2, 2)
+
+
+@pytest.mark.parametrize("size", [(), (3, 5)])
+def test_virtual_batch_norm_has_the_gradients_of_its_formula_twice(size: tuple[int, ...]) -> None:
+    norm = VirtualBatchNorm(4, reference=3).double()
+    x = torch.randn(5, 4, *size, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    assert torch.autograd.gradcheck(norm, (x,)) and torch.autograd.gradgradcheck(norm, (x,))
+    assert torch.autograd.gradcheck(lambda w: torch.func.functional_call(norm, {"weight": w}, (x,)), (norm.weight,))
+
+
+def test_virtual_batch_norm_keeps_bfloat16_close_to_float32() -> None:
+    norm = VirtualBatchNorm(8, reference=4)
+    x = torch.randn(12, 8, 6, 6, generator=torch.Generator().manual_seed(0)) * 3 + 1
+    assert (norm(x) - norm(x.bfloat16()).float()).abs().max() < 0.05
