@@ -343,3 +343,13 @@ def judge_of(data: ImageSet, spec: Spec) -> Judged:
         raise GanatomyError(f"{data.source} has no labels of two classes or more, so there is no judge to look with.")
     with processes.first_alone():
         return Judged(find_judge(data, spec))
+
+
+def balanced_accuracy(data: ImageSet, judge: Judged) -> float:
+    """The mean over the classes of how much of each is recognized, on held-out images."""
+    found = []
+    for number in range(len(data.classes or ())):
+        seen = [judge.look(images).probabilities for images in in_parts(data, rows_of(data, "held-out", number))]
+        if seen:
+            found.append(np.mean(np.concatenate([np.asarray(p).argmax(1) for p in seen]) == number))
+    return float(np.mean(found))

@@ -24,9 +24,9 @@ from ganatomy.data.packed import Split
 from ganatomy.data.unpaired import Unpaired, UnpairedSet
 from ganatomy.distributed import processes
 from ganatomy.experiments.judging import find_judge
-from ganatomy.experiments.measuring import Asked, Judged
+from ganatomy.experiments.measuring import Asked, Judged, balanced_accuracy
 from ganatomy.experiments.run import Run, Weights, Which
-from ganatomy.experiments.statistics import Part, in_parts, kept_statistics, pictures_at, rows_of
+from ganatomy.experiments.statistics import Part, kept_statistics, pictures_at, rows_of
 from ganatomy.metrics.measured import Statistics, measure, statistics_of
 from ganatomy.metrics.moments import Array
 from ganatomy.report.grid import grid
@@ -201,15 +201,6 @@ def write_failures(run: Run, ways: list[Way]) -> None:
             names += [f"{way.name}, {title}"] * len(rows)
     page = grid(np.stack(images), columns=3, row_names=names, column_names=("real", "translated", "reconstructed"))
     write_png(run.path / "failures.png", page)
-
-
-def balanced_accuracy(data: ImageSet, judge: Judged) -> float:
-    """The mean over both domains of how much of it is recognized, on held-out images."""
-    found = []
-    for number in (0, 1):
-        seen = [judge.look(images).probabilities for images in in_parts(data, rows_of(data, "held-out", number))]
-        found.append(np.mean(np.concatenate([np.asarray(p).argmax(1) for p in seen]) == number))
-    return float(np.mean(found))
 
 
 def both(run: Run) -> ImageSet:

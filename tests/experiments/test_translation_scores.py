@@ -11,13 +11,12 @@ from PIL import Image
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.experiments import judging
-from ganatomy.experiments.measuring import Asked, Judged
+from ganatomy.experiments.measuring import Asked, Judged, balanced_accuracy
 from ganatomy.experiments.run import Run
 from ganatomy.experiments.train import train
 from ganatomy.experiments.translation_scores import (
     Way,
     apart,
-    balanced_accuracy,
     both,
     judge_of_domains,
     likeness,

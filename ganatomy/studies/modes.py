@@ -1,0 +1,164 @@
+"""Collapse, measured: which classes are missing, how alike the samples of a class are, how many images G can draw.
+
+The birthday test is that of Arora and Zhang (2018), arXiv:1706.08224: if half of all batches of s samples hold a
+duplicate, G draws about s^2 different images. Whether batch norm ties the images of a batch together, which virtual
+batch norm is for (Salimans et al., 2016, section 3.5), is measured by giving the same latents other batch-mates.
+"""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import PositiveInt
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.core.randomness import keyed
+from ganatomy.experiments.measuring import Judged, judge_of_run, samples
+from ganatomy.experiments.run import Run, load
+from ganatomy.experiments.sampling import Sampler
+from ganatomy.experiments.statistics import pictures_at, rows_of
+from ganatomy.metrics.coverage import squared_distances
+from ganatomy.metrics.moments import Array
+from ganatomy.metrics.shares import class_shares
+from ganatomy.report.grid import grid
+from ganatomy.studies.study import Study, StudyFolder, study
+
+BATCHES = 20  # of each size in the birthday test
+MATES = 64  # images in a batch, for what batch-mates change
+
+
+@study("modes")
+@dataclass(frozen=True, kw_only=True)
+class Modes(Study):
+    """`count` samples of a run beside as many held-out images: classes, diversity, duplicates, batch-mates.
+
+    A class is missing if the judge sees it a tenth as often as in the real images, or less. A duplicate is a pair that
+    is nearer in the judge's features than any pair of the real images. `against` is another run to stand beside it,
+    for instance the same recipe with virtual batch norm.
+    """
+
+    run: str
+    against: str | None = None
+    count: PositiveInt = 2_000
+    seed: int = 0
+
+    def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
+        found = {
+            title: folder.step(title, partial(self._look, folder, path, title))
+            for title, path in (("run", self.run), ("against", self.against))
+            if path is not None
+        }
+        return {**found, "protocol": {"count": self.count, "seed": self.seed}}
+
+    def _look(self, folder: StudyFolder, path: str, title: str) -> Mapping[str, Any]:
+        run = load(path)
+        judge, data, sampler = judge_of_run(run), run.data(), run.sampler()
+        rows = rows_of(data, "held-out")
+        if len(rows) < 2:
+            raise GanatomyError(f"{data.source} holds out {len(rows)} images; two are the least.")
+        real = pictures_at(data, keyed(0, "modes").permutation(rows)[: self.count])
+        made = np.concatenate(list(samples(sampler, self.seed, range(len(real)))))
+        sides = {"generated": look(judge, made), "real": look(judge, real)}
+        result: dict[str, Any] = {"run": str(run.path), "round": run.checkpoint().round, "count": len(real)}
+        for name, (features, seen) in sides.items():
+            result[name] = {**histogram(seen, len(data.classes or ())), "diversity": diversity(features, seen)}
+        real_shares = result["real"]["class_shares"]
+        result["generated"]["missing"] = missing(result["generated"]["class_shares"], real_shares, data.classes or ())
+        pair, result["birthday"] = birthday(sides["generated"][0], sides["real"][0], self.seed)
+        folder.picture(f"closest-{title}.png", grid(made[list(pair)], columns=2))
+        result["batch_mates"] = batch_mates(run, sampler, self.seed)
+        return result
+
+
+def look(judge: Judged, images: Array) -> tuple[Array, Array]:
+    """Features [N, d], and the class seen [N]."""
+    seen = judge.look(images)
+    assert seen.probabilities is not None
+    return seen.features.astype(np.float64), seen.probabilities.argmax(1)
+
+
+def histogram(seen: Array, classes: int) -> dict[str, Any]:
+    """Shares of the classes, and their entropy as a number of classes: `classes` where all are alike, 1 for one.
+
+    >>> histogram(np.array([0, 1, 2, 3]), 4)["classes_in_effect"]
+    4.0
+    """
+    shares = class_shares(seen, classes)
+    known = shares[shares > 0]
+    return {
+        "class_shares": shares.tolist(),
+        "classes_in_effect": round(float(np.exp(-(known * np.log(known)).sum())), 6),
+    }
+
+
+def missing(shares: list[float], real: list[float], names: Any) -> list[str]:
+    return [str(name) for name, own, theirs in zip(names, shares, real, strict=True) if own <= theirs / 10]
+
+
+def diversity(features: Array, seen: Array) -> float:
+    """The mean distance between samples seen as one class, [N, d] and [N]; zero for one picture per class."""
+    found = []
+    for number in np.unique(seen):
+        own = features[seen == number][:500]
+        if len(own) > 1:
+            distances = np.sqrt(squared_distances(own, own))
+            found.append(distances.sum() / (len(own) * (len(own) - 1)))
+    return float(np.mean(found)) if found else 0.0
+
+
+def closest(features: Array) -> tuple[float, tuple[int, int]]:
+    """The smallest distance between two rows [N, d], and which they are."""
+    squares = squared_distances(features, features)
+    np.fill_diagonal(squares, np.inf)
+    a, b = np.unravel_index(squares.argmin(), squares.shape)
+    return float(np.sqrt(squares[a, b])), (int(a), int(b))
+
+
+def birthday(generated: Array, real: Array, seed: int) -> tuple[tuple[int, int], dict[str, Any]]:
+    """The closest generated pair, and from which batch size on half of the batches hold a duplicate.
+
+    The edge is the distance of the closest real pair among as many; `images_in_effect` is the square of that size, or
+    None where even all samples together are a batch without a duplicate.
+    """
+    edge, _ = closest(real)
+    distance, pair = closest(generated)
+    size, chances = 8, {}
+    while size <= len(generated):
+        draws = (keyed(seed, "birthday", size, batch).permutation(len(generated))[:size] for batch in range(BATCHES))
+        chances[size] = float(np.mean([closest(generated[rows])[0] < edge for rows in draws]))
+        if chances[size] >= 0.5:
+            break
+        size *= 2
+    found = next((s for s, chance in chances.items() if chance >= 0.5), None)
+    return pair, {
+        "closest_generated": distance,
+        "closest_real": edge,
+        "chance_of_a_duplicate": {str(s): chance for s, chance in chances.items()},
+        "images_in_effect": None if found is None else found**2,
+        "more_than": None if found is not None else len(generated) ** 2,
+    }
+
+
+@torch.no_grad()
+def batch_mates(run: Run, sampler: Sampler, seed: int) -> dict[str, float]:
+    """How much an image changes with its batch-mates while G trains, of its own contrast; and how alike a batch is.
+
+    `changed_by_mates`: root mean square over images drawn in two batches that share half of their latents, of the
+    standard deviation of all their pixels; zero for virtual batch norm and for none. `correlation`: of two images of a
+    batch, less that of two of different batches.
+    """
+    G = copy.deepcopy(run.player("G")).train()
+    half = MATES // 2
+    z = torch.cat([sampler.prior.sample(seed, i, i + 1) for i in range(MATES + half)])
+    y = None if sampler.classes is None else torch.arange(len(z)) % sampler.classes
+    orders = (torch.arange(MATES), torch.cat([torch.arange(half), torch.arange(MATES, MATES + half)]))
+    a, b = (G(*(t[rows] for t in (z, y) if t is not None)).flatten(1).double() for rows in orders)
+    changed = (a[:half] - b[:half]).square().mean().sqrt() / a.std()
+    unit = [(x - x.mean(1, keepdim=True)) for x in (a[half:], b[half:])]
+    one, other = (x / x.norm(dim=1, keepdim=True).clamp(min=1e-12) for x in unit)
+    inside = ((one @ one.T).sum() - half) / (half * (half - 1))
+    return {"changed_by_mates": float(changed), "correlation": float(inside - (one @ other.T).mean())}
