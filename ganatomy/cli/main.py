@@ -358,6 +358,30 @@ def results(
 
 
 @app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN ...", help="Folders of runs.", show_default=False)],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE.html",
+            help="Unless said, report.html in the run's folder; of several runs, in this one.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Write runs as one HTML page that needs nothing else: health, pictures, scores, curves, plan, environment."""
+    from ganatomy.report.page import page
+    from ganatomy.runs.files import write_text
+    from ganatomy.runs.folder import find_run
+
+    found = [find_run(path) for path in runs]
+    out = out or (found[0].path if len(found) == 1 else Path()) / "report.html"
+    write_text(out, page(found))
+    typer.echo(str(out))
+
+
+@app.command()
 def ablate(
     recipe: Annotated[str, typer.Argument(help="A recipe, or several with commas between.", show_default=False)],
     assignments: Annotated[

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
 
-from ganatomy.core.errors import GanatomyError
+from ganatomy.core.errors import GanatomyError, near
 from ganatomy.core.kinds import Data
 from ganatomy.core.registry import part
 from ganatomy.core.shape import Shape
@@ -69,6 +69,9 @@ class Images(Data):
     held_out: the part that is held out, where the source has no test or validation split.
     on_error: what to do about unreadable images.
     subset: of the training images; a data set's judge is trained on the first half.
+    portion: of the training images of each class (or of all, without labels) that are kept, in one fixed shuffle.
+    per_class: how many training images of each class are kept, in the same shuffle; None: all of them.
+    only: the one class, by name, whose training images are kept.
 
     >>> Images(source="digits").open().shape
     Shape(channels=1, height=8, width=8)
@@ -85,10 +88,15 @@ class Images(Data):
     held_out: ProperPart = 0.1
     on_error: OnError = "stop"
     subset: Subset = "all"
+    portion: Part = 1.0
+    per_class: PositiveInt | None = None
+    only: str | None = None
 
     def __post_init__(self) -> None:
         for name, setting in declared_settings(Images).items():
             object.__setattr__(self, name, checked_value(f"Images.{name}", setting.annotation, getattr(self, name)))
+        if self.per_class is not None and self.portion < 1:
+            raise GanatomyError("data.portion and data.per_class both say how many images to keep: say one of them.")
         size, load_size = pair(self.size), pair(self.load_size)
         if load_size is None:
             return
@@ -122,18 +130,54 @@ class Images(Data):
         train, held_out = entry.split("train"), entry.split("held_out")
         if self.subset == "first-half":
             train = train.first(len(train) // 2)
+        train = self.kept(train, entry.classes)
         height, width = pair(self.size) or train.images.shape[1:3]
         return ImageSet(
             train=train,
             held_out=held_out,
             classes=entry.classes,
             shape=Shape(train.images.shape[3], height, width),
-            content=entry.content if self.subset == "all" else f"{entry.content}:{self.subset}",
+            content=":".join([entry.content, *self.marks()]),
             source=self.source,
             flip=source.flip if self.flip is None else self.flip,
             rotate=self.rotate,
             skipped=entry.skipped,
         )
+
+    def marks(self) -> list[str]:
+        """What tells a part of the training images from all of them."""
+        chosen = {"subset": self.subset, "portion": self.portion, "per_class": self.per_class, "only": self.only}
+        usual = {"subset": "all", "portion": 1.0, "per_class": None, "only": None}
+        return [
+            str(value) if name == "subset" else f"{name}={value}"
+            for name, value in chosen.items()
+            if value != usual[name]
+        ]
+
+    def kept(self, train: Split, classes: tuple[str, ...] | None) -> Split:
+        """The training images that `portion`, `per_class` and `only` leave."""
+        if self.portion == 1 and self.per_class is None and self.only is None:
+            return train
+        if train.labels is None:
+            if self.per_class is not None or self.only is not None:
+                raise GanatomyError(f"{self.source} has no labels, so data.per_class and data.only mean nothing.")
+            return chosen(train, shuffled(np.arange(len(train)), self.portion, None))
+        if self.only is not None and self.only not in (classes or ()):
+            raise GanatomyError(f"{self.source} has no class '{self.only}'. {near(self.only, classes or ())}")
+        numbers = range(len(classes or ())) if self.only is None else [(classes or ()).index(self.only)]
+        rows = [shuffled(np.flatnonzero(train.labels == n), self.portion, self.per_class) for n in numbers]
+        return chosen(train, np.concatenate(rows))
+
+
+def shuffled(rows: NDArray[np.int64], portion: float, count: int | None) -> NDArray[np.int64]:
+    """The first of a fixed shuffle of these rows, in their own order: smaller parts are parts of larger ones."""
+    kept = count if count is not None else max(1, round(portion * len(rows)))
+    return np.sort(np.random.default_rng(0).permutation(rows)[:kept])
+
+
+def chosen(split: Split, rows: NDArray[np.int64]) -> Split:
+    rows = np.sort(rows)
+    return Split(split.images[rows], None if split.labels is None else split.labels[rows])
 
 
 def pair(size: int | tuple[int, int] | None) -> tuple[int, int] | None:

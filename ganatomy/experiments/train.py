@@ -316,7 +316,8 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 def preparation_line(data: Spec) -> str:
     """What is done to the images, where anything is."""
-    shown = {name: data.settings.get(name) for name in ("crop", "load_size", "flip", "rotate", "label", "subset")}
+    names = ("crop", "load_size", "flip", "rotate", "label", "subset", "portion", "per_class", "only")
+    shown = {name: data.settings.get(name) for name in names}
     told = [f"{name}={value}" for name, value in shown.items() if value not in (None, False, 1, "all") or value is True]
     return f" ({', '.join(told)})" if told else ""
 

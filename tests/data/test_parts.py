@@ -1,0 +1,47 @@
+"""Parts of the training images: a share, a few of each class, one class; smaller ones within larger ones."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.data.images import Images
+
+
+def pixels(**part: object) -> set[bytes]:
+    data = Images(source="digits", **part).open()  # type: ignore[arg-type]
+    return {image.tobytes() for image in data.train.images}
+
+
+def test_a_share_is_of_every_class_and_within_a_larger_one(cache: Path) -> None:
+    whole, data = Images(source="digits").open(), Images(source="digits", portion=0.4).open()
+    assert data.train.labels is not None and whole.train.labels is not None
+    counts, all_counts = (np.bincount(d.train.labels) for d in (data, whole))
+    assert np.array_equal(counts, np.round(0.4 * all_counts).astype(int))
+    assert pixels(portion=0.4) < pixels(portion=0.6) < pixels()
+    assert len(data.held_out) == len(whole.held_out), "what is held out stays"
+
+
+def test_so_many_of_each_class(cache: Path) -> None:
+    data = Images(source="digits", per_class=3).open()
+    assert data.train.labels is not None
+    assert np.bincount(data.train.labels).tolist() == [3] * 10
+    assert pixels(per_class=3) < pixels(per_class=5)
+
+
+def test_one_class(cache: Path) -> None:
+    data = Images(source="digits", only="7").open()
+    assert data.train.labels is not None and set(data.train.labels) == {7}
+    with pytest.raises(GanatomyError, match="no class '77'"):
+        Images(source="digits", only="77").open()
+
+
+def test_parts_are_not_the_whole_by_their_content(cache: Path) -> None:
+    parts = [{}, {"portion": 0.5}, {"per_class": 2}, {"only": "1"}, {"subset": "first-half"}]
+    assert len({Images(source="digits", **part).open().content for part in parts}) == len(parts)  # type: ignore[arg-type]
+
+
+def test_two_ways_of_saying_how_many_are_refused() -> None:
+    with pytest.raises(GanatomyError, match="say one of them"):
+        Images(source="digits", portion=0.5, per_class=3)
