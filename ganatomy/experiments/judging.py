@@ -7,7 +7,7 @@ held-out images are the floor.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -93,8 +93,11 @@ class Bench:
         labels = sampler.labels(indices)
         own = processes.share(self.how.count, CHUNK)
         images = sampler.images(seed, own, labels[own.start : own.stop] if labels else None)
-        images = processes.gather(torch.from_numpy(images)).numpy()
-        return self._scores(*self.judge.see(images), None if labels is None else np.asarray(labels))
+        return self.score_images(processes.gather(torch.from_numpy(images)).numpy(), labels)
+
+    def score_images(self, images: Array, asked: Sequence[int] | None = None) -> Scores:
+        """Scores of any images, uint8 [N, H, W, C]; to be compared with the floor, as many as `how.count`."""
+        return self._scores(*self.judge.see(images), None if asked is None else np.asarray(asked))
 
     def protocol(self, *, seed: int, weights: str, checkpoint: str) -> dict[str, Any]:
         """All that has to agree before two scores may stand in one column."""

@@ -1,0 +1,75 @@
+"""EfficientNet-B0, pretrained on ImageNet, with a new top: Tan and Le (2019), arXiv:1905.11946."""
+
+from typing import Any
+
+import torch
+from pydantic import PositiveInt
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from ganatomy.core.errors import GanatomyError, one_line
+from ganatomy.core.registry import part
+from ganatomy.core.shape import Shape
+from ganatomy.networks.mlp import Probability
+
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colors, in [0, 1]
+
+
+@part
+class EfficientNetClassifier(nn.Module):
+    """Images [N, C, H, W] in [-1, 1] to logits [N, classes]: dropout, `hidden` units and ReLU on top, as one report.
+
+    Gray images become three equal channels, and all are enlarged to `size` pixels. `weights` is a name on the hub or a
+    folder; None: untrained. Needs the extra `efficientnet`.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(
+        self,
+        shape: Shape,
+        classes: int | None = None,
+        *,
+        weights: str | None = "google/efficientnet-b0",
+        size: PositiveInt = 224,
+        hidden: PositiveInt = 512,
+        dropout: Probability = 0.3,
+        width: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if classes is None:
+            raise GanatomyError("A classifier needs labels, and the data has none.")
+        if Shape(*shape).channels not in (1, 3):
+            raise GanatomyError(f"EfficientNet sees gray or RGB images, not {Shape(*shape)}.")
+        self.size = size
+        self.body = pretrained(weights, width)
+        features = self.body.config.hidden_dim
+        self.top = nn.Sequential(
+            nn.Dropout(dropout), nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, classes)
+        )
+        self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1))
+        self.register_buffer("deviation", torch.tensor(DEVIATION).view(3, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        rgb = (x if x.shape[1] == 3 else x.expand(-1, 3, -1, -1)) / 2 + 0.5
+        rgb = interpolate(rgb, size=(self.size, self.size), mode="bilinear", antialias=True)
+        logits: Tensor = self.top(self.body((rgb - self.mean) / self.deviation).pooler_output)
+        return logits
+
+
+def pretrained(weights: str | None, width: float) -> Any:
+    """The network of transformers, from the hub's cache, a folder, or untrained at some width."""
+    try:
+        from transformers import EfficientNetConfig, EfficientNetModel
+    except ImportError:
+        raise GanatomyError("EfficientNet needs transformers, an extra: pip install 'ganatomy[efficientnet]'") from None
+    if weights is None:
+        return EfficientNetModel(EfficientNetConfig(width_coefficient=width, hidden_dim=max(8, int(1280 * width))))
+    try:
+        return EfficientNetModel.from_pretrained(weights)
+    except (OSError, ValueError) as error:
+        raise GanatomyError(
+            f"The weights {weights} are not here and could not be downloaded ({one_line(error)[:100]}): name a folder "
+            "that holds them with players.C.weights."
+        ) from None
