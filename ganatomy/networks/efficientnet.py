@@ -62,8 +62,14 @@ def pretrained(weights: str | None, width: float) -> Any:
     """The network of transformers, from the hub's cache, a folder, or untrained at some width."""
     try:
         from transformers import EfficientNetConfig, EfficientNetModel
-    except ImportError:
-        raise GanatomyError("EfficientNet needs transformers, an extra: pip install 'ganatomy[efficientnet]'") from None
+    except ImportError as error:
+        if error.name == "transformers":
+            needed = "EfficientNet needs transformers, an extra: pip install 'ganatomy[efficientnet]'"
+            raise GanatomyError(needed) from None
+        why = one_line(error.__cause__ or error)
+        raise GanatomyError(
+            f"transformers does not import, perhaps for a torchvision of another torch: {why}"
+        ) from None
     if weights is None:
         return EfficientNetModel(EfficientNetConfig(width_coefficient=width, hidden_dim=max(8, int(1280 * width))))
     try:

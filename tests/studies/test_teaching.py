@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.metrics import stand_in_for_torchvision
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.shape import Shape
 from ganatomy.core.spec import Spec
@@ -86,10 +87,12 @@ def test_an_unconditional_run_teaches_nothing(trained: Run, tmp_path: Path) -> N
 
 def test_efficientnet_sees_small_gray_images() -> None:
     pytest.importorskip("transformers")
+    operators = stand_in_for_torchvision()  # transformers imports torchvision where it is installed
     from ganatomy.networks.efficientnet import EfficientNetClassifier
 
     network = EfficientNetClassifier(Shape(1, 8, 8), 10, weights=None, size=32, hidden=8, width=0.1)
     assert network(torch.zeros(2, 1, 8, 8)).shape == (2, 10)
+    assert operators
     with pytest.raises(GanatomyError, match="could not be downloaded"):
         EfficientNetClassifier(Shape(1, 8, 8), 10, weights="/nowhere/efficientnet")
 

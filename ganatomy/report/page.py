@@ -1,0 +1,430 @@
+"""Runs as one HTML page that needs nothing else: plan, health, curves, pictures, scores, environment.
+
+Everything is in the file, and the page forbids itself every request. Text is escaped by the template's engine.
+"""
+
+import base64
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.report.health import Finding, verdict
+from ganatomy.report.panels import HEIGHT, WIDTH, Chart, charts
+from ganatomy.report.results import (
+    COMMON,
+    distinct,
+    newest_evaluations,
+    number,
+    protocol_line,
+    recipe_of,
+    shortened,
+)
+from ganatomy.runs.files import read_json
+from ganatomy.runs.folder import RunFolder
+
+FRAMES = 20  # pictures of a run's course, at most
+BYTES = 6_000_000  # of all pictures of a page, before they are written as text, which takes a third more
+LARGEST = 4  # the last picture may take as much as so many of the others
+QUALITY = 88  # of pictures that had to be made smaller
+NBSP = "\N{NO-BREAK SPACE}"
+PNG = b"\x89PNG\r\n\x1a\n"
+
+MEASURED = {
+    "fid": "Fréchet distance ↓",
+    "kid": "Kernel distance ↓",
+    "is": "Inception Score ↑",
+    "precision": "Precision ↑",
+    "recall": "Recall ↑",
+    "density": "Density ↑",
+    "coverage": "Coverage ↑",
+    "ssim": "Similarity of pairs ↓",
+    "ssim_within_class": "Similarity within a class ↓",
+    "nearest": "To the nearest training image",
+    "copies": "Nearer than 99 % of real",
+    "seen_as_target": "Seen as the target ↑",
+}
+ERRORS = {"kid": "kid_error", "is": "is_deviation"}
+OF_TRANSLATIONS = {
+    "cycle_error": "Cycle error ↓",
+    "between_two": "Between two different pictures",
+    "inverted": "With colors inverted ↓",
+}
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table and what must be known to read it. The first column names the rows."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A grid as a data URI, and the images shown when it was drawn."""
+
+    source: str
+    caption: str
+    printed: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """A run as the page shows it."""
+
+    name: str
+    facts: tuple[tuple[str, str], ...]
+    findings: tuple[Finding, ...]
+    charts: tuple[Chart, ...]
+    film: tuple[Picture, ...]
+    last: Picture | None
+    scores: tuple[Table, ...]
+    measurements: tuple[Table, ...]
+    plan: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    environment: tuple[tuple[str, str], ...]
+
+
+def page(runs: Sequence[RunFolder]) -> str:
+    """The HTML of these runs, the pictures of all of them within one budget of bytes."""
+    if not runs:
+        raise GanatomyError("No runs to report on.")
+    engine = Environment(
+        loader=PackageLoader("ganatomy", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    sections = [section(run, BYTES // len(runs)) for run in runs]
+    together = side_by_side(runs) if len(runs) > 1 else []
+    return engine.get_template("page.html").render(sections=sections, together=together, box=(WIDTH, HEIGHT))
+
+
+def section(run: RunFolder, size: int) -> Section:
+    """Everything of one run, its pictures within `size` bytes."""
+    metrics, scores, recipe = run.metrics.read(), run.scores.read(), recipe_of(run)
+    judged = scores or sorted(run.evaluations.read(), key=lambda record: record["images"])
+    film, last = pictures(run, size)
+    return Section(
+        run.name,
+        tuple(facts(recipe, metrics)),
+        tuple(fitting(finding, recipe) for finding in verdict(metrics, judged)),
+        tuple(charts(metrics, scores)),
+        film,
+        last,
+        tuple(score_tables(newest_evaluations(run))),
+        tuple(measured_tables(run.measurements.read())),
+        tuple(plan(recipe)),
+        tuple(environment(run)),
+    )
+
+
+def facts(recipe: Record, metrics: Sequence[Record]) -> Iterator[tuple[str, str]]:
+    """What one wants to know first."""
+    line = metrics[-1] if metrics else {}
+    game, data = recipe.get("game") or {}, recipe.get("data") or {}
+    yield "Recipe", str(recipe.get("name", "cannot be read"))
+    yield "Game", ", ".join(str(part) for part in (game.get("use"), (game.get("loss") or {}).get("use")) if part) or "-"
+    yield "Data", told(data.get("source", "-"))
+    yield "Images shown", f"{line.get('images', 0):,}"
+    yield "Training time", clock(line.get("seconds") or 0)
+    yield "Seed", str(recipe.get("seed", "-"))
+
+
+def fitting(finding: Finding, recipe: Record) -> Finding:
+    """The finding with those changes that this recipe can make and has not made."""
+    change = tuple(entry for entry in finding.change if can_change(entry, recipe))
+    return Finding(finding.subject, finding.tone, finding.title, finding.evidence, finding.advice, change)
+
+
+def can_change(entry: str, recipe: Record) -> bool:
+    """Whether a recipe has a field, with another value.
+
+    >>> [can_change(entry, {"game": {"g_steps": 2}}) for entry in ("game.g_steps=3", "game.g_steps=2", "game.cycle")]
+    [True, False, False]
+    """
+    key, _, value = entry.partition("=")
+    here: Any = recipe
+    for name in key.split("."):
+        if not isinstance(here, Mapping) or name not in here:
+            return False
+        here = here[name]
+    return str(here).lower() != value.lower() and not (value and isinstance(here, list) and here)
+
+
+def pictures(run: RunFolder, size: int) -> tuple[tuple[Picture, ...], Picture | None]:
+    """The grid over time, thinned evenly, and the last one larger."""
+    paths = sorted(run.samples.glob("*.png")) if run.samples.is_dir() else []
+    paths = [path for path in paths if is_png(path)]
+    if not paths:
+        return (), None
+    kept = thinned(paths, FRAMES)
+    share = size // (len(kept) + LARGEST)
+    printed = set(thinned(kept, 4))
+    film = tuple(Picture(embedded(path, share), caption(path), path in printed) for path in kept)
+    return film, Picture(embedded(paths[-1], share * LARGEST), caption(paths[-1]))
+
+
+def thinned(paths: Sequence[Path], most: int) -> list[Path]:
+    """At most so many, evenly, with the first and the last.
+
+    >>> [str(path) for path in thinned([Path(str(n)) for n in range(9)], 3)]
+    ['0', '4', '8']
+    """
+    if len(paths) <= most:
+        return list(paths)
+    return [paths[round(place * (len(paths) - 1) / (most - 1))] for place in range(most)]
+
+
+def is_png(path: Path) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(PNG)) == PNG
+    except OSError:
+        return False
+
+
+def caption(path: Path) -> str:
+    return f"{int(path.stem):,} images shown" if path.stem.isdecimal() else path.stem
+
+
+def embedded(path: Path, most: int) -> str:
+    """A picture as a data URI: as it is if it takes no more than `most` bytes, or else as JPEG, as small as needed."""
+    data, kind = path.read_bytes(), "png"
+    if len(data) > most:
+        with Image.open(path) as image:
+            picture = image.convert("RGB")
+        data, kind = as_jpeg(picture), "jpeg"
+        while len(data) > most and min(picture.size) > 64:
+            picture = picture.resize((picture.width * 4 // 5, picture.height * 4 // 5), Image.Resampling.LANCZOS)
+            data = as_jpeg(picture)
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def as_jpeg(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "jpeg", quality=QUALITY, optimize=True)
+    return file.getvalue()
+
+
+def side_by_side(runs: Sequence[RunFolder]) -> list[Table]:
+    """Best and final of every run, a table for each protocol."""
+    head = ("Run", "Checkpoint", "Images shown", "Fréchet ↓", "x floor", "Coverage ↑", "Recognized as asked ↑")
+    groups: dict[tuple[str, ...], list[tuple[RunFolder, Record]]] = {}
+    for run in runs:
+        for record in newest_evaluations(run):
+            groups.setdefault(judged_by(record), []).append((run, record))
+    tables = []
+    for found in groups.values():
+        rows = [(run.name, record["which"], f"{record['images']:,}", *short(record)) for run, record in found]
+        floor = found[0][1]["floor"]
+        real = ("real images", "held out", "", *short({"scores": floor, "floor": floor}))
+        tables.append(Table("", head, (*rows, real), (protocol_line(found[0][1]),)))
+    without = [run.name for run in runs if not newest_evaluations(run)]
+    if without:
+        tables.append(Table("", (), (), (f"Not scored: {', '.join(without)}.",)))
+    return tables
+
+
+def judged_by(record: Record) -> tuple[str, ...]:
+    """What must agree for two scores to stand in one table."""
+    return tuple(str(record["protocol"].get(field)) for field in COMMON)
+
+
+def short(record: Record) -> tuple[str, ...]:
+    scores, floor = record["scores"], record["floor"]
+    return number(scores["frechet"]), times(scores, floor), number(scores["coverage"]), percent(scores["accuracy"])
+
+
+def times(scores: Record, floor: Record) -> str:
+    """How many times as far from the reference as real images are."""
+    return f"{scores['frechet'] / floor['frechet']:.2f}" if scores["frechet"] and floor["frechet"] else "-"
+
+
+def score_tables(records: Sequence[Record]) -> Iterator[Table]:
+    """Of one run: last and best beside real images, a table for each protocol."""
+    groups: dict[tuple[str, ...], list[Record]] = {}
+    for record in records:
+        groups.setdefault(judged_by(record), []).append(record)
+    for found in groups.values():
+        columns = [*found, {"scores": found[0]["floor"], "floor": found[0]["floor"], "which": "real, held out"}]
+        cells = [score_cells(column) for column in columns]
+        rows = tuple((name, *(cell[name] for cell in cells)) for name in cells[0])
+        yield Table("", ("", *(str(column["which"]) for column in columns)), rows, (protocol_line(found[0]),))
+
+
+def score_cells(record: Record) -> dict[str, str]:
+    """Scores by title. Those that a collapsed generator wins stand only beside coverage, which it loses."""
+    scores, floor = record["scores"], record["floor"]
+    shown, shares = scores["coverage"] is not None, scores["class_shares"] or []
+    return {
+        "Images shown": f"{record['images']:,}" if "images" in record else "",
+        "Training time": clock(record["seconds"]) if "seconds" in record else "",
+        "Fréchet distance ↓": number(scores["frechet"]),
+        "times the floor": times(scores, floor),
+        "Coverage within classes ↑": number(scores["coverage"]),
+        "Classifier score ↑": number(scores["classifier_score"]) if shown else "-",
+        "Recognized as asked ↑": percent(scores["accuracy"]) if shown else "-",
+        "Rarest class": percent(min(shares, default=None)),
+        "Most frequent class": percent(max(shares, default=None)),
+    }
+
+
+def measured_tables(records: Sequence[Record]) -> Iterator[Table]:
+    """Of measurements.jsonl: the newest of each protocol and checkpoint."""
+    groups: dict[tuple[tuple[str, str], ...], dict[str, Record]] = {}
+    for record in records:
+        key = tuple((name, str(value)) for name, value in record["protocol"].items() if name != "checkpoint")
+        groups.setdefault(key, {})[str(record.get("which", "scores"))] = record
+    for newest in groups.values():
+        found = list(newest.values())
+        yield from translation_tables(found[-1]) if "directions" in found[-1] else measured_table(found)
+
+
+def measured_table(records: Sequence[Record]) -> Iterator[Table]:
+    protocol, floor = records[0]["protocol"], records[0].get("floor") or {}
+    notes = [f"{protocol['count']:,} images; {described(protocol)}.", *(f"{note}." for note in records[-1]["remarks"])]
+    columns = [*((record["scores"], record.get("deviations")) for record in records), (floor, None)]
+    names = [name for name in MEASURED if any(name in values for values, _ in columns)]
+    rows = tuple((MEASURED[name], *(measured(values, spread, name) for values, spread in columns)) for name in names)
+    head = ("", *(str(record.get("which", "scores")) for record in records), "real")
+    yield Table(str(protocol["extractor"]), head, rows, tuple(notes))
+    if per_class := records[0].get("per_class"):
+        yield class_table(per_class, f"{protocol['extractor']}, class by class, {records[0].get('which', '')}")
+
+
+def class_table(per_class: Mapping[str, Record], title: str) -> Table:
+    """One distance of each class, between real images of the class and those of another."""
+    name = "kid" if all("kid" in record["scores"] for record in per_class.values()) else "fid"
+    columns = ("scores", "floor", "ceiling")
+    rows = [
+        (label, *(measured(record[column], None, name) for column in columns)) for label, record in per_class.items()
+    ]
+    return Table(title, ("Class", MEASURED[name], "real", "another class"), tuple(rows))
+
+
+def translation_tables(record: Record) -> Iterator[Table]:
+    """Both directions of a translator: between real images of the target and doing nothing."""
+    for direction, found in record["directions"].items():
+        columns = found["columns"]
+        names = [name for name in MEASURED if any(name in values for values in columns.values())]
+        rows = [(MEASURED[name], *(measured(values, None, name) for values in columns.values())) for name in names]
+        notes = [f"{title}: {found[name]:.3g}." for name, title in OF_TRANSLATIONS.items() if name in found]
+        about = f"{found['count']:,} held-out pictures; {described(record['protocol'])}; {record['which']} checkpoint."
+        yield Table(direction, ("", *columns), tuple(rows), (about, " ".join(notes)))
+
+
+def described(protocol: Record) -> str:
+    """A protocol in words: what is not said by the table itself."""
+    hidden = ("checkpoint", "count", "reference")
+    said = {name: value for name, value in protocol.items() if name not in hidden and value is not None}
+    parts = [f"{name.replace('_', ' ')} {shortened_hash(told(value))}" for name, value in said.items()]
+    return f"against {protocol['reference']}; {', '.join(parts)}"
+
+
+def shortened_hash(text: str) -> str:
+    return re.sub(r"\b([0-9a-f]{12})[0-9a-f]{52}\b", r"\1", text)
+
+
+def measured(values: Record, spread: Record | None, name: str) -> str:
+    """A score with its deviation between seeds, or its own error."""
+    value = values.get(name)
+    if value is None:
+        return "-"
+    error = (spread or {}).get(name, values.get(ERRORS.get(name, "")))
+    return f"{value:.4g}" + ("" if error is None else f" ±{NBSP}{error:.2g}")
+
+
+def plan(recipe: Record) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
+    """The recipe's fields in groups: those of the run, and one for each part."""
+    plain = {name: value for name, value in recipe.items() if not isinstance(value, Mapping)}
+    if plain:
+        yield "run", tuple((name, told(value)) for name, value in plain.items())
+    for name, value in recipe.items():
+        if isinstance(value, Mapping):
+            yield from parts(name, value)
+
+
+def parts(name: str, part: Record) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
+    """A part and its fields; parts without a `use` hold others, such as players."""
+    if "use" not in part and all(isinstance(value, Mapping) for value in part.values()):
+        for seat, value in part.items():
+            yield from parts(f"{name}.{seat}", value)
+        return
+    fields = tuple((key, told(value)) for key, value in part.items() if key != "use")
+    yield f"{name}: {part['use']}" if "use" in part else name, fields
+
+
+def told(value: Any) -> str:
+    """A value for people: of a path its name, of a part what it is and how it is set.
+
+    >>> told(None), told(True), told([64, 128]), told("/home/me/data/cats"), told({"use": "R1", "gamma": 5})
+    ('none', 'yes', '64, 128', 'cats', 'R1 (gamma 5)')
+    """
+    if value is None or value == []:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(told, value))
+    if isinstance(value, Mapping):
+        settings = ", ".join(f"{name} {told(item)}" for name, item in value.items() if name != "use")
+        return f"{value.get('use', '')} ({settings})" if settings else str(value.get("use", "none"))
+    text = str(value)
+    if isinstance(value, int):
+        return f"{value:,}" if value >= 10_000 else text
+    return Path(text).name if text.startswith("/") else text
+
+
+def environment(run: RunFolder) -> Iterator[tuple[str, str]]:
+    """The newest session's machine, and every command."""
+    try:
+        sessions = read_json(run.environment_file)["sessions"]
+        last = sessions[-1]
+        yield from machine(last)
+        commands = distinct(shortened(session["command"]) for session in sessions)
+        yield "Sessions", str(len(sessions))
+        yield from (("Command", command) for command in commands)
+    except (GanatomyError, KeyError, IndexError, TypeError, AttributeError):
+        yield "Environment", "environment.json cannot be read"
+
+
+def machine(session: Record) -> Iterator[tuple[str, str]]:
+    arithmetic, own, cpu = session["arithmetic"], session.get("ganatomy") or {}, session["cpu"]
+    changed = ", with changes" if own.get("changed") else ""
+    yield "Last started", str(session.get("started", "-"))
+    yield "Ganatomy", f"{own.get('version', '-')}, commit {(own.get('commit') or 'unknown')[:10]}{changed}"
+    yield "Arithmetic", f"{arithmetic['device']}, {arithmetic['precision']}"
+    yield "Threads", f"{arithmetic['threads']} in each of {arithmetic['processes']} processes"
+    yield "Processor", f"{cpu['model']}, {cpu['cores']} cores"
+    if "memory_bytes" in session:
+        yield "Memory", f"{session['memory_bytes'] / 2**30:.1f} GiB"
+    yield "Platform", str(session.get("platform", "-"))
+    packages = {"python": session.get("python", "-"), **session.get("packages", {})}
+    yield "Versions", ", ".join(f"{name} {version}" for name, version in packages.items())
+
+
+def percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
+
+
+def clock(seconds: float) -> str:
+    """A time on one line.
+
+    >>> [clock(seconds).split() for seconds in (42.2, 437, 7260)]
+    [['42', 's'], ['7', 'min', '17', 's'], ['2', 'h', '1', 'min']]
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    text = f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return (f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else text).replace(" ", NBSP)

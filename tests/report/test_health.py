@@ -1,0 +1,123 @@
+"""The verdict on a run's health, from figures that were made to show one thing each."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ganatomy.report.health import Finding, verdict
+from tests.report.made import PROTOCOL, metric_rows, score_rows, scored
+
+HALF = [0.2, 0.2, 0.2, 0.2, 0.2, 0.0, 0.0, 0.0, 0.0, 0.0]
+
+
+def found(subject: str, metrics: list[dict[str, Any]], scores: list[dict[str, Any]]) -> Finding:
+    (finding,) = [finding for finding in verdict(metrics, scores) if finding.subject == subject]
+    return finding
+
+
+def weighed(real: float, fake: float, loss: list[float]) -> Finding:
+    return found("balance", metric_rows(D_accuracy_real=[real] * 8, D_accuracy_fake=[fake] * 8, G_adversarial=loss), [])
+
+
+def test_a_discriminator_is_too_strong_when_it_is_right_and_the_loss_of_g_rises() -> None:
+    finding = weighed(0.99, 1.0, [2.0, 3, 4, 5, 6, 7, 8, 9])
+    assert (finding.tone, finding.title) == ("bad", "D is too strong")
+    assert "99.0% of real and 100.0% of generated" in finding.evidence
+    assert "8.5, its lowest before 2." in finding.evidence
+    assert "optimizers.D.lr" in finding.change
+
+
+def test_the_learning_rate_to_try_is_a_quarter_of_the_logged_one() -> None:
+    rows = metric_rows(D_accuracy_real=[1.0] * 8, D_accuracy_fake=[1.0] * 8, G_adversarial=list(range(8)))
+    assert found("balance", [{**row, "learning_rate/D": 0.002} for row in rows], []).change[0] == (
+        "optimizers.D.lr=0.0005"
+    )
+
+
+@pytest.mark.parametrize(("real", "fake"), [(0.99, 0.9), (0.5, 1.0), (0.7, 0.7)])
+def test_a_rising_loss_alone_is_no_problem(real: float, fake: float) -> None:
+    assert weighed(real, fake, [1.0, 1, 1, 2, 2, 3, 3, 3]).tone == "good"
+
+
+def test_a_strong_discriminator_that_g_follows_is_not_called_a_problem() -> None:
+    assert weighed(1.0, 1.0, [9.0, 8, 7, 6, 5, 4, 3, 2]).tone == "open"
+
+
+def test_each_discriminator_of_two_is_weighed_against_the_generator_it_judges() -> None:
+    names = ("D_X/D_X_accuracy_real", "D_X/D_X_accuracy_fake", "D_X/D_Y_accuracy_real", "D_X/D_Y_accuracy_fake")
+    rows = [
+        {**dict.fromkeys(names, 1.0), "G+F/G_adversarial": 1.0, "G+F/F_adversarial": 1.0 + n, "held_out/D_X": 0.0}
+        for n in range(8)
+    ]
+    balance = [finding for finding in verdict(rows, []) if finding.subject == "balance"]
+    assert [finding.tone for finding in balance] == ["bad", "open"]
+    assert balance[0].title == "D_X is too strong" and "G+F/F_adversarial" in balance[0].evidence
+
+
+def test_a_discriminator_overfits_when_it_is_worse_on_held_out_images() -> None:
+    rows = metric_rows(D_accuracy_real=[0.9] * 16)
+    unseen = np.random.default_rng(0).normal(0.6, 0.02, 16)
+    finding = found(
+        "overfitting",
+        [{**row, "held_out/accuracy_real": float(held)} for row, held in zip(rows, unseen, strict=True)],
+        [],
+    )
+    assert finding.tone == "bad" and "90.0%" in finding.evidence and "game.augment=DiffAugment" in finding.change
+
+
+def test_noise_of_single_batches_is_not_overfitting() -> None:
+    rows = metric_rows(D_accuracy_real=[0.8] * 16)
+    noisy = [{**row, "held_out/accuracy_real": 0.1 if n % 3 == 0 else 0.95} for n, row in enumerate(rows)]
+    assert found("overfitting", noisy, []).tone == "good"
+
+
+@pytest.mark.parametrize(
+    ("scores", "tone", "title"),
+    [
+        ([scored(9, 0.8), scored(9, 0.5)], "bad", "G is collapsing"),
+        ([scored(700, 0.01, HALF), scored(700, 0.01, HALF)], "bad", "5 of 10 classes are missing"),
+        ([scored(700, 0.01, HALF), scored(300, 0.3, HALF)], "open", "Diversity is low"),
+        ([scored(700, 0.05)], "open", "Diversity is low"),
+        ([scored(9, 0.6), scored(9, 0.7)], "good", "No collapse"),
+        ([scored(9, None)], "open", "cannot be told"),
+        ([], "open", "cannot be told"),
+    ],
+)
+def test_diversity(scores: list[dict[str, Any]], tone: str, title: str) -> None:
+    finding = found("diversity", [], score_rows(*scores))
+    assert finding.tone == tone and title in finding.title
+
+
+@pytest.mark.parametrize(
+    ("distances", "tone", "title"),
+    [
+        ([40, 20, 10], "good", "Still improving"),
+        ([40, 20, 20, 20.1, 19.9, 20], "open", "Converged, short of real images"),
+        ([40, 2.1, 2.2, 2.1, 2.2, 2.1], "good", "Converged, as near"),
+        ([40, 10, 15, 20], "bad", "Past its best"),
+        ([10, 10], "open", "Not improving so far"),
+        ([10], "open", "cannot be told"),
+    ],
+)
+def test_progress(distances: list[float], tone: str, title: str) -> None:
+    finding = found("progress", [], score_rows(*map(scored, distances)))
+    assert finding.tone == tone and title in finding.title
+
+
+def test_scores_of_another_protocol_are_not_compared() -> None:
+    other = score_rows(scored(400.0), protocol={**PROTOCOL, "count": 50})
+    rows = [*other, *score_rows(scored(10.0), protocol={**PROTOCOL, "checkpoint": "best"})]
+    assert "cannot be told" in found("progress", [], rows).title
+
+
+def test_what_was_not_measured_is_said_to_be_open() -> None:
+    assert [finding.tone for finding in verdict([], [])] == ["open"] * 4
+    wasserstein = metric_rows(D_real=[1.0] * 8, D_score_real=[1.0] * 8, G_adversarial=[1.0] * 8)
+    assert [finding.tone for finding in verdict(wasserstein, [])] == ["open"] * 4
+
+
+def test_nulls_are_passed_over() -> None:
+    rows = metric_rows(D_accuracy_real=[0.8] * 8, D_accuracy_fake=[0.8] * 8, G_adversarial=[1.0] * 8)
+    rows[3] = {**rows[3], "G/adversarial": None, "D/accuracy_real": None}
+    assert verdict(rows, score_rows({**scored(9), "frechet": None}, scored(9)))[0].tone == "good"
