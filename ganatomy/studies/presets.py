@@ -1,0 +1,99 @@
+"""Three ablations that the reports make, each as a study with its picture."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import PositiveInt
+
+from ganatomy.runs.files import read_json, write_bytes
+from ganatomy.studies.ablation import Cell, ablate, cells_of
+from ganatomy.studies.study import Study, StudyFolder, study
+
+
+def carried_out(folder: StudyFolder, cells: Sequence[Cell], device: str) -> Mapping[str, Any]:
+    """The ablation in the study's folder; its tables, and its picture beside them."""
+    place = ablate(cells, folder.path / "ablation", device=device, announce=folder.announce)
+    for name in ("picture.png", "results.md"):
+        write_bytes(folder.path / name, Path(place / name).read_bytes())
+    return {**read_json(place / "result.json"), "cells": [cell.name for cell in cells]}
+
+
+@study("balance")
+@dataclass(frozen=True, kw_only=True)
+class Balance(Study):
+    """How much G should move for each move of D: `ratios` by iterations, and the same by unequal learning rates.
+
+    The animal-faces report trains at 1, 2, 10 and 15 steps of G for one of D. By rates, G's is multiplied by the root
+    of the ratio and D's divided by it, so that their product stays. `images` are of D's turns: more steps of G cost
+    time, not data.
+    """
+
+    data: str
+    recipe: str = "animals64-dcgan"
+    ratios: tuple[PositiveInt, ...] = (1, 2, 10, 15)
+    images: PositiveInt = 200_000
+    seeds: tuple[int, ...] = (0,)
+    overrides: tuple[str, ...] = ()
+    device: str = "auto"
+
+    def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
+        return carried_out(folder, [cell for words in self.settings() for cell in self._cells(words)], self.device)
+
+    def settings(self) -> list[list[str]]:
+        base = cells_of([self.recipe], self.overrides, self.seeds[:1], data=self.data)[0].recipe.optimizers
+        by_iterations = [[f"game.g_steps={ratio}"] for ratio in self.ratios]
+        by_rate = []
+        for ratio in self.ratios:
+            if ratio > 1:
+                lr = {name: base[name].settings["lr"] * ratio ** (0.5 if name == "G" else -0.5) for name in ("G", "D")}
+                by_rate.append([f"optimizers.{name}.lr={value:.4g}" for name, value in lr.items()])
+        return [*by_iterations, *by_rate]
+
+    def _cells(self, words: list[str]) -> list[Cell]:
+        cells = cells_of([self.recipe], [*words, *self.overrides], self.seeds, data=self.data, images=self.images)
+        return [Cell(", ".join(words), cell.recipe) for cell in cells]
+
+
+@study("latent-size")
+@dataclass(frozen=True, kw_only=True)
+class LatentSize(Study):
+    """How many latents G should have: `sizes`, all else alike (the dcgan-representation report tries some)."""
+
+    data: str
+    recipe: str = "mnist-dcgan"
+    sizes: tuple[PositiveInt, ...] = (30, 64, 100, 128, 256, 512)
+    images: PositiveInt = 200_000
+    seeds: tuple[int, ...] = (0,)
+    overrides: tuple[str, ...] = ()
+    device: str = "auto"
+
+    def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
+        words = f"players.G.latent={','.join(map(str, self.sizes))}"
+        cells = cells_of([self.recipe], [words, *self.overrides], self.seeds, data=self.data, images=self.images)
+        return carried_out(folder, cells, self.device)
+
+
+@study("resolution")
+@dataclass(frozen=True, kw_only=True)
+class Resolution(Study):
+    """Three ways to 128 px (a larger start, more layers, a larger stride), each with ReLU and SELU in G.
+
+    `width` makes the players smaller: the mechanics can be tried where no card and no large set of faces is at hand.
+    """
+
+    data: str
+    recipes: tuple[str, ...] = ("celeba128-dcgan-start", "celeba128-dcgan-deep", "celeba128-dcgan-stride")
+    activations: tuple[str, ...] = ("relu", "selu")
+    width: float = 0.25
+    images: PositiveInt = 50_000
+    seeds: tuple[int, ...] = (0,)
+    overrides: tuple[str, ...] = ()
+    device: str = "auto"
+
+    def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
+        words = [f"players.G.activation={','.join(self.activations)}"]
+        words += [f"players.{name}.width={self.width}" for name in ("G", "D")]
+        cells = cells_of(self.recipes, [*words, *self.overrides], self.seeds, data=self.data, images=self.images)
+        return carried_out(folder, cells, self.device)
