@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from ganatomy.core.observer import Moment, Observer
+from ganatomy.core.recipe import Recipe
 from ganatomy.metrics.scores import shown_scores, times_floor
 
 EVERY = 30.0  # seconds between two lines where there is no terminal to redraw
@@ -179,6 +180,32 @@ def class_table(record: Mapping[str, Any]) -> Table:
             cells = (f"{scores[name]:.3g}" for name in names)
             table.add_row("" if number else escape(label), title, *cells, end_section=number == 2)
     return table
+
+
+def recipe_table(recipes: Sequence[Recipe], *, wide: bool) -> Table:
+    """Every recipe in a line; where there is little room the game is left out, and the time stands with the score."""
+    table = Table()
+    for column in ("name", "data", *(("game",) if wide else ()), "size"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("expected score" if wide else "expected score, and in how long", min_width=24)
+    if wide:
+        table.add_column("time")
+    for recipe in recipes:
+        told = recipe.expected if wide or recipe.time == "not measured" else f"{recipe.expected}; {recipe.time}"
+        game, time = ([recipe.game.name], [recipe.time]) if wide else ([], [])
+        data = recipe.data.settings
+        table.add_row(recipe.name, data["source"], *game, size_of(data["size"]), escape(told), *time)
+    return table
+
+
+def size_of(size: int | tuple[int, int] | None) -> str:
+    """
+    >>> size_of(28), size_of((64, 48)), size_of(None)
+    ('28 px', '64x48 px', 'as the data')
+    """
+    if size is None:
+        return "as the data"
+    return f"{size} px" if isinstance(size, int) else f"{size[0]}x{size[1]} px"
 
 
 def study_table(studies: Mapping[str, type]) -> Table:

@@ -7,8 +7,6 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from ganatomy.core.errors import GanatomyError
 
@@ -500,14 +498,10 @@ def recipes(
     found = [known[name]() for name in known if not words or words[0].lower() in name]
     if not found:
         raise GanatomyError(f"No recipe's name contains '{words[0]}'. There are: {', '.join(known)}.")
-    table = Table()
-    for column in ("name", "data", "game", "size", "expected score", "time"):
-        table.add_column(column, overflow="fold", no_wrap=column in ("name", "game", "size"))
-    for recipe in found:
-        images, size = recipe.data.settings, recipe.data.settings["size"]
-        pixels = "as the data" if size is None else f"{size} px" if isinstance(size, int) else f"{size[0]}x{size[1]} px"
-        table.add_row(recipe.name, images["source"], recipe.game.name, pixels, escape(recipe.expected), recipe.time)
-    Console().print(table)
+    from ganatomy.cli.console import recipe_table
+
+    console = Console()
+    console.print(recipe_table(found, wide=console.width >= 120))
 
 
 @data_app.command("check")

@@ -48,6 +48,7 @@ def test_help_tells_every_option_and_what_it_does(ganatomy_says, words):
 
 def test_the_commands_are_those_of_the_readme():
     told = {"train", "sample", "translate", "evaluate", "stats", "results", "recipes", "data", "data check"}
+    told |= {"report", "ablate", "compare", "study"}
     assert set(commands()) == {"", *told}
 
 
@@ -192,13 +193,16 @@ def test_a_recipe_that_is_shown_can_be_read(ganatomy_says, name):
     assert find_recipe("shown.yaml") == find_recipe(name)
 
 
-def test_the_list_names_every_recipe_with_data_game_size_score_and_time(ganatomy_says):
+def test_the_list_names_every_recipe_with_data_game_size_score_and_time(ganatomy_says, monkeypatch):
     said = ganatomy_says("recipes")
     for name in recipes:
         assert name in said.out
     for column in ("name", "data", "game", "size", "expected score", "time"):
         assert column in said.out
     assert re.search(r"digits-dcgan +│ digits +│ Adversarial +│ 8", said.out)
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = ganatomy_says("recipes", "digits-dcgan")
+    assert max(map(len, narrow.out.splitlines())) <= 80 and re.search(r"digits-dcgan +│ digits +│ 8 px", narrow.out)
     only = ganatomy_says("recipes", "MNIST" if "mnist-dcgan" in recipes else "digits")
     assert only.code == 0
     assert "mnist-dcgan" in only.out
