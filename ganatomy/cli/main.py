@@ -430,14 +430,22 @@ def compare(
     out: Annotated[Path | None, typer.Option("--out", help="A picture to write, .png.", show_default=False)] = None,
 ) -> None:
     """Put runs side by side; runs whose protocols differ are refused, with the field that differs."""
-    from ganatomy.report.comparison import compared, markdown, picture, rows
+    from ganatomy.report import comparison, translations
     from ganatomy.report.png import write_png
     from ganatomy.runs.folder import find_run
 
-    groups = compared([find_run(path) for path in runs])
-    typer.echo(markdown(rows(groups)))
+    folders = [find_run(path) for path in runs]
+    if any(translations.newest(folder) for folder in folders):
+        found = translations.translations(folders)
+        for direction in next(iter(found.values()))["directions"]:
+            typer.echo(f"{direction}\n\n{comparison.markdown(translations.rows(found, direction))}\n")
+        image = translations.picture(found)
+    else:
+        groups = comparison.compared(folders)
+        typer.echo(comparison.markdown(comparison.rows(groups)))
+        image = comparison.picture(groups)
     if out is not None:
-        write_png(out, picture(groups))
+        write_png(out, image)
         typer.echo(f"picture    {out}")
 
 
