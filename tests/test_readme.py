@@ -50,6 +50,8 @@ def test_commands_name_what_exists(command: str) -> None:
     from typer.main import get_command
 
     from ganatomy.core.recipe import find_recipe
+    from ganatomy.studies.ablation import cells_of
+    from ganatomy.studies.study import declared
 
     words = shlex.split(command)[1:]
     tree = get_command(app)
@@ -61,3 +63,7 @@ def test_commands_name_what_exists(command: str) -> None:
     parsed = leaf.make_context(words[0], list(words[1:]), parent=context)
     if words[0] == "train" and parsed.params["recipe"] != "linear-digits" and "/" not in parsed.params["recipe"]:
         find_recipe(parsed.params["recipe"]).overridden(parsed.params["assignments"] or [])
+    if words[0] == "study" and parsed.params["name"]:
+        declared(parsed.params["name"], parsed.params["assignments"] or [])
+    if words[0] == "ablate":
+        cells_of(parsed.params["recipe"].split(","), parsed.params["assignments"] or [], [0])
