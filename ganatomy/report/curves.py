@@ -55,8 +55,8 @@ def curves(folder: RunFolder) -> Image.Image:
     losses' limits leave out rare spikes. Scores stand together, each beside the same score of real images (dashed).
     """
     metrics, scores = folder.metrics.read(), folder.scores.read()
-    panels = [(title, names) for title, names in _panels(_names(metrics)).items() if names]
-    drawn = [score for score in SCORES if _values(scores, "scores", score.name)]
+    panels = [(title, names) for title, names in panels_of(figure_names(metrics)).items() if names]
+    drawn = [score for score in SCORES if values_named(scores, "scores", score.name)]
     rows = len(panels) + bool(drawn)
     height = HEAD + PANEL * max(1, rows)
     figure = Figure((WIDTH, height), DOTS, layout="constrained")
@@ -69,7 +69,7 @@ def curves(folder: RunFolder) -> Image.Image:
     for column, score in enumerate(drawn):
         _draw_score(figure.add_subplot(cells[column]), score, scores)
     for axes in figure.axes:
-        axes.set_xlim(0, _last(metrics, scores) * 1.01)
+        axes.set_xlim(0, last_images(metrics, scores) * 1.01)
     return rendered(figure)
 
 
@@ -86,7 +86,7 @@ def moving_average(values: Array, width: int) -> Array:
     return means
 
 
-def _panels(names: Sequence[str]) -> dict[str, list[str]]:
+def panels_of(names: Sequence[str]) -> dict[str, list[str]]:
     """The names that belong into each panel of figures."""
     terms = [name for name in names if "/" in name and not name.startswith("learning_rate/")]
     accuracies = [name for name in terms if "accuracy" in name]
@@ -95,7 +95,7 @@ def _panels(names: Sequence[str]) -> dict[str, list[str]]:
     return {"Loss": losses, "Accuracy": accuracies, "Discriminator's output": outputs}
 
 
-def _names(lines: Iterable[Line]) -> list[str]:
+def figure_names(lines: Iterable[Line]) -> list[str]:
     """What has a number on any line, in order of appearance."""
     return list(dict.fromkeys(name for line in lines for name, value in line.items() if _is_number(value)))
 
@@ -104,7 +104,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _points(lines: Iterable[Line], name: str) -> tuple[Array, Array]:
+def points_of(lines: Iterable[Line], name: str) -> tuple[Array, Array]:
     """Images shown [N] and a figure [N], of the lines that have both."""
     both = [
         (line["images"], line[name]) for line in lines if _is_number(line.get("images")) and _is_number(line.get(name))
@@ -112,7 +112,7 @@ def _points(lines: Iterable[Line], name: str) -> tuple[Array, Array]:
     return np.array([x for x, _ in both], np.float64), np.array([y for _, y in both], np.float64)
 
 
-def _values(lines: Iterable[Line], whose: str, name: str) -> list[Line]:
+def values_named(lines: Iterable[Line], whose: str, name: str) -> list[Line]:
     """A score of the samples or of the floor, as lines of images and value."""
     return [
         {"images": line["images"], name: value}
@@ -121,22 +121,24 @@ def _values(lines: Iterable[Line], whose: str, name: str) -> list[Line]:
     ]
 
 
-def _last(metrics: Sequence[Line], scores: Sequence[Line]) -> float:
+def last_images(metrics: Sequence[Line], scores: Sequence[Line]) -> float:
     """Images shown at the end of what is drawn."""
     return max((line["images"] for line in (*metrics, *scores) if _is_number(line.get("images"))), default=1) or 1
 
 
 def _draw_figures(axes: Axes, title: str, names: Sequence[str], lines: Sequence[Line]) -> None:
-    colors = _colors(names)
+    colors = colors_of(names)
     shown = []
     for name in names:
-        x, y = _points(lines, name)
+        x, y = points_of(lines, name)
         if len(y) == 0:
             continue
         smooth = moving_average(y, max(1, len(y) // SMOOTHED))
         dashes = DASHES if name.startswith("held_out/") else "-"
         axes.plot(x, y, color=colors[name], linewidth=0.7, alpha=0.3)
-        axes.plot(x, smooth, color=colors[name], linewidth=1.8, linestyle=dashes, label=_label(name), **_marks(len(y)))
+        axes.plot(
+            x, smooth, color=colors[name], linewidth=1.8, linestyle=dashes, label=label_of(name), **_marks(len(y))
+        )
         shown += [np.quantile(y, (0.01, 0.99)), smooth]
     _frame(axes, title, marks=9)
     axes.legend(loc="upper left", bbox_to_anchor=(1.005, 1.04), frameon=False, fontsize=9, labelcolor=INK)
@@ -148,7 +150,7 @@ def _draw_figures(axes: Axes, title: str, names: Sequence[str], lines: Sequence[
         axes.set_ylim(low - edge, high + edge)
 
 
-def _colors(names: Sequence[str]) -> dict[str, str]:
+def colors_of(names: Sequence[str]) -> dict[str, str]:
     """A color for each name; what was measured on held-out images has that of the only training figure of its name."""
     trained = [name for name in names if not name.startswith("held_out/")]
     colors = {name: COLORS[number % len(COLORS)] for number, name in enumerate(trained)}
@@ -158,7 +160,7 @@ def _colors(names: Sequence[str]) -> dict[str, str]:
     return colors
 
 
-def _label(name: str) -> str:
+def label_of(name: str) -> str:
     """`D/accuracy_real` as "D: accuracy real"."""
     player, _, term = name.partition("/")
     return f"{player}: {term}".replace("_", " ")
@@ -169,8 +171,8 @@ def _marks(count: int) -> dict[str, Any]:
 
 
 def _draw_score(axes: Axes, score: Score, lines: Sequence[Line]) -> None:
-    images, values = _points(_values(lines, "scores", score.name), score.name)
-    real = _points(_values(lines, "floor", score.name), score.name)[1][-1:]
+    images, values = points_of(values_named(lines, "scores", score.name), score.name)
+    real = points_of(values_named(lines, "floor", score.name), score.name)[1][-1:]
     now = f"{values[-1]:.3g}"
     for level in real:
         axes.axhline(level, color=PALE, linewidth=1.4, linestyle=DASHES)

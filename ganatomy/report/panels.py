@@ -17,14 +17,14 @@ from ganatomy.report.curves import (
     Array,
     Line,
     Score,
-    _colors,
-    _label,
-    _last,
-    _names,
-    _panels,
-    _points,
-    _values,
+    colors_of,
+    figure_names,
+    label_of,
+    last_images,
     moving_average,
+    panels_of,
+    points_of,
+    values_named,
 )
 
 WIDTH, HEIGHT = 360, 190
@@ -86,9 +86,9 @@ class Axis:
 
 def charts(metrics: Sequence[Line], scores: Sequence[Line]) -> list[Chart]:
     """Losses, accuracies, D's output, and each score beside that of real images; empty ones are left out."""
-    images = Axis(0, _last(metrics, scores), LEFT, WIDTH - RIGHT)
-    panels = [(title, names) for title, names in _panels(_names(metrics)).items() if names]
-    measured = [score for score in SCORES if _values(scores, "scores", score.name)]
+    images = Axis(0, last_images(metrics, scores), LEFT, WIDTH - RIGHT)
+    panels = [(title, names) for title, names in panels_of(figure_names(metrics)).items() if names]
+    measured = [score for score in SCORES if values_named(scores, "scores", score.name)]
     return [
         *(_figures(title, names, metrics, images) for title, names in panels),
         *(_score(score, scores, images) for score in measured),
@@ -96,20 +96,20 @@ def charts(metrics: Sequence[Line], scores: Sequence[Line]) -> list[Chart]:
 
 
 def _figures(title: str, names: Sequence[str], lines: Sequence[Line], images: Axis) -> Chart:
-    colors, share = _colors(names), title == "Accuracy"
-    points = {name: _points(lines, name) for name in names}
+    colors, share = colors_of(names), title == "Accuracy"
+    points = {name: points_of(lines, name) for name in names}
     points = {name: (x, y) for name, (x, y) in points.items() if len(y)}
     values = Axis(0, 1, HEIGHT - BOTTOM, TOP) if share else _around([y for _, y in points.values()])
     drawn = [
-        _drawn(_label(name), colors[name], x, y, images, values, share, name.startswith("held_out/"))
+        _drawn(label_of(name), colors[name], x, y, images, values, share, name.startswith("held_out/"))
         for name, (x, y) in points.items()
     ]
     return Chart(title, tuple(drawn), _across(images), _up(values, share))
 
 
 def _score(score: Score, lines: Sequence[Line], images: Axis) -> Chart:
-    x, y = _points(_values(lines, "scores", score.name), score.name)
-    real = _points(_values(lines, "floor", score.name), score.name)[1][-1:]
+    x, y = points_of(values_named(lines, "scores", score.name), score.name)
+    real = points_of(values_named(lines, "floor", score.name), score.name)[1][-1:]
     logarithmic = score.logarithmic and min(*y, *real, math.inf) > 0
     values = Axis(0, 1, HEIGHT - BOTTOM, TOP) if score.share else _around([y, real], logarithmic)
     line = _drawn("samples", "#2f6fb3", x, y, images, values, score.share)

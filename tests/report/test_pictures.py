@@ -181,10 +181,10 @@ def test_a_spike_does_not_flatten_the_losses(tmp_path, monkeypatch):
 
 
 def test_held_out_figures_have_the_color_of_what_they_are_compared_with():
-    colors = room._colors(["D/accuracy_real", "D/accuracy_fake", "held_out/accuracy_real", "held_out/other"])
+    colors = room.colors_of(["D/accuracy_real", "D/accuracy_fake", "held_out/accuracy_real", "held_out/other"])
     assert colors["held_out/accuracy_real"] == colors["D/accuracy_real"] != colors["D/accuracy_fake"]
     assert len(set(colors.values())) == 3
-    twice = room._colors(["D_X/accuracy_real", "D_Y/accuracy_real", "held_out/accuracy_real"])
+    twice = room.colors_of(["D_X/accuracy_real", "D_Y/accuracy_real", "held_out/accuracy_real"])
     assert len(set(twice.values())) == 3
 
 
