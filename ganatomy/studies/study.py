@@ -84,18 +84,23 @@ def carry_out(study: Study, out: Path | str | None = None, announce: Callable[[s
     folder = StudyFolder(out if out is not None else STUDIES / study.name, announce)
     settings = {"study": study.name, **to_plain(Spec(type(study), **vars(study)))}
     file = folder.path / "settings.json"
-    if file.exists():
+    if file.exists() and begun(folder.path):
         there = read_json(file)
         different = [name for name in {**there, **settings} if there.get(name) != settings.get(name)]
         if different:
             told = "; ".join(f"{name}: {there.get(name)} -> {settings.get(name)}" for name in different)
             raise GanatomyError(f"{folder.path} holds another study ({told}). Choose another folder with --out.")
-    elif folder.path.exists() and any(folder.path.iterdir()):
+    elif folder.path.exists() and any(entry != file for entry in folder.path.iterdir()):
         raise GanatomyError(f"{folder.path} holds other things than a study: choose another folder with --out.")
     else:
         write_json(file, settings)
     write_json(folder.path / "result.json", {**settings, "result": study.carry_out(folder)})
     return folder.path
+
+
+def begun(path: Path) -> bool:
+    """Whether something is done; a study that was refused leaves its settings alone, and another may take its place."""
+    return any(entry.name != "settings.json" for entry in path.iterdir())
 
 
 def declared(name: str, assignments: Sequence[str] = ()) -> Study:

@@ -66,6 +66,7 @@ def test_mistakes_are_told(trained: Run, tmp_path: Path) -> None:
         declared("interpolat")
     with pytest.raises(GanatomyError, match="two ends"):
         carry_out(declared("interpolate", [f"run={trained.path}", "steps=2"]), tmp_path / "short")
+    carry_out(declared("interpolate", [f"run={trained.path}", "steps=3", "pairs=1"]), tmp_path / "short")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file").write_text("")
     with pytest.raises(GanatomyError, match="holds other things"):

@@ -1,0 +1,317 @@
+"""A discriminator as a feature extractor: what its convolutions see, under a linear SVM.
+
+Radford et al. (2016), arXiv:1511.06434, section 5.1: "we use the discriminator's convolutional features from all
+layers, maxpooling each layer's representation to produce a 4x4 spatial grid. These features are then flattened and
+concatenated [...] and a regularized linear L2-SVM classifier is trained on top of them". The paper names no other grid.
+Layers of 128, 256 and 512 maps at 32 px make 14,336 features so, and also with grids of 8, 4 and 2, which are a "2x2
+max pooling" of each layer: the number that one report gives does not tell the two readings apart.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from pydantic import Field, PositiveFloat, PositiveInt
+from sklearn.decomposition import PCA
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_max_pool2d
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.core.players import Discriminator
+from ganatomy.core.randomness import keyed
+from ganatomy.core.shape import Shape
+from ganatomy.data.feed import to_unit
+from ganatomy.data.images import ImageSet, Split
+from ganatomy.engine.average import standing_statistics
+from ganatomy.experiments.build import build_players, class_count
+from ganatomy.experiments.run import Run, load
+from ganatomy.metrics.moments import Array
+from ganatomy.report.charts import bars
+from ganatomy.studies.real import facts, flat, labels_of, real_images
+from ganatomy.studies.study import Study, StudyFolder, study
+from ganatomy.studies.svm import LinearSVM, fit
+
+STEP = 256  # images looked at at a time
+STANDING_IMAGES = 5_120  # real ones, that batch-norm statistics are taken from
+SCALED_BY = 5_120  # images, whose features' mean and deviation are made 0 and 1
+PRINCIPAL_IMAGES = 20_000  # that principal components are taken from, at most
+VALIDATION = 5  # one image in so many chooses C
+
+Look = Callable[[Array], Tensor]  # uint8 [n, H, W, C] -> [n, d], float32
+Other = Literal["pixels", "pca", "untrained"]
+
+
+@study("features")
+@dataclass(frozen=True, kw_only=True)
+class Features(Study):
+    """The discriminator's features on real images under an L2-SVM, against pixels, their PCA and an untrained network.
+
+    data: another source to look at; None: what the run was trained on.
+    grid: what each layer's maps are pooled to, one number for all or one for each; no larger than the maps are.
+    labels: how many per class are known, each a trial of its own; where not all are, the mean of `draws` such choices.
+    against: what it is compared with; `untrained` is the discriminator with the weights that its training began with.
+    components: of the PCA, or as many as there can be.
+    strengths: the SVM's C times the number of features, one of which is chosen on a fifth of the known labels.
+    """
+
+    run: str
+    data: str | None = None
+    grid: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (4,)
+    labels: Annotated[tuple[PositiveInt | Literal["all"], ...], Field(min_length=1)] = ("all", 400)
+    draws: PositiveInt = 3
+    against: tuple[Other, ...] = ("pixels", "pca", "untrained")
+    components: PositiveInt = 256
+    strengths: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = (0.01, 0.1, 1.0, 10.0)
+    seed: int = 0
+
+    def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
+        run = load(self.run)
+        trained = scoring_alone(run.player("D"), run)
+        check_grid(trained, self.grid, run)
+        data = real_images(run, self.data)
+        images = Shuffled(data, self.seed)
+        images.check(self.labels)
+        looks: dict[str, Callable[[], Look]] = {
+            "discriminator": lambda: through(trained, self.grid, images),
+            "pixels": lambda: lambda pictures: torch.from_numpy(flat(pictures)),
+            "pca": lambda: principal(images, self.components),
+            "untrained": lambda: through(untrained(run, trained), self.grid, images),
+        }
+        names = ("discriminator", *dict.fromkeys(self.against))
+        found = {name: folder.step(name, partial(self.tried, looks[name], images)) for name in names}
+        folder.table("accuracy.csv", [{"features": name, **row} for name, one in found.items() for row in rows(one)])
+        accuracies = {
+            f"{name}, {known}": one["accuracies"] for name, of in found.items() for known, one in of["trials"].items()
+        }
+        folder.picture("accuracy.png", bars(accuracies, "recognized of the held-out images, by labels per class known"))
+        protocol = {
+            **facts(run, "D", data),
+            "statistics": f"of {min(STANDING_IMAGES, len(images)):,} training images",
+            "grids": [list(maps.shape[2:]) for maps in Convolutions(trained, self.grid).maps(no_image(run))],
+            "scaled_by": f"{min(SCALED_BY, len(images)):,} training images",
+            "svm": "squared hinge, one against the rest, L2",
+            "validation": f"1 / {VALIDATION} of the known labels",
+            "images": len(images),
+            "held_out": len(data.held_out),
+            "seed": self.seed,
+        }
+        return {**found, "protocol": protocol}
+
+    def tried(self, make: Callable[[], Look], images: "Shuffled") -> dict[str, Any]:
+        """The accuracies of one kind of features."""
+        look = make()
+        needed = images.needed(self.labels, self.draws)
+        scale = Scale.of(torch.cat(list(images.seen(look, np.arange(min(SCALED_BY, len(images)))))))
+        x, y = scale.rows(images.seen(look, needed), len(needed)), torch.from_numpy(images.labels[needed])
+        test = scale.rows(images.seen_held_out(look), len(images.data.held_out))
+        test_y = torch.from_numpy(images.held_out_labels)
+        trials = {}
+        for known in self.labels:
+            chosen = [np.searchsorted(needed, one) for one in images.choices(known, self.draws)]
+            results = [
+                self.trial(*((x, y) if len(of) == len(x) else (x[of], y[of])), test, test_y, len(images.of_class))
+                for of in chosen
+            ]
+            trials[str(known)] = {"labels": len(chosen[0]), **summary(results)}
+        return {"size": x.shape[1], "trials": trials}
+
+    def trial(self, x: Tensor, y: Tensor, test: Tensor, test_y: Tensor, classes: int) -> dict[str, float]:
+        """An SVM on labelled rows, its C chosen on the last of them."""
+        cut = len(x) - max(1, len(x) // VALIDATION)
+        svm: LinearSVM | None = None
+        best = (-1.0, 0.0, svm)
+        for strength in sorted(self.strengths):
+            svm = fit(x[:cut], y[:cut], classes, strength / x.shape[1], start=svm)
+            best = max(best, (svm.accuracy(x[cut:], y[cut:]), -strength, svm), key=lambda one: one[:2])
+        validated, strength = best[0], -best[1]
+        svm = fit(x, y, classes, strength / x.shape[1], start=best[2])
+        return {"accuracy": svm.accuracy(test, test_y), "validation": validated, "C": strength / x.shape[1]}
+
+
+class Convolutions(nn.Module):
+    """Images [N, C, H, W] to [N, d]: each convolution's activation, max-pooled to a grid, one after another."""
+
+    def __init__(self, D: Discriminator, grid: Sequence[int]) -> None:
+        super().__init__()
+        self.D, self.grid = D, tuple(grid)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([pooled.flatten(1) for pooled in self.maps(x)], dim=1)
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """[N, maps, height, width] of each layer, pooled to its grid."""
+        found: list[Tensor] = []
+
+        def keep(module: nn.Module, inputs: Any, out: Tensor) -> None:
+            if out.dim() != 4:
+                return
+            own = out[-len(x) :]  # before them stands the reference batch of virtual batch norm
+            found.append(self._pooled(own, len(found)))
+
+        hooks = [module.register_forward_hook(keep) for module in activations(self.D)]
+        try:
+            self.D.features(x)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return found
+
+    def _pooled(self, maps: Tensor, layer: int) -> Tensor:
+        grid = self.grid[layer] if len(self.grid) > 1 else self.grid[0]
+        return adaptive_max_pool2d(maps, (min(grid, maps.shape[2]), min(grid, maps.shape[3])))
+
+
+def activations(network: nn.Module) -> list[nn.Module]:
+    """Where convolutions are seen: at the activations, or, where those are no modules, at convolutions of 2x2 and more.
+
+    The latter are not rectified, but keep what rectifying would: the largest of rectified numbers is the rectified
+    largest.
+    """
+    found: list[nn.Module] = [m for m in network.modules() if isinstance(m, nn.ReLU | nn.LeakyReLU | nn.SELU)]
+    return found or [m for m in network.modules() if isinstance(m, nn.Conv2d) and max(m.kernel_size) > 1]
+
+
+def scoring_alone(player: nn.Module, run: Run) -> Discriminator:
+    """D, if it has convolutions and looks at an image without being told anything else."""
+    if not isinstance(player, Discriminator):
+        raise GanatomyError(f"D of {run.path} is a {type(player).__name__}, not a Discriminator: it needs more to see.")
+    if not any(isinstance(module, nn.Conv2d) for module in player.modules()):
+        raise GanatomyError(f"D of {run.path} has no convolutions, so there are no maps to pool.")
+    try:
+        player.features(no_image(run))
+    except GanatomyError:
+        raise GanatomyError(
+            f"D of {run.path} sees no image without being told its class, which is what the features shall tell: "
+            "take a run whose D is not conditional, or is so by projection."
+        ) from None
+    return player
+
+
+def check_grid(D: Discriminator, grid: Sequence[int], run: Run) -> None:
+    layers = len(Convolutions(D, (1,)).maps(no_image(run)))
+    if len(grid) not in (1, layers):
+        raise GanatomyError(f"grid has {len(grid)} numbers, and D {layers} layers: say one for all, or one for each.")
+
+
+def no_image(run: Run) -> Tensor:
+    return torch.zeros(1, *run.checkpoint().state["data"]["shape"])
+
+
+def untrained(run: Run, trained: Discriminator) -> Discriminator:
+    """The discriminator as its training began, with the reference batch it was given."""
+    state = run.checkpoint().state["data"]
+    D = build_players(run.recipe, Shape(*state["shape"]), class_count(state["classes"]))["D"]
+    assert isinstance(D, Discriminator)
+    if getattr(trained, "reference", None) is not None:
+        D.reference = trained.reference
+    return D.eval().requires_grad_(False)
+
+
+def through(D: Discriminator, grid: Sequence[int], images: "Shuffled") -> Look:
+    """The features of D, whose batch-norm statistics become those of real images."""
+    seen = Convolutions(D, grid).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    standing_statistics(seen, ((to_unit(x),) for x in images.parts(np.arange(min(STANDING_IMAGES, len(images))))))
+    return lambda pictures: seen(to_unit(pictures))
+
+
+def principal(images: "Shuffled", components: int) -> Look:
+    """The first principal components of pixels."""
+    pixels = np.concatenate([flat(x) for x in images.parts(np.arange(min(PRINCIPAL_IMAGES, len(images))))])
+    pca = PCA(min(components, *pixels.shape), random_state=0).fit(pixels)
+    return lambda pictures: torch.from_numpy(pca.transform(flat(pictures)).astype(np.float32))
+
+
+class Shuffled:
+    """Labelled images to train on, in an order of chance, so that any first part of them is a fair choice."""
+
+    def __init__(self, data: ImageSet, seed: int) -> None:
+        self.data = data
+        labels, self.held_out_labels = (np.asarray(part) for part in labels_of(data))
+        self.order = keyed(seed, "features").permutation(len(data.train))
+        self.labels = labels[self.order]
+        self.of_class = [np.flatnonzero(self.labels == number) for number in range(len(data.classes or ()))]
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    @property
+    def fewest(self) -> int:
+        """Images of the rarest class."""
+        return min(len(rows) for rows in self.of_class)
+
+    def check(self, labels: Sequence[int | Literal["all"]]) -> None:
+        for known in labels:
+            if known != "all" and not VALIDATION <= known <= self.fewest:
+                raise GanatomyError(
+                    f"labels={known}: {self.data.source} has from {self.fewest:,} images of a class to train on, and "
+                    f"{VALIDATION} are needed."
+                )
+
+    def choices(self, known: int | Literal["all"], draws: int) -> list[Array]:
+        """Rows with `known` of each class, `draws` times and none twice, or as often as there are enough."""
+        if known == "all":
+            return [np.arange(len(self))]
+        times = range(min(draws, self.fewest // known))
+        return [np.sort(np.concatenate([rows[t * known : (t + 1) * known] for rows in self.of_class])) for t in times]
+
+    def needed(self, labels: Sequence[int | Literal["all"]], draws: int) -> Array:
+        """The rows of any choice, in order."""
+        return np.unique(np.concatenate([one for known in labels for one in self.choices(known, draws)]))
+
+    def parts(self, rows: Array) -> Iterator[Array]:
+        return self._of(self.data.train, self.order[rows])
+
+    @torch.no_grad()
+    def seen(self, look: Look, rows: Array) -> Iterator[Tensor]:
+        yield from map(look, self.parts(rows))
+
+    @torch.no_grad()
+    def seen_held_out(self, look: Look) -> Iterator[Tensor]:
+        yield from map(look, self._of(self.data.held_out, np.arange(len(self.data.held_out))))
+
+    def _of(self, split: Split, rows: Array) -> Iterator[Array]:
+        pictures = self.data.pictures(split)
+        return (pictures[rows[start : start + STEP]] for start in range(0, len(rows), STEP))
+
+
+class Scale(NamedTuple):
+    """Mean and deviation of each feature, [d]; a feature that never changes keeps its own scale."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    @classmethod
+    def of(cls, x: Tensor) -> "Scale":
+        deviation = x.std(0, correction=0)
+        return cls(x.mean(0), torch.where(deviation > 1e-6, deviation, 1.0))
+
+    def rows(self, parts: Iterator[Tensor], count: int) -> Tensor:
+        """float16 [count, d], standardized."""
+        found, start = torch.empty(count, len(self.mean), dtype=torch.float16), 0
+        for part in parts:
+            found[start : start + len(part)] = (part - self.mean) / self.deviation
+            start += len(part)
+        return found
+
+
+def summary(results: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """The mean over draws of the labels, and the deviation between them where there are several."""
+    accuracies = [one["accuracy"] for one in results]
+    return {
+        "accuracy": float(np.mean(accuracies)),
+        "deviation": float(np.std(accuracies, ddof=1)) if len(results) > 1 else None,
+        "accuracies": accuracies,
+        "validation": float(np.mean([one["validation"] for one in results])),
+        "C": [one["C"] for one in results],
+    }
+
+
+def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A line of the table for each trial."""
+    return [
+        {"size": found["size"], **{name: one[name] for name in ("labels", "accuracy", "deviation")}}
+        for one in found["trials"].values()
+    ]

@@ -1,0 +1,230 @@
+"""Principal components as a generative model beside a GAN: a question that one report leaves open.
+
+The model is the linear Gaussian one of Tipping and Bishop (1999), "Probabilistic principal component analysis",
+without its noise: x = mean + W c, c normal with the variances of the training images' coefficients, clipped to [-1, 1].
+Where the GAN is asked for classes, each class has a PCA of its own.
+
+What a GAN can draw of an image is found by gradient descent on z; the PCA's best is a projection.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from pydantic import Field, PositiveInt
+from sklearn.decomposition import PCA
+from torch import Tensor
+
+from ganatomy.core.randomness import keyed
+from ganatomy.data.feed import to_uint8, to_unit
+from ganatomy.data.images import ImageSet
+from ganatomy.experiments.judging import REPORTING_SEED, Bench
+from ganatomy.experiments.run import load, open_bench
+from ganatomy.experiments.sampling import Sampler
+from ganatomy.metrics.judged import JudgeScores
+from ganatomy.metrics.moments import Array
+from ganatomy.report.grid import grid
+from ganatomy.studies.real import facts, flat
+from ganatomy.studies.study import Study, StudyFolder, study
+
+WIDEST = 4_096  # numbers of an image, up to which all components are computed
+MOST = 512  # components of larger ones
+FITTED = 60_000  # training images, at most
+SHOWN = 24  # samples in a row of the picture
+RATE = 0.05  # Adam's, falling to zero, on latents
+
+
+@study("pca")
+@dataclass(frozen=True, kw_only=True)
+class PrincipalComponents(Study):
+    """A PCA's samples under the judge that scores the GAN's, and the reconstructions of both.
+
+    components: how many, each a model of its own; no more than there are.
+    inverted: held-out images that G's latents are sought for, in `steps` steps of gradient descent from `starts` draws.
+    """
+
+    run: str
+    components: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (16, 64, 256)
+    inverted: PositiveInt = 64
+    steps: PositiveInt = 300
+    starts: PositiveInt = 4
+    seed: int = REPORTING_SEED
+
+    def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
+        run = load(self.run)
+        sampler, data = run.sampler(), run.data()
+        how = run.recipe.scores.build() if run.recipe.scores else JudgeScores()
+        bench = open_bench(data, run.recipe, how, folder.announce)
+        model = LinearModel.of(data, sampler.classes)
+        sizes = sorted({min(size, model.most) for size in self.components})
+
+        scores = {"gan": folder.step("gan", lambda: asdict(bench.score(sampler, self.seed)))}
+        for size in sizes:
+            drawn = f"pca-{size}"
+            scores[drawn] = folder.step(drawn, partial(self.score, bench, model, size))
+        rebuilt = folder.step("reconstruction", lambda: self.rebuilt(folder, data, model, sampler))
+        self.show(folder, sampler, model, sizes, data)
+        folder.table("scores.csv", [{"model": name, **shown(one)} for name, one in scores.items()])
+        folder.table("reconstruction.csv", [{"components": int(n), "error": e} for n, e in rebuilt["pca"].items()])
+        protocol = {
+            **facts(run, "G", data),
+            **bench.protocol(seed=self.seed, weights="average" if run.averages() else "raw", checkpoint="last"),
+            "fitted": "each class apart" if sampler.classes else "all classes together",
+            "fitted_images": min(FITTED, len(data.train)),
+            "error": "root mean square over pixels in [-1, 1]",
+            "inverted": min(self.inverted, len(data.held_out)),
+            "steps": self.steps,
+            "starts": self.starts,
+        }
+        return {
+            "scores": scores,
+            "floor": asdict(bench.floor),
+            "reconstruction": rebuilt,
+            "wins": wins(scores, rebuilt, sampler.prior.size),
+            "protocol": protocol,
+        }
+
+    def score(self, bench: Bench, model: "LinearModel", size: int) -> dict[str, Any]:
+        indices = range(bench.how.count)
+        return asdict(bench.score_images(model.images(size, self.seed, indices), model.labels(indices)))
+
+    def rebuilt(self, folder: StudyFolder, data: ImageSet, model: "LinearModel", sampler: Sampler) -> dict[str, Any]:
+        """Errors on held-out images, of the PCA by number of components and of G; and a picture of some."""
+        images = data.pictures(data.held_out)
+        labels = data.held_out.labels
+        sizes = [0, *(2**power for power in range(model.most.bit_length())), model.most]
+        by_size = {str(n): error(model.rebuilt(images, labels, n), images) for n in sorted(set(sizes))}
+
+        some = images[: self.inverted]
+        asked = None if labels is None or sampler.classes is None else torch.from_numpy(np.array(labels[: len(some)]))
+        found = invert(sampler, to_unit(some), asked, self.steps, self.starts, self.seed)
+        size = min(sampler.prior.size, model.most)
+        linear = model.rebuilt(some, labels, size)
+        rows = np.concatenate([part[:SHOWN] for part in (some, found, linear)])
+        names = ["real", "GAN", f"PCA, {size}"]
+        folder.picture("reconstruction.png", grid(rows, columns=min(SHOWN, len(some)), row_names=names))
+        same = {"gan": found, f"pca-{size}": linear}
+        return {
+            "pca": by_size,
+            "same_images": {name: error(one, some) for name, one in same.items()},
+            "same_images_median": {name: median_error(one, some) for name, one in same.items()},
+        }
+
+    def show(
+        self, folder: StudyFolder, sampler: Sampler, model: "LinearModel", sizes: Sequence[int], data: ImageSet
+    ) -> None:
+        """Samples, a row each: real, the GAN's, the PCA's."""
+        count = min(SHOWN, len(data.held_out))
+        rows = [data.pictures(data.held_out)[:count], sampler.images(self.seed, range(count))]
+        rows += [model.images(size, self.seed, range(count)) for size in sizes]
+        names = ["real", "GAN", *(f"PCA, {size}" for size in sizes)]
+        folder.picture("samples.png", grid(np.concatenate(rows), columns=count, row_names=names))
+
+
+class LinearModel:
+    """A PCA of flat images in [-1, 1], or one for each class, that samples and rebuilds."""
+
+    def __init__(self, fitted: Sequence[PCA], shape: tuple[int, int, int]) -> None:
+        """shape: height, width, channels of the images."""
+        self.fitted, self.shape = list(fitted), shape
+
+    @classmethod
+    def of(cls, data: ImageSet, classes: int | None) -> "LinearModel":
+        images = data.pictures(data.train)[:FITTED]
+        if classes is None:
+            groups = [images]
+        else:
+            assert data.train.labels is not None
+            groups = [images[data.train.labels[:FITTED] == number] for number in range(classes)]
+        return cls([all_components(flat(group)) for group in groups], images.shape[1:])
+
+    @property
+    def most(self) -> int:
+        return min(int(pca.n_components_) for pca in self.fitted)
+
+    def labels(self, indices: Sequence[int]) -> list[int] | None:
+        """As a generator's: all classes alike often, where there are classes."""
+        return None if len(self.fitted) == 1 else [index % len(self.fitted) for index in indices]
+
+    def images(self, size: int, seed: int, indices: Sequence[int]) -> Array:
+        """Samples of `size` components, uint8 [N, H, W, C]; sample i depends on (seed, i) alone."""
+        found = []
+        for index in indices:
+            pca = self.fitted[index % len(self.fitted)]
+            normal = keyed(seed, "pca", index).standard_normal(self.most)[:size]
+            found.append(pca.mean_ + (normal * np.sqrt(pca.explained_variance_[:size])) @ pca.components_[:size])
+        return self.as_images(np.stack(found))
+
+    def rebuilt(self, images: Array, labels: Array | None, size: int) -> Array:
+        """Images as `size` components have them, those of their class where there are several models."""
+        found = np.empty((len(images), int(np.prod(self.shape))), np.float32)
+        own = np.zeros(len(images), np.int64) if len(self.fitted) == 1 or labels is None else labels[: len(images)]
+        for number, pca in enumerate(self.fitted):
+            x, parts = flat(images[own == number]) - pca.mean_, pca.components_[:size]
+            found[own == number] = pca.mean_ + (x @ parts.T) @ parts
+        return self.as_images(found)
+
+    def as_images(self, x: Array) -> Array:
+        height, width, channels = self.shape
+        unit = torch.from_numpy(np.asarray(x, np.float32)).view(-1, height, width, channels)
+        return to_uint8(unit.permute(0, 3, 1, 2))
+
+
+def all_components(x: Array) -> PCA:
+    """All principal components of x: [N, d], or the first ones of wide rows."""
+    if x.shape[1] <= WIDEST:
+        return PCA(min(x.shape), svd_solver="covariance_eigh").fit(x)
+    return PCA(min(MOST, *x.shape), svd_solver="randomized", random_state=0).fit(x)
+
+
+def invert(sampler: Sampler, x: Tensor, y: Tensor | None, steps: int, starts: int, seed: int) -> Array:
+    """The nearest images that G draws, uint8 [N, H, W, C], found from the better of several starts of each.
+
+    x: [N, C, H, W] in [-1, 1]; y: the classes asked for. Adam descends the square of the error in z.
+    """
+    given = () if y is None else (y,)
+    best, least = torch.zeros_like(x), torch.full((len(x),), torch.inf)
+    for start in range(starts):
+        z = sampler.prior.sample(seed, start * len(x), (start + 1) * len(x)).requires_grad_()
+        optimizer = torch.optim.Adam([z], lr=RATE)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+        for _ in range(steps):
+            optimizer.zero_grad()
+            (sampler.G(z, *given) - x).square().sum().backward()
+            optimizer.step()
+            schedule.step()
+        with torch.no_grad():
+            found = sampler.G(z, *given)
+        errors = (found - x).square().mean((1, 2, 3))
+        best = torch.where((errors < least)[:, None, None, None], found, best)
+        least = torch.minimum(errors, least)
+    return to_uint8(best)
+
+
+def error(found: Array, images: Array) -> float:
+    """Root mean square over pixels in [-1, 1], of uint8 images."""
+    return float(np.sqrt(np.mean((flat(found) - flat(images)).astype(np.float64) ** 2)))
+
+
+def median_error(found: Array, images: Array) -> float:
+    """The error of the image in the middle, which a few hopeless ones do not move."""
+    return float(np.median([error(one[None], image[None]) for one, image in zip(found, images, strict=True)]))
+
+
+def shown(scores: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: scores[name] for name in ("frechet", "coverage", "classifier_score", "accuracy", "count")}
+
+
+def wins(scores: Mapping[str, Mapping[str, Any]], rebuilt: Mapping[str, Any], latent: int) -> dict[str, str]:
+    """Who is best at what."""
+    found = {"frechet": min(scores, key=lambda name: scores[name]["frechet"])}
+    for name in ("coverage", "classifier_score", "accuracy"):
+        known = {model: one[name] for model, one in scores.items() if one[name] is not None}
+        if known:
+            found[name] = max(known, key=lambda model: known[model])
+    for name, key in (("reconstruction", "same_images"), ("median reconstruction", "same_images_median")):
+        found[f"{name} from {latent} numbers"] = min(rebuilt[key], key=lambda model: float(rebuilt[key][model]))
+    return found

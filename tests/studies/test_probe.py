@@ -1,0 +1,111 @@
+"""Latents of real images under simple classifiers: BiGAN's own encoder, and one taught afterwards."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.neighbors import KNeighborsClassifier
+from torch import Tensor
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.core.players import Generator
+from ganatomy.core.prior import Prior
+from ganatomy.core.recipe import Recipe, find_recipe
+from ganatomy.core.shape import Shape
+from ganatomy.core.spec import Spec
+from ganatomy.engine.average import ExponentialAverage
+from ganatomy.engine.optimizers import Adam
+from ganatomy.experiments.run import Run
+from ganatomy.experiments.sampling import Sampler
+from ganatomy.experiments.train import train
+from ganatomy.games.bigan import BiGAN
+from ganatomy.networks.bigan import ConvEncoder, JointDiscriminator
+from ganatomy.networks.dcgan import DCGANGenerator
+from ganatomy.runs.files import read_json
+from ganatomy.studies import probe
+from ganatomy.studies.probe import latent_error, new_encoder, teach
+from ganatomy.studies.study import carry_out, declared
+from tests.conftest import TINY
+
+
+def digits_bigan() -> Recipe:
+    adam = Spec(Adam, lr=1e-3)
+    return find_recipe("digits-dcgan").replace(
+        name="digits-bigan",
+        game=Spec(BiGAN),
+        players={
+            "G": Spec(DCGANGenerator, latent=8, channels=(16, 8)),
+            "E": Spec(ConvEncoder, latent=8, channels=(8, 16)),
+            "D": Spec(JointDiscriminator, latent=8, channels=(8, 16), hidden=16),
+        },
+        optimizers={"G": adam, "E": adam, "D": adam},
+        average=Spec(ExponentialAverage, half_life=1_000, players=("G", "E")),
+    )
+
+
+class Blobs(Generator):
+    """A generator that is easily inverted: each latent number is the gray of a quarter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prior = Prior(4, "uniform")
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        return z.view(-1, 1, 2, 2).repeat_interleave(4, 2).repeat_interleave(4, 3)
+
+
+def test_a_taught_encoder_inverts_a_generator_that_can_be_inverted() -> None:
+    sampler, shape = Sampler(Blobs()), Shape(1, 8, 8)
+    E = new_encoder(sampler, shape, width=0.25, seed=0)
+    before = latent_error(E.eval(), sampler, 0)
+    teach(E, sampler, 6_400, 0)
+    after = latent_error(E.eval(), sampler, 0)
+    assert before == pytest.approx(1, abs=0.2) and after < 0.05
+
+
+def test_bigans_own_encoder_from_end_to_end(cache: Path, tmp_path: Path) -> None:
+    run = train(digits_bigan(), *(word for word in TINY if "width" not in word), images=600, out=tmp_path / "bigan")
+    study = declared("probe", [f"run={run.path}", "svm_images=500", "nearest_images=300"])
+    folder = carry_out(study, tmp_path / "probe")
+    result = read_json(folder / "result.json")["result"]
+    assert result["latents"]["size"] == result["pca"]["size"] == 8
+    assert result["protocol"]["player"] == "E" and result["protocol"]["weights"] == "average"
+    assert result["protocol"]["images"] == {"linear": 1197, "svm": 500, "nearest": 300}
+    assert "encoder" not in result and not (folder / "encoder.safetensors").exists()
+    assert result["latents"]["nearest"] > 0.4
+    with pytest.raises(GanatomyError, match="JointDiscriminator"):
+        carry_out(declared("features", [f"run={run.path}"]), tmp_path / "features")
+
+
+@pytest.mark.parametrize("kind", ["trained", "conditional"])
+def test_an_encoder_taught_afterwards_and_the_same_when_interrupted(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run: Run = request.getfixturevalue(kind)
+    study = declared("probe", [f"run={run.path}", "encoder_images=320", "encoder_width=0.25"])
+    whole = carry_out(study, tmp_path / "whole")
+    result = read_json(whole / "result.json")["result"]
+    assert result["encoder"]["images"] == 320 and 0 < result["encoder"]["error"] < 1.5
+    assert result["latents"]["size"] == result["pca"]["size"] == 32
+    assert result["pca"]["svm"] > 0.95
+
+    with monkeypatch.context() as broken:
+        broken.setattr(probe, "latents", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            carry_out(study, tmp_path / "again")
+    taught = (tmp_path / "again" / "encoder.safetensors").read_bytes()
+    with monkeypatch.context() as broken:
+        broken.setattr(probe, "teach", lambda *_: 1 / 0)  # it is not taught twice
+        carry_out(study, tmp_path / "again")
+    assert (tmp_path / "again" / "result.json").read_bytes() == (whole / "result.json").read_bytes()
+    assert (whole / "encoder.safetensors").read_bytes() == taught
+
+
+def test_pca_is_scikit_learns(trained: Run, tmp_path: Path) -> None:
+    data = trained.data()
+    assert data.train.labels is not None and data.held_out.labels is not None
+    real = probe.Real(data, np.arange(len(data.train)), data.train.labels, data.held_out.labels)
+    found = probe.Probe(run="", nearest_images=2_000).tried(lambda: probe.principal(64, real), real)["nearest"]
+    train_pixels, test_pixels = (np.array(part).reshape(len(part), -1).astype(float) for part in real.pictures())
+    pixels = KNeighborsClassifier(1, algorithm="brute").fit(train_pixels, real.labels)
+    assert found == pytest.approx(pixels.score(test_pixels, real.held_out_labels), abs=0.004)
