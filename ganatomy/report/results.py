@@ -3,7 +3,9 @@
 Rows whose protocols differ never share a table. A run without scores is listed too, with what it lacks.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -55,6 +57,46 @@ def results(runs: Sequence[RunFolder]) -> str:
         parts.append("\n".join(without))
     parts.append("\n".join(["How they were made:", "", *map(made_line, runs)]))
     return "\n\n".join(parts) + "\n"
+
+
+def studied(folders: Sequence[Path]) -> str:
+    """The Markdown of studies: what was asked, and every number that came out, by its dotted name."""
+    return "\n".join(map(study_section, folders))
+
+
+def study_section(folder: Path) -> str:
+    found = read_json(folder / "result.json")
+    settings = {name: value for name, value in found.items() if name not in ("study", "use", "result")}
+    told = " ".join(f"{name}={setting(value)}" for name, value in settings.items() if value not in (None, []))
+    result = dict(found["result"])
+    protocol = "; ".join(f"{name} {value}" for name, value in numbers_in(result.pop("protocol", {}), strings=True))
+    rows = [f"| {name} | {value:.6g} |" for name, value in numbers_in(result)]
+    return "\n".join(
+        [f"`ganatomy study {found['study']} {told}`", "", f"{protocol}.", "", "| | |", "| --- | ---: |", *rows, ""]
+    )
+
+
+def setting(value: Any) -> str:
+    """A setting as one would type it; a path without what is above it, a hash without most of it."""
+    if isinstance(value, list):
+        return ",".join(map(setting, value))
+    if isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value):
+        return value[:12]
+    return value.rstrip("/").rsplit("/", 1)[-1] if isinstance(value, str) and value.startswith("/") else str(value)
+
+
+def numbers_in(value: Any, name: str = "", *, strings: bool = False) -> list[tuple[str, Any]]:
+    """Every number below a value, by its dotted name; lists, such as one number for each draw, are left out.
+
+    >>> numbers_in({"a": {"b": 1, "c": {"d": 2.5, "e": True}, "f": [3]}, "g": "text"})
+    [('a.b', 1), ('a.c.d', 2.5)]
+    """
+    if isinstance(value, Mapping):
+        pairs = [(f"{name}.{key}" if name else str(key), item) for key, item in value.items()]
+        return [found for key, item in pairs for found in numbers_in(item, key, strings=strings)]
+    if isinstance(value, str) and strings:
+        return [(name, setting(value))]
+    return [(name, value)] if isinstance(value, int | float) and not isinstance(value, bool) else []
 
 
 def newest_evaluations(run: RunFolder) -> list[Record]:

@@ -7,7 +7,8 @@ import pytest
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.experiments.run import Run
-from ganatomy.report.results import HEAD, results
+from ganatomy.report.results import HEAD, results, studied
+from ganatomy.runs.files import write_json
 from ganatomy.runs.folder import RunFolder
 
 
@@ -62,3 +63,14 @@ def test_a_score_that_collapse_wins_is_hidden_without_one_it_loses(trained: Run,
     record = json.loads(json.dumps(trained.folder.evaluations.read()[0]))
     folder.evaluations.append({**record, "scores": {**record["scores"], "coverage": None}})
     assert rows(results([folder]))[1][7:10] == ["-", "-", "-"]
+
+
+def test_studies_are_tabulated_with_what_was_asked(tmp_path: Path) -> None:
+    result = {"protocol": {"run": "/somewhere/runs/a", "round": 3}, "accuracy": {"linear": 0.9, "remark": "no number"}}
+    write_json(
+        tmp_path / "result.json", {"study": "probe", "use": "Probe", "run": "/somewhere/runs/a", "result": result}
+    )
+    text = studied([tmp_path])
+    assert text.startswith("`ganatomy study probe run=a`")
+    assert "| accuracy.linear | 0.9 |" in text and "run a; round 3." in text
+    assert "somewhere" not in text and "no number" not in text
