@@ -10,7 +10,8 @@ import ganatomy
 
 HOUSE = Path(ganatomy.__file__).parent
 FLOORS = [
-    {"cli", "reproduce"},
+    {"cli"},
+    {"reproduce"},
     {"studies"},
     {"experiments"},
     {"recipes", "report"},

@@ -222,6 +222,17 @@ def study_table(studies: Mapping[str, type]) -> Table:
     return table
 
 
+def report_table(reports: Mapping[str, Any]) -> Table:
+    """Every study report, what it is about, its claims and its data."""
+    table = Table()
+    for column in ("report", "what it is about", "claims", "data"):
+        table.add_column(column)
+    for name, report in reports.items():
+        data = ", ".join(one.name for one in report.data)
+        table.add_row(name, escape(report.title), str(len(report.claims)), data)
+    return table
+
+
 TRANSLATION_ROWS = {"kid": "kernel distance", "fid": "Fréchet distance", "seen_as_target": "seen as the target"}
 
 

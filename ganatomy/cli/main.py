@@ -340,15 +340,20 @@ def stats(
 
 @app.command()
 def results(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN ...", help="Folders of runs.", show_default=False)],
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="RUN ...", help="Folders of runs, and of studies.", show_default=False)
+    ],
     out: Annotated[Path | None, typer.Option("--out", help="A file to write into; printed unless said.")] = None,
 ) -> None:
-    """Tabulate the scores of runs, best and final, as Markdown; different protocols never share a table."""
+    """Tabulate runs, best and final, and studies, as Markdown; different protocols never share a table."""
     from ganatomy.report.results import results as tabulated
+    from ganatomy.report.results import studied
     from ganatomy.runs.files import write_text
     from ganatomy.runs.folder import find_run
 
-    text = tabulated([find_run(path) for path in runs])
+    studies = [path for path in folders if (path / "result.json").is_file()]
+    runs = [find_run(path) for path in folders if path not in studies]
+    text = "\n".join([*([tabulated(runs)] if runs or not studies else []), *([studied(studies)] if studies else [])])
     if out is None:
         typer.echo(text, nl=False)
     else:
@@ -481,6 +486,51 @@ def study(
     typer.echo((folder / "result.json").read_text(encoding="utf-8"))
     for file in sorted(path for path in folder.iterdir() if path.suffix in (".png", ".csv", ".md", ".html")):
         typer.echo(str(file))
+
+
+@app.command()
+def reproduce(
+    name: Annotated[
+        str | None, typer.Argument(metavar="REPORT", help="Without a name they are listed.", show_default=False)
+    ] = None,
+    budget: Annotated[str, typer.Option(help="Of all trainings and studies, such as 30m; or full.")] = "30m",
+    data: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SOURCE", help="NAME=SOURCE, or a folder of data sets; may be said again."),
+    ] = None,
+    seeds: Annotated[str, typer.Option(help="With commas between.")] = "0",
+    out: Annotated[Path | None, typer.Option("--out", help="The folder; reproductions/REPORT unless said.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    imports: ImportFile = None,
+) -> None:
+    """A study report's claims beside ours: train what they need, judge each; what was stopped goes on."""
+    prepare(imports)
+    import ganatomy.reproduce
+    import ganatomy.studies
+    from ganatomy.cli.console import report_table
+    from ganatomy.experiments.train import Stopped
+    from ganatomy.reproduce.claims import reports
+    from ganatomy.reproduce.reproduce import reproduce as carry_out
+
+    assert ganatomy.reproduce and ganatomy.studies
+    if name is None:
+        Console().print(report_table(reports))
+        return
+    try:
+        folder = carry_out(
+            name,
+            budget=budget,
+            data=data or [],
+            seeds=whole_numbers("--seeds", seeds),
+            out=out,
+            device=device,
+            announce=lambda text: typer.echo(text, err=True),
+        )
+    except Stopped as stopped:
+        typer.echo(f"Stopped by {stopped}. Continue with the same command.", err=True)
+        raise typer.Exit(128 + stopped.number) from None
+    typer.echo((folder / "claims.md").read_text(encoding="utf-8"), nl=False)
+    typer.echo(f"page       {folder / 'index.html'}")
 
 
 @app.command()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from ganatomy.core.errors import GanatomyError
@@ -99,16 +99,25 @@ def page(runs: Sequence[RunFolder]) -> str:
     """The HTML of these runs, the pictures of all of them within one budget of bytes."""
     if not runs:
         raise GanatomyError("No runs to report on.")
-    engine = Environment(
-        loader=PackageLoader("ganatomy", "report"),
+    return templates("report").get_template("page.html").render(of_runs(runs))
+
+
+def templates(*rooms: str) -> Environment:
+    """The templates of these rooms; an earlier room's may extend a later one's."""
+    return Environment(
+        loader=ChoiceLoader([PackageLoader(f"ganatomy.{room}", "") for room in rooms]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def of_runs(runs: Sequence[RunFolder]) -> dict[str, Any]:
+    """What page.html shows."""
     sections = [section(run, BYTES // len(runs)) for run in runs]
     together = side_by_side(runs) if len(runs) > 1 else []
-    return engine.get_template("page.html").render(sections=sections, together=together, box=(WIDTH, HEIGHT))
+    return {"sections": sections, "together": together, "box": (WIDTH, HEIGHT)}
 
 
 def section(run: RunFolder, size: int) -> Section:

@@ -1,0 +1,425 @@
+"""The report that repeats DCGAN's paper: faces, bedrooms, arithmetic, features under an SVM, 128 px, labelled data."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ganatomy.reproduce.claims import (
+    Claim,
+    Done,
+    Measure,
+    Reading,
+    Report,
+    Reported,
+    Studying,
+    Training,
+    Wanted,
+    reports,
+)
+from ganatomy.reproduce.readings import (
+    above,
+    alike,
+    all_collapse,
+    differs,
+    distance,
+    each,
+    late,
+    lowest,
+    mean_of,
+    none_collapses,
+    of_study,
+    result,
+    score,
+    seen,
+    study_protocol,
+    study_values,
+)
+
+BY_EYE = "by eye"
+NOT_COMPARED = "by eye, and no number"
+EPOCHS = {10: 60.3, 25: 64.5, 35: 68.2, 45: 70.8}  # of ImageNet, and percent of CIFAR-10's test images
+IMAGES = 2_000_000  # of the recipe, which stand for the last of these epochs
+PORTIONS = {40: 52.39, 60: 85.99, 80: 97.96}
+REAL = 94.38
+EFFICIENTNET = (
+    "10,000 test images; EfficientNet-B0 of ImageNet's weights, 40 epochs. Ours is a small network of its own, so what "
+    "is compared is a classifier as well as a GAN"
+)
+LATENTS = (30, 64, 100, 128, 256, 512)
+SMALL = ("players.G.width=0.25", "players.D.width=0.25")
+
+
+def on_faces(recipe: str, *overrides: str, name: str = "", **how: Any) -> Training:
+    return Training(recipe=recipe, data=("celeba",), overrides=("data.label=Smiling", *overrides), name=name, **how)
+
+
+def on_mnist(recipe: str, *overrides: str, name: str = "", **how: Any) -> Training:
+    return Training(recipe=recipe, data=("mnist",), overrides=overrides, name=name, **how)
+
+
+def of_everything(epochs: int) -> Training:
+    """A DCGAN of ImageNet, whose D is to be looked through; without ImageNet, of CIFAR-10, its labels unseen."""
+    how: dict[str, Any] = {"images": IMAGES * epochs // 45, "weight": epochs / 25}
+    instead = Training(recipe="imagenet32-dcgan", data=("cifar10",), name=f"cifar10-features-{epochs}", **how)
+    return Training(recipe="imagenet32-dcgan", data=("imagenet",), name=f"imagenet32-{epochs}", instead=instead, **how)
+
+
+def features(epochs: int) -> Studying:
+    last = epochs == max(EPOCHS)
+    return Studying(
+        study="features",
+        settings=(
+            *("run={0}", "data={cifar10}", "seed={seed}"),
+            f"labels={'[all,400]' if last else '[all]'}",
+            f"against={'[pixels,untrained]' if last else '[]'}",
+        ),
+        of=(of_everything(epochs),),
+        data=("cifar10",),
+        name=f"features-{epochs}",
+        weight=2.0 if last else 1.0,
+        least=6.0 if last else 4.0,
+    )
+
+
+def at_128(way: str, *overrides: str, name: str = "") -> Training:
+    return on_faces(f"celeba128-dcgan-{way}", *SMALL, *overrides, name=name)
+
+
+def latents(size: int) -> Training:
+    if size == LATENT:
+        return FACES_32
+    return on_faces("celeba32-dcgan", f"players.G.latent={size}", name=f"celeba32-latent-{size}", weight=0.7)
+
+
+LATENT = 100  # of the recipe
+ALL = ("discriminator", "trials", "all", "accuracy")
+FACES_64 = on_faces("celeba64-dcgan", weight=3.0)
+REPORTED_64 = on_faces("celeba64-dcgan-report", weight=4.0, least=5.0)
+FACES_32 = on_faces("celeba32-dcgan", weight=1.0)
+FAST_32 = on_faces("celeba32-dcgan", "game.order=simultaneous", name="celeba32-dcgan-fast")
+SLOW_64 = on_faces("celeba64-dcgan", "game.order=split", name="celeba64-dcgan-slow", weight=2.0)
+FAST_64 = on_faces("celeba64-dcgan", "game.order=simultaneous", name="celeba64-dcgan-fast", weight=2.0)
+WHOLE = on_faces("celeba32-dcgan", "data.crop=1", name="celeba32-dcgan-whole")
+DROPOUT = on_faces("celeba32-dcgan", "players.D.dropout=0.3", name="celeba32-dcgan-dropout", weight=0.7)
+NOISE = on_faces("celeba32-dcgan", "players.D.noise=0.02", name="celeba32-dcgan-noise", weight=0.7)
+SMOOTHED = on_faces("celeba32-dcgan", "game.loss.smoothing=0.1", name="celeba32-dcgan-smoothing", weight=0.7)
+START, DEEP, STRIDE = (at_128(way) for way in ("start", "deep", "stride"))
+SELU = at_128("start", "players.G.activation=selu", name="celeba128-dcgan-selu")
+BY_LATENTS = {size: latents(size) for size in LATENTS}
+LEAKY = on_mnist("mnist32-dcgan")
+RELU = on_mnist("mnist32-dcgan", "players.G.activation=relu", name="mnist32-dcgan-relu")
+BEDROOMS = Training(recipe="lsun64-dcgan", data=("bedrooms",), overrides=("data.crop=0.7",), weight=4.0)
+WHOLE_ROOMS = Training(
+    recipe="lsun64-dcgan", data=("bedrooms",), overrides=("data.crop=1",), name="lsun64-dcgan-whole", weight=4.0
+)
+
+SMILE = Studying(
+    study="arithmetic",
+    settings=("run={0}", "attribute=Smiling", "other=Male", "seed={seed}"),
+    of=(FACES_64,),
+    name="smile",
+)
+GLASSES = Studying(
+    study="arithmetic",
+    settings=("run={0}", "attribute=Eyeglasses", "other=Male", "pool=10000", "seed={seed}"),
+    of=(FACES_64,),
+    name="glasses",
+)
+BY_EPOCHS = {epochs: features(epochs) for epochs in EPOCHS}
+LABELLED = Studying(
+    study="labelled-data",
+    settings=("data={mnist}", "recipe=mnist32-dcgan", "portions=[0.4,0.6,0.8,1.0]", "seeds={seed}"),
+    data=("mnist",),
+    scaled=(("images", 400_000), ("shown", 200_000)),
+    minutes=120,
+    weight=4.0,
+    least=15.0,
+)
+
+
+def smile_seen(found: Mapping[str, Any]) -> tuple[str, bool]:
+    appears, stays, before = found["attribute_appears"], found["other_stays"], found["before"]
+    names = list(before)
+    told = (
+        f"{names[0]} appears in {appears:.0%} (without the arithmetic {before[names[0]]:.0%}), {names[1]} {stays:.0%}"
+    )
+    return told, appears > 0.5 and stays > 0.5 and appears > before[names[0]]
+
+
+def glasses_seen(found: Mapping[str, Any]) -> tuple[str, bool]:
+    told, works = smile_seen(found)
+    return told, not works
+
+
+def size_seen(found: Mapping[str, Any]) -> tuple[str, bool]:
+    return f"{found['discriminator']['size']:,} numbers", found["discriminator"]["size"] == 14_336
+
+
+def order_seen(found: Mapping[str, Any]) -> tuple[str, bool]:
+    accuracy = {name: one["mean"] for name, one in found["accuracy"].items()}
+    made, real = accuracy["80% generated"], accuracy["100% real, turned"]
+    return f"generated, of 80 %: {made:.2%}; all real, turned: {real:.2%}", made > real
+
+
+def rises_with_portion(found: Mapping[str, Any]) -> tuple[str, bool]:
+    values = [found["accuracy"][f"{portion}% generated"]["mean"] for portion in PORTIONS]
+    return ", ".join(f"{value:.2%}" for value in values), values == sorted(values)
+
+
+def both_seen(found: Mapping[str, Any]) -> tuple[str, bool]:
+    accuracy = found["accuracy"]
+    both, real = (accuracy[f"80% {lesson}"]["mean"] for lesson in ("real and generated", "real, turned"))
+    return f"of 80 %: real and generated {both:.2%}, real alone, turned, {real:.2%}", both > real
+
+
+def more_is_worse(found: Sequence[list[float]]) -> bool:
+    """Of the sizes in order: none beyond 100 is better, and the largest is worse."""
+    base, larger = found[LATENTS.index(LATENT)], found[LATENTS.index(LATENT) + 1 :]
+    return all(differs(base, other) >= 0 for other in larger) and differs(base, larger[-1]) > 0
+
+
+def rising_features() -> Measure:
+    """Whether the accuracy rises with the images that the GAN was shown."""
+
+    def read(done: Done) -> Reading:
+        found = [[100 * value for value in study_values(done, study, *ALL)] for study in BY_EPOCHS.values()]
+        told = ", ".join(f"{epochs}/45: {mean_of(values)} %" for epochs, values in zip(EPOCHS, found, strict=True))
+        means = [sum(values) / len(values) for values in found]
+        return Reading(seen=told, holds=means == sorted(means), protocol=study_protocol(done, BY_EPOCHS[45]))
+
+    return Measure(tuple(BY_EPOCHS.values()), read)
+
+
+def by_eye(name: str, said: str, reported: str, measure: Measure, protocol: str = BY_EYE) -> Claim:
+    return Claim(
+        id=name,
+        said=said,
+        reported=Reported(text=reported, protocol=protocol, unit="x floor"),
+        measure=measure,
+        incomparable=NOT_COMPARED,
+    )
+
+
+def finding(name: str, said: str, reported: str, measure: Measure, protocol: str = BY_EYE, **how: Any) -> Claim:
+    return Claim(id=name, said=said, reported=Reported(text=reported, protocol=protocol), measure=measure, **how)
+
+
+def hardware(name: str, said: str, reported: str, why: str = "hours of another machine") -> Claim:
+    return Claim(id=name, said=said, reported=Reported(text=reported), incomparable=why)
+
+
+def features_claim(epochs: int, percent: float) -> Claim:
+    return Claim(
+        id=f"features-{epochs}",
+        said=f"CIFAR-10 recognized by a linear SVM on D's maps, D trained for {epochs} epochs of ImageNet.",
+        reported=Reported(
+            text=f"{percent} %",
+            values=(percent,),
+            unit="%",
+            protocol=f"{epochs} x 1.28 million images of 1,000 classes; ours {IMAGES * epochs // 45:,} at full",
+        ),
+        measure=of_study(BY_EPOCHS[epochs], *ALL, in_percent=True),
+        better="higher",
+        tolerance=0.5,
+    )
+
+
+def original(name: str, said: str, percent: float, spread: float, labels: str) -> Claim:
+    return Claim(
+        id=name,
+        said=said,
+        reported=Reported(
+            text=f"{percent} %", values=(percent,), unit="%", protocol="the paper's, D of ImageNet-1k, 32 px"
+        ),
+        measure=of_study(BY_EPOCHS[45], "discriminator", "trials", labels, "accuracy", in_percent=True),
+        better="higher",
+        tolerance=spread,
+    )
+
+
+def labelled_claim(portion: int, percent: float) -> Claim:
+    return Claim(
+        id=f"labelled-{portion}",
+        said=f"A classifier taught by generated digits alone, of GANs trained on {portion} % of MNIST, a GAN a digit.",
+        reported=Reported(text=f"{percent} %", values=(percent,), unit="%", protocol=EFFICIENTNET),
+        measure=of_study(LABELLED, "accuracy", f"{portion}% generated", "mean", in_percent=True),
+        better="higher",
+        tolerance=0.5,
+    )
+
+
+reports.add(
+    "dcgan-representation",
+    Report(
+        name="dcgan-representation",
+        title="DCGAN's paper again: faces, bedrooms, arithmetic, features, 128 px, and labelled data out of a GAN.",
+        data=(
+            Wanted(name="celeba", what="faces with attributes, such as Smiling", unasked="celeba"),
+            Wanted(name="mnist", what="60,000 handwritten digits of 28 px", unasked="mnist"),
+            Wanted(name="cifar10", what="50,000 small pictures of ten classes", unasked="cifar10"),
+            Wanted(name="bedrooms", what="a folder of bedrooms", known_as=("lsun-bedroom",)),
+            Wanted(name="imagenet", what="ImageNet at 32 px", known_as=("imagenet-32",)),
+        ),
+        claims=(
+            by_eye(
+                "faces-64", "Faces at 64 px are plausible.", "plausible after 150 epochs", score(REPORTED_64, distance)
+            ),
+            by_eye(
+                "faces-32", "Faces at 32 px are plausible.", "plausible after 190 epochs", score(FACES_32, distance)
+            ),
+            by_eye(
+                "faces-crop",
+                "With their background, faces blend into it; cropped to 70 % they do not.",
+                "cropping helps",
+                each(FACES_32, WHOLE),
+                "by eye; ours are two data sets with a judge and a floor each",
+            ),
+            by_eye("bedrooms", "Bedrooms at 64 px are plausible.", "after 9 epochs", score(BEDROOMS, distance)),
+            by_eye(
+                "bedrooms-crop",
+                "Bedrooms cropped before resizing have clearer things in them.",
+                "cropping helps",
+                each(BEDROOMS, WHOLE_ROOMS),
+            ),
+            hardware(
+                "bedrooms-first-epoch",
+                "After one epoch the bedrooms are behind those of the paper.",
+                "behind",
+                "two sets of pictures by eye, neither of them ours",
+            ),
+            hardware("bedrooms-hours", "An epoch of bedrooms takes 3 hours on two cards.", "3 h an epoch"),
+            hardware("features-hours", "An epoch of ImageNet takes 16.5 minutes, all of them 12.4 hours.", "12.4 h"),
+            finding(
+                "arithmetic-smile",
+                "Smiling woman less neutral woman plus neutral man is a smiling man.",
+                "a smiling man",
+                result(SMILE, smile_seen),
+                "one trial, three latents a term; by eye",
+            ),
+            finding(
+                "arithmetic-glasses",
+                "No vector gives sunglasses reliably.",
+                "none found",
+                result(GLASSES, glasses_seen),
+                "by eye; ours is any glasses",
+                otherwise="better",
+            ),
+            *(features_claim(epochs, percent) for epochs, percent in EPOCHS.items()),
+            finding(
+                "features-rise",
+                "The longer the GAN is trained, the better its D's features.",
+                "60.3 < 64.5 < 68.2 < 70.8 %",
+                rising_features(),
+                "10, 25, 35, 45 epochs; ours in the same parts of the recipe's images",
+            ),
+            original("features-original", "What the paper's features reach with all labels.", 82.8, 0.5, "all"),
+            original(
+                "features-400",
+                "What they reach with 400 labels a class, beside which the report set its own 70.8 % with all labels.",
+                73.8,
+                0.4,
+                "400",
+            ),
+            finding(
+                "features-size",
+                "Maps of 128, 256 and 512, pooled, make 14,336 numbers an image.",
+                "14,336",
+                result(BY_EPOCHS[45], size_seen),
+                "2x2 max pooling, or grids of 4x4: the same number",
+            ),
+            finding(
+                "latents",
+                "About 100 latents are better than more.",
+                "about 100",
+                seen(tuple(BY_LATENTS.values()), more_is_worse),
+                "30 epochs each; by eye",
+            ),
+            finding(
+                "128-start",
+                "Of three ways to 128 px a larger start is the best.",
+                "the larger start",
+                lowest(START, DEEP, STRIDE),
+                "by eye; ours has a quarter of the maps",
+            ),
+            finding(
+                "128-deep",
+                "With a deeper G, D outruns it: it is nearly always right.",
+                "D too strong",
+                above(DEEP, 0.95, late("D/accuracy_real", "D/accuracy_fake")),
+                "from curves; ours is how often D is right at the end",
+                otherwise="better",
+            ),
+            finding(
+                "128-stride",
+                "With a larger stride G cannot learn.",
+                "nothing learned",
+                lowest(START, STRIDE),
+                otherwise="better",
+            ),
+            finding(
+                "128-selu",
+                "With SELU in G it begins well and collapses by the fourth epoch.",
+                "G's loss explodes",
+                all_collapse(SELU),
+                "from a curve",
+                otherwise="better",
+            ),
+            finding(
+                "fast-32",
+                "At 32 px one step for both players at once does as well as three in turn.",
+                "works",
+                alike(FACES_32, FAST_32),
+            ),
+            finding(
+                "fast-64", "At 64 px it is unstable, and three in turn are not.", "unstable", lowest(SLOW_64, FAST_64)
+            ),
+            finding("dropout", "Dropout in D helps.", "helps", lowest(DROPOUT, FACES_32)),
+            finding(
+                "noise", "Gaussian noise in D costs quality in the end.", "worse in the end", lowest(FACES_32, NOISE)
+            ),
+            finding("smoothing", "Label smoothing helps.", "helps", lowest(SMOOTHED, FACES_32)),
+            finding("leaky", "For MNIST leaky ReLU in G is the best.", "best", lowest(LEAKY, RELU)),
+            finding(
+                "no-collapse",
+                "After these remedies the DCGANs of faces do not collapse.",
+                "no collapse",
+                none_collapses(FACES_64, FACES_32),
+            ),
+            Claim(
+                id="labelled-real",
+                said="The same classifier taught by all real digits, turned by up to 30 degrees.",
+                reported=Reported(text=f"{REAL} %", values=(REAL,), unit="%", protocol=EFFICIENTNET),
+                measure=of_study(LABELLED, "accuracy", "100% real, turned", "mean", in_percent=True),
+                better="higher",
+                tolerance=0.5,
+            ),
+            *(labelled_claim(portion, percent) for portion, percent in PORTIONS.items()),
+            finding(
+                "labelled-beats-real",
+                "Generated digits, of 80 % of the data, teach better than all the real ones.",
+                "97.96 > 94.38 %",
+                result(LABELLED, order_seen),
+                EFFICIENTNET,
+            ),
+            finding(
+                "labelled-rises",
+                "The more of the data the GANs see, the better their digits teach.",
+                "52.39 < 85.99 < 97.96 %",
+                result(LABELLED, rises_with_portion),
+                EFFICIENTNET,
+            ),
+            finding(
+                "labelled-both",
+                "Real and generated together might teach better than real alone.",
+                "supposed",
+                result(LABELLED, both_seen),
+                "not tried",
+            ),
+            hardware(
+                "two-cards",
+                "Two cards, a mirrored copy on each, train what one trains.",
+                "the same updates",
+                "no two cards here; that two processes equal one is a test, tests/laws/test_processes.py",
+            ),
+        ),
+    ),
+)

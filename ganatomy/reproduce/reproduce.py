@@ -1,0 +1,367 @@
+"""A report's claims, one by one: train what they need within a budget, study it, and set ours beside what was reported.
+
+Everything is in one folder: reproduction.json with what was asked, work/ with a clock for each training and study,
+runs/, studies/, and at the end result.json, claims.md and index.html. What is done is not done again.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.core.recipe import Recipe
+from ganatomy.engine.precision import is_out_of_memory
+from ganatomy.experiments.measuring import Asked, make_extractor, measure_run
+from ganatomy.experiments.run import Run, load
+from ganatomy.experiments.train import prepared, train
+from ganatomy.experiments.translation_scores import is_translation, judge_of_domains, measure_translation
+from ganatomy.report.comparison import Outcome, outcome_of
+from ganatomy.reproduce.budget import Clock, State, divided, seconds_of
+from ganatomy.reproduce.claims import (
+    Claim,
+    Incomparable,
+    NotRun,
+    Reading,
+    Report,
+    Studying,
+    Training,
+    Verdict,
+    Work,
+    reports,
+    verdict,
+    with_what_comes_before,
+    works_of,
+)
+from ganatomy.reproduce.sources import Given, given
+from ganatomy.runs.files import read_json, write_json
+from ganatomy.runs.folder import RunFolder
+from ganatomy.studies.study import Study, carry_out, declared
+
+REPRODUCTIONS = Path("reproductions")  # where `ganatomy reproduce` works unless told otherwise
+UNJUDGED = 2_000  # samples that a run without labels is measured by
+LEAST = 1.0  # seconds of a run that has nothing to show yet
+FEWEST = 100  # images that a scaled setting of a study keeps at least
+
+Announce = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A work with one seed, under the name of its folder."""
+
+    work: Work
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return f"{re.sub(r'[^A-Za-z0-9.=_+-]+', '_', self.work.name)}-seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A claim with what came of it."""
+
+    claim: Claim
+    reading: Reading | None
+    verdict: Verdict
+    seeds: tuple[int, ...] = ()
+    replaced: str = ""
+    missing: str = ""
+
+
+def reproduce(
+    report: str | Report,
+    *,
+    budget: str = "30m",
+    data: Sequence[str] = (),
+    seeds: Sequence[int] = (0,),
+    out: Path | str | None = None,
+    device: str = "auto",
+    announce: Announce = lambda text: None,
+) -> Path:
+    """Do what is not done yet, judge every claim, write result.json, claims.md and index.html; returns the folder.
+
+    `data`: `NAME=SOURCE`, or a folder of data sets. A training that fails, or that collapses, is told and the others
+    go on. Raises GanatomyError for the caller's mistakes, before anything is trained, and Stopped after a signal.
+    Data and seeds may be added to what a folder holds; a budget is of trainings alone, scores come on top.
+
+    >>> reproduce("mnist-conditional", budget="2h", data=["mnist=data/mnist"], seeds=(0, 1))  # doctest: +SKIP
+    """
+    from ganatomy.reproduce.page import write_pages
+
+    found = reports[report] if isinstance(report, str) else report
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise GanatomyError("--seeds wants whole numbers, none of them twice.")
+    place = Reproduction(found, given(found, data), budget, seeds, Path(out or REPRODUCTIONS / found.name), device)
+    place.check()
+    try:
+        place.work(announce)
+    finally:
+        write_pages(place)
+    return place.folder
+
+
+class Reproduction:
+    """A report's reproduction in its folder."""
+
+    def __init__(
+        self, report: Report, given: Given, budget: str, seeds: Sequence[int], folder: Path, device: str = "auto"
+    ) -> None:
+        self.report, self.given, self.budget, self.seeds = report, given, budget, tuple(seeds)
+        self.folder, self.device, self.seconds = folder, device, seconds_of(budget)
+
+    # what is to be done
+
+    @cached_property
+    def missing(self) -> dict[Work, str]:
+        """Why works cannot be begun: their data is not there."""
+        found = {}
+        for work in works_of(self.report):
+            try:
+                for one in with_what_comes_before(work):
+                    self.given.chosen(one) if isinstance(one, Training) else self.given.check(one)
+            except NotRun as reason:
+                found[work] = str(reason)
+        return found
+
+    @cached_property
+    def jobs(self) -> list[Job]:
+        """Everything that can be done, each once: trainings, then studies."""
+        chosen: dict[Work, None] = {}
+        for work in works_of(self.report):
+            if work not in self.missing:
+                for one in with_what_comes_before(self.own(work)):
+                    chosen.setdefault(self.own(one))
+        works = sorted(chosen, key=lambda work: isinstance(work, Studying))
+        return [Job(work, seed) for work in works for seed in self.seeds]
+
+    def own(self, work: Work) -> Work:
+        return self.given.chosen(work) if isinstance(work, Training) else work
+
+    def file(self, job: Job) -> Path:
+        return self.folder / "work" / f"{job.name}.json"
+
+    def place(self, job: Job) -> Path:
+        return self.folder / ("runs" if isinstance(job.work, Training) else "studies") / job.name
+
+    def check(self) -> None:
+        """Refuse the caller's mistakes before anything is trained, and a folder that holds another reproduction."""
+        for job in self.jobs:
+            self.recipe(job.work, job.seed) if isinstance(job.work, Training) else self.study(job, State(None))
+        asked: dict[str, Any] = {
+            "report": self.report.name,
+            "budget": self.budget,
+            "data": dict(self.given.sources),
+        }
+        file = self.folder / "reproduction.json"
+        if file.exists():
+            refuse_another(read_json(file), asked, self.folder)
+            asked["data"] = {**read_json(file)["data"], **asked["data"]}
+        elif self.folder.exists() and any(self.folder.iterdir()):
+            raise GanatomyError(f"{self.folder} holds other things than a reproduction: choose another with --out.")
+        write_json(file, asked)
+
+    # doing it
+
+    def work(self, announce: Announce) -> None:
+        """Everything that is not done yet. What was given to a work is written down and stays."""
+        for number, job in enumerate(self.jobs, start=1):
+            state = State.read(self.file(job))
+            if state is None and self.seconds is not None and job.name not in self.shares:
+                continue
+            state = state or State(self.shares.get(job.name)).write(self.file(job))
+            if not state.done:
+                announce(f"{number} of {len(self.jobs)}: {job.name}")
+                self.finished(job, state, announce).write(self.file(job))
+
+    @cached_property
+    def shares(self) -> dict[str, float]:
+        """Seconds by job; without those that would have too little, and empty if there is no limit."""
+        if self.seconds is None:
+            return {}
+        found = divided(weights_of(self.jobs), self.seconds)
+        used = [job for job in self.jobs if job.name in found and self.is_of_use(job, found)]
+        return divided(weights_of(used), self.seconds)
+
+    def is_of_use(self, job: Job, shares: Mapping[str, float]) -> bool:
+        """Whether a study has its runs, and whether a claim, or a study that has time, reads a run."""
+        if isinstance(job.work, Studying):
+            return all(Job(self.own(training), job.seed).name in shares for training in job.work.of)
+        needs = [work for claim in self.report.claims if claim.measure for work in claim.measure.needs]
+        able = [work for work in needs if isinstance(work, Training) or Job(work, job.seed).name in shares]
+        return any(job.work in map(self.own, with_what_comes_before(work)) for work in able if work not in self.missing)
+
+    def finished(self, job: Job, state: State, announce: Announce) -> State:
+        """The state after the work is done, or failed with the reason."""
+        try:
+            if isinstance(job.work, Training):
+                self.trained(job.work, job, state, announce)
+            else:
+                self.studied(job, state, announce)
+        except NotRun as reason:
+            announce(f"left out   {reason}")
+            return state
+        except GanatomyError as error:
+            announce(f"failed     {error}")
+            began = self.place(job).exists()
+            return replace(State.read(self.file(job)) or state, done=began, failed=str(error))
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return replace(state, done=True, failed="out of memory")
+        return replace(State.read(self.file(job)) or state, done=True, failed=None)
+
+    def trained(self, training: Training, job: Job, state: State, announce: Announce) -> None:
+        """Train to the end of its images or its time, over all sessions, and score it."""
+        for before in training.after:
+            self.whole(Job(self.own(before), job.seed))
+        out, clock = self.place(job), Clock(self.file(job), state, announce)
+        seconds = state.left
+        if seconds is not None and not RunFolder(out).checkpoints.rounds():
+            seconds = max(seconds, LEAST)
+        if seconds is None or seconds > 0:
+            recipe = self.recipe(training, job.seed)
+            command = ("ganatomy", "reproduce", self.report.name)
+            train(recipe, out=out, duration=seconds, device=self.device, show=clock, command=command)
+        scored(load(out))
+
+    def studied(self, job: Job, state: State, announce: Announce) -> None:
+        assert isinstance(job.work, Studying)
+        for training in job.work.of:
+            self.whole(Job(self.own(training), job.seed))
+        carry_out(self.study(job, state), self.place(job), announce)
+
+    def recipe(self, training: Training, seed: int) -> Recipe:
+        words = [self.filled(word, seed) for word in training.overrides]
+        source = self.given.source(training.data[0]) if training.data else None
+        return prepared(training.recipe, words, data=source, images=training.images, seed=seed)
+
+    def study(self, job: Job, state: State) -> Study:
+        assert isinstance(job.work, Studying)
+        runs = [str(self.place(Job(self.own(training), job.seed)).absolute()) for training in job.work.of]
+        part = 1.0 if state.given is None else min(1.0, state.given / (60 * job.work.minutes))
+        scaled = [f"{name}={max(min(FEWEST, most), round(part * most))}" for name, most in job.work.scaled]
+        return declared(job.work.study, [self.filled(word, job.seed, *runs) for word in job.work.settings] + scaled)
+
+    def filled(self, word: str, seed: int, *runs: str) -> str:
+        return word.format(*runs, **self.given.sources, seed=seed, runs=(self.folder / "runs").absolute())
+
+    # what came of it
+
+    def whole(self, job: Job) -> None:
+        """Raises NotRun if a job has not come to its end."""
+        state = State.read(self.file(job))
+        if isinstance(job.work, Studying) and (state is None or not state.done):
+            for training in job.work.of:
+                self.whole(Job(self.own(training), job.seed))
+        if state is None and self.seconds is not None and job.name not in self.shares:
+            raise NotRun(f"budget: {job.work.name} {too_little(job.work)}")
+        if state is not None and state.failed is not None:
+            raise NotRun(f"{job.name} failed: {state.failed}")
+        if state is None or not state.done:
+            raise NotRun(f"{job.name} is not done yet: go on with the same command")
+
+    def outcome(self, job: Job) -> Outcome:
+        state = State.read(self.file(job))
+        return outcome_of(RunFolder(self.place(job)), state.failed if state is not None else None)
+
+    def runs(self, training: Training) -> list[Outcome]:
+        return [self.outcome(job) for job in self.whole_ones(training)]
+
+    def results(self, studying: Studying) -> list[Mapping[str, Any]]:
+        return [read_json(self.place(job) / "result.json")["result"] for job in self.whole_ones(studying)]
+
+    def whole_ones(self, work: Work) -> list[Job]:
+        """The jobs of a work that came to their end; if there is none, NotRun with the first one's reason."""
+        found, reasons = [], []
+        for job in [Job(self.own(work), seed) for seed in self.seeds]:
+            try:
+                self.whole(job)
+                found.append(job)
+            except NotRun as reason:
+                reasons.append(reason)
+        if not found:
+            raise reasons[0]
+        return found
+
+    def rows(self) -> list[Row]:
+        return [self.row(claim) for claim in self.report.claims]
+
+    def row(self, claim: Claim) -> Row:
+        needs = claim.measure.needs if claim.measure is not None else ()
+        reading, missing, replaced = None, "", ""
+        try:
+            for work in needs:
+                if work in self.missing:
+                    raise NotRun(self.missing[work])
+            if claim.measure is not None:
+                replaced = "; ".join(dict.fromkeys(filter(None, map(self.replaced, needs))))
+                reading = claim.measure.read(self)
+        except NotRun as reason:
+            missing = str(reason)
+        except Incomparable as reason:
+            return Row(claim, None, Verdict("not comparable", str(reason)), replaced=replaced)
+        found = verdict(claim, reading, missing=missing, replaced=replaced)
+        return Row(claim, reading, found, self.seeds_of(needs), replaced, missing)
+
+    def seeds_of(self, needs: Sequence[Work]) -> tuple[int, ...]:
+        """The seeds of which all is done."""
+        known = [work for work in needs if work not in self.missing]
+        return tuple(seed for seed in self.seeds if all(self.is_whole(Job(self.own(work), seed)) for work in known))
+
+    def is_whole(self, job: Job) -> bool:
+        try:
+            self.whole(job)
+        except NotRun:
+            return False
+        return True
+
+    def replaced(self, work: Work) -> str:
+        trainings = work.of if isinstance(work, Studying) else (work,)
+        names = [] if trainings else [self.given.in_place(name) for name in work.data]
+        return "; ".join(dict.fromkeys(filter(None, [*map(self.given.replaced, trainings), *names])))
+
+    def trainings(self) -> dict[str, list[Outcome]]:
+        """What became of every training that was begun, seed by seed, failed and collapsed ones too."""
+        groups: dict[str, list[Outcome]] = {}
+        for job in self.jobs:
+            if isinstance(job.work, Training) and State.read(self.file(job)) is not None:
+                groups.setdefault(job.work.name, []).append(self.outcome(job))
+        return groups
+
+
+def scored(run: Run) -> None:
+    """Score a run by whatever its data allows, unless it is scored: as it is trained, translators, without labels."""
+    folder = run.folder
+    if is_translation(run):
+        if not folder.measurements.read():
+            judge = judge_of_domains(run)
+            measure_translation(run, judge, Asked(judge, ("kid", "fid")))
+    elif "G" in run.recipe.players and not folder.evaluations.read() and not folder.measurements.read():
+        if run.recipe.scores is not None and (run.data().classes or ())[1:]:
+            run.evaluate()
+        else:
+            asked = Asked(make_extractor("random"), ("fid", "prdc"), UNJUDGED)
+            measure_run(run, asked, checkpoints=("last",))
+
+
+def too_little(work: Work) -> str:
+    return f"needs {work.least:g} min, and its share is less" if work.least else "is for a study that has no time"
+
+
+def weights_of(jobs: Sequence[Job]) -> dict[str, tuple[float, float]]:
+    return {job.name: (job.work.weight, job.work.least) for job in jobs}
+
+
+def refuse_another(there: Mapping[str, Any], asked: Mapping[str, Any], folder: Path) -> None:
+    """The same report within the same budget, and data that was named before stays what it was."""
+    before = {"report": there["report"], "budget": there["budget"], **there["data"]}
+    now = {"report": asked["report"], "budget": asked["budget"], **asked["data"]}
+    told = [f"{name}: {before[name]} -> {now[name]}" for name in now if name in before and before[name] != now[name]]
+    if told:
+        raise GanatomyError(
+            f"{folder} holds another reproduction ({'; '.join(told)}). Choose another folder with --out."
+        )

@@ -1,0 +1,214 @@
+"""A made-up report on digits from end to end: trained once, killed and resumed, judged, written as a page."""
+
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.experiments.run import Run
+from ganatomy.reproduce import reproduce as room
+from ganatomy.reproduce.budget import State
+from ganatomy.reproduce.claims import Claim, Report, Reported, Studying, Training, Wanted
+from ganatomy.reproduce.readings import distance, lowest, of_study, score, share
+from ganatomy.reproduce.reproduce import reproduce
+from ganatomy.runs.files import read_json
+from tests.browser.chromium import PROGRAM, chromium
+from tests.conftest import TINY, Program
+
+EVIL = "<script>alert('x')</script>"
+QUICK = (*TINY, "scores.count=100")
+PLAIN = Training(recipe="digits-dcgan", data=("digits",), overrides=QUICK, images=600)
+TOLD = Training(recipe="digits-cdcgan", data=("digits",), overrides=QUICK, images=600)
+ZEBRAS = Training(recipe="digits-cyclegan", data=("horses",))
+WALK = Studying(study="interpolate", settings=("run={0}", "seed={seed}", "pairs=2", "steps=3"), of=(TOLD,))
+
+
+def claim(name: str, **how: Any) -> Claim:
+    return Claim(id=name, **{"said": f"It is {name}.", "reported": Reported(text="0.5", values=(0.5,)), **how})
+
+
+REPORT = Report(
+    name="made-up",
+    title=f"Digits, {EVIL}.",
+    data=(
+        Wanted(name="digits", what="small digits", unasked="digits"),
+        Wanted(name="horses", what="a folder of horses"),
+    ),
+    claims=(
+        claim("share", measure=score(PLAIN, share), better="higher", said=f"Digits reach {EVIL} of real ones."),
+        claim("order", measure=lowest(PLAIN, TOLD)),
+        claim("smooth", measure=of_study(WALK, "latents", "smoothness"), better="higher", tolerance=1.0),
+        claim("fid", measure=score(TOLD, share), incomparable="an Inception network's"),
+        claim("hours", incomparable="another machine"),
+        claim("horses", measure=score(ZEBRAS, distance), better="lower"),
+    ),
+)
+
+
+@pytest.fixture(scope="session")
+def done(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report reproduced, for reading only."""
+    return reproduce(REPORT, budget="full", out=tmp_path_factory.mktemp("reproductions") / "made-up")
+
+
+def verdicts(folder: Path) -> dict[str, tuple[str, str]]:
+    return {row["id"]: (row["verdict"], row["why"]) for row in read_json(folder / "result.json")["claims"]}
+
+
+def test_every_claim_is_a_row_with_a_verdict(done: Path) -> None:
+    found = verdicts(done)
+    assert list(found) == ["share", "order", "smooth", "fid", "hours", "horses"]
+    assert found["share"] == ("worse", "") and found["order"][0] in ("equal", "worse")
+    assert found["smooth"] == ("equal", "")
+    assert found["fid"] == ("not comparable", "an Inception network's")
+    assert found["hours"] == ("not comparable", "another machine")
+    assert found["horses"] == ("not run", "no data: give --data horses=SOURCE (a folder of horses)")
+
+
+def test_a_number_stands_beside_its_floor_seeds_and_protocol(done: Path) -> None:
+    rows = {row["id"]: row for row in read_json(done / "result.json")["claims"]}
+    ours = rows["share"]["ours"]
+    assert ours["seeds"] == [0] and len(ours["values"]) == 1 and 0 < ours["values"][0] < 1
+    assert "x floor" in ours["beside"] and "coverage" in ours["beside"]
+    assert "100 samples of seed 0" in ours["protocol"] and "Floor" in ours["protocol"]
+    assert rows["fid"]["ours"] is not None, "what is not comparable stands beside all the same"
+
+
+def test_the_table_is_markdown(done: Path) -> None:
+    text = (done / "claims.md").read_text()
+    assert "| claim | reported | ours | verdict |" in text and "**not run**: no data" in text
+    assert "| digits-dcgan | 1 |" in text, "the runs' own table"
+    assert str(done) not in text, "paths are nobody's business"
+    assert "<script" not in text
+
+
+def test_the_page_needs_nothing_else_and_escapes_text(done: Path) -> None:
+    text = (done / "index.html").read_text()
+    assert not re.search(r"https?://|url\(|@import|srcset", text)
+    assert {address[:5] for address in re.findall(r'(?:src|href)="([^"]*)"', text)} == {"data:", "#run-"}
+    assert text.count("<script") == 1 and "&lt;script&gt;" in text
+    assert text.index("<h3>Claims</h3>") < text.index("<h3>Studies</h3>") < text.index("<h3>Curves</h3>")
+    assert "digits-dcgan-seed0" in text and "interpolate-seed0: latents" in text
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(PROGRAM is None, reason="Chromium is not here")
+def test_the_page_fits_a_phone_and_asks_nothing_of_any_network(done: Path, tmp_path: Path) -> None:
+    with chromium(tmp_path / "profile") as tab:
+        for width in (1280, 390):
+            tab.resize(width, 800)
+            tab.open(done / "index.html")
+            assert tab.ask("document.documentElement.scrollWidth") == width
+            assert tab.ask("document.querySelectorAll('.claims tbody tr').length") == len(REPORT.claims)
+        assert all(address.startswith(("file:", "data:")) for address in tab.requests)
+
+
+def test_what_is_done_is_not_done_again(done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    again = shutil.copytree(done, tmp_path / "again")
+    monkeypatch.setattr(room, "train", lambda *words, **how: pytest.fail("trained again"))
+    monkeypatch.setattr(room, "carry_out", lambda *words, **how: pytest.fail("studied again"))
+    reproduce(REPORT, budget="full", out=again)
+    assert (again / "result.json").read_bytes() == (done / "result.json").read_bytes()
+
+
+class Killed(BaseException):
+    pass
+
+
+def test_killed_and_resumed_it_ends_with_the_same_result(
+    done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = room.train, list[str]()
+
+    def dies_halfway(recipe: Any, **how: Any) -> Run:
+        calls.append(recipe.name)
+        if len(calls) == 2:
+            real(recipe.replace(images=256), **how)
+            raise Killed
+        return real(recipe, **how)
+
+    monkeypatch.setattr(room, "train", dies_halfway)
+    with pytest.raises(Killed):
+        reproduce(REPORT, budget="full", out=tmp_path / "made-up")
+    assert verdicts(tmp_path / "made-up")["smooth"][0] == "not run", "what is known so far is written"
+    reproduce(REPORT, budget="full", out=tmp_path / "made-up")
+    assert calls == ["digits-dcgan", "digits-cdcgan", "digits-cdcgan"]
+    assert (tmp_path / "made-up" / "result.json").read_bytes() == (done / "result.json").read_bytes()
+
+
+def test_a_failed_training_is_a_row(tmp_path: Path) -> None:
+    wild = replace(PLAIN, name="wild", overrides=(*QUICK, "optimizers.D.lr=1e30"))
+    report = replace(REPORT, claims=(claim("wild", measure=score(wild, share), better="higher"), *REPORT.claims[4:]))
+    folder = reproduce(report, budget="full", out=tmp_path / "failed")
+    kind, why = verdicts(folder)["wild"]
+    assert kind == "not run" and why.startswith("wild-seed0 failed: ")
+    assert read_json(folder / "result.json")["runs"]["wild"][0]["failed"]
+    assert "wild-seed0 failed: " in (folder / "claims.md").read_text()
+    assert "wild-seed0 failed: " in (folder / "index.html").read_text()
+
+
+def test_a_restart_does_not_set_the_clock_back(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = replace(REPORT, claims=REPORT.claims[:1])
+    given = list[float]()
+
+    def counted(recipe: Any, **how: Any) -> Run:
+        given.append(how["duration"])
+        how["show"].state = replace(how["show"].state, spent=6.0).write(how["show"].file)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(room, "train", counted)
+        for _ in range(2):
+            with pytest.raises(Killed):
+                reproduce(report, budget="10s", out=tmp_path / "short")
+    assert given == [10.0, 4.0]
+    folder = reproduce(report, budget="10s", out=tmp_path / "short")
+    state = State.read(folder / "work" / "digits-dcgan-seed0.json")
+    assert state is not None and state.given == 10.0 and state.spent >= 6.0 and state.done
+
+
+def test_a_folder_holds_one_reproduction(done: Path, tmp_path: Path) -> None:
+    with pytest.raises(GanatomyError, match="budget: full -> 30m"):
+        reproduce(REPORT, budget="30m", out=done)
+    with pytest.raises(GanatomyError, match="digits: digits -> "):
+        reproduce(REPORT, budget="full", data=[f"digits={tmp_path}"], out=done)
+    (tmp_path / "note.txt").write_text("mine")
+    with pytest.raises(GanatomyError, match="holds other things"):
+        reproduce(REPORT, budget="full", out=tmp_path)
+
+
+def test_too_small_a_share_is_said_to_be_the_budget(tmp_path: Path) -> None:
+    hungry = replace(PLAIN, name="hungry", least=5.0)
+    report = replace(REPORT, claims=(claim("hungry", measure=score(hungry, share), better="higher"),))
+    folder = reproduce(report, budget="1m", out=tmp_path / "short")
+    assert verdicts(folder)["hungry"] == ("not run", "budget: hungry needs 5 min, and its share is less")
+
+
+def test_replaced_data_is_told_and_its_numbers_are_not_compared(tmp_path: Path, cache: Path) -> None:
+    report = replace(REPORT, data=(Wanted(name="horses", what="horses"),))
+    other = replace(PLAIN, data=("horses",))
+    report = replace(
+        report,
+        claims=(
+            claim("share", measure=score(other, share), better="higher"),
+            claim("order", measure=lowest(other, replace(TOLD, data=("horses",)))),
+        ),
+    )
+    folder = reproduce(report, budget="full", data=["horses=digits"], out=tmp_path / "replaced")
+    found = verdicts(folder)
+    assert found["share"] == ("not comparable", "digits in the place of horses")
+    assert found["order"][0] != "not comparable" and found["order"][1] == "digits in the place of horses"
+    assert "digits in the place of horses" in (folder / "index.html").read_text()
+
+
+def test_the_program_lists_the_reports_and_says_what_is_near(ganatomy_says: Program) -> None:
+    said = ganatomy_says("reproduce")
+    assert said.code == 0 and "mnist-conditional" in said.out and "animal-faces" in said.out
+    said = ganatomy_says("reproduce", "animal-face")
+    assert said.code == 1 and "Did you mean 'animal-faces'?" in said.err and len(said.err.splitlines()) == 1
+    said = ganatomy_says("reproduce", "animal-faces", "--data", "aminals=digits")
+    assert said.code == 1 and "Did you mean 'animals'?" in said.err
