@@ -163,11 +163,17 @@ def translate(
     from rich.progress import track
 
     from ganatomy.experiments.run import load
-    from ganatomy.experiments.translation import pictures_of, translate_files, translator_of
+    from ganatomy.experiments.translation import translate_files, translator_of
 
     translator, name = translator_of(load(run), to, weights=weights)
-    bar = iter(track(pictures_of(source), description=f"to {name}", console=Console(stderr=True), transient=True))
-    done = translate_files(translator, source, out, tile=tile, step=lambda path: next(bar, None))
+    console = Console(stderr=True)
+    done = translate_files(
+        translator,
+        source,
+        out,
+        tile=tile,
+        progress=lambda files: track(files, description=f"to {name}", console=console, transient=True),
+    )
     typer.echo(f"{len(done.written)} pictures in {out}")
     for file, reason in done.failed:
         typer.echo(f"warning: {file} was left out: {reason}", err=True)

@@ -6,7 +6,7 @@ tone.
 """
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -191,11 +191,12 @@ def translate_files(
     out: Path,
     *,
     tile: int | None = None,
-    step: Callable[[Path], object] = lambda path: None,
+    progress: Callable[[Sequence[Path]], Iterable[Path]] = iter,
 ) -> Done:
     """Translate a file, or every picture below a folder, into `out` under the same names, as PNG.
 
     A file that cannot be read is listed, and the others are done. Nothing that is there already is overwritten.
+    `progress` hands the files on one by one, and may show how far they are.
     """
     files = pictures_of(source)
     root = source if source.is_dir() else source.parent
@@ -206,18 +207,16 @@ def translate_files(
         if target.exists():
             raise GanatomyError(f"{target} exists: choose another --out.")
     written, failed = [], []
-    for file, target in zip(files, targets, strict=True):
+    for file, target in zip(progress(files), targets, strict=True):
         try:
             image = read_picture(file, translator.shape.channels)
         except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
             failed.append((file, one_line(error)))
-            step(file)
             continue
         made = translated(translator, image, tile)
         target.parent.mkdir(parents=True, exist_ok=True)
         write_png(target, Image.fromarray(made[:, :, 0] if made.shape[2] == 1 else made))
         written.append((file, target))
-        step(file)
     return Done(tuple(written), tuple(failed))
 
 
