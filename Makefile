@@ -12,7 +12,7 @@ test: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy ganatomy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 format: setup
 	$(BIN)/ruff format .

@@ -186,11 +186,11 @@ def remarks(group: Sequence[Outcome]) -> str:
 
 
 def markdown(table: Sequence[Mapping[str, str]]) -> str:
-    """
+    r"""
     >>> print(markdown([{"setting": "a|b", "runs": "1"}]))
     | setting | runs |
     | --- | --- |
-    | a\\\\|b | 1 |
+    | a\|b | 1 |
     """
     head = list(table[0])
     lines = [head, ["---"] * len(head), *([row[name].replace("|", "\\|") for name in head] for row in table)]
