@@ -185,7 +185,8 @@ def translate(
 def evaluate(
     run: Annotated[Path | None, typer.Argument(help="The folder of a run.", show_default=False)] = None,
     n: Annotated[
-        int | None, typer.Option("-n", help="How many samples; as the recipe says unless said.", show_default=False)
+        int | None,
+        typer.Option("-n", min=2, help="How many samples; as the recipe says unless said.", show_default=False),
     ] = None,
     seed: Annotated[int, typer.Option(help="The seed of the samples.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Every number with its protocol, as JSON.")] = False,
@@ -194,8 +195,9 @@ def evaluate(
         typer.Option(help="Of fid, kid, is, prdc, ssim, nearest, commas between; the judge's scores unless said."),
     ] = None,
     extractor: Annotated[
-        str, typer.Option(help="inception, judge, random, or one's own by --import; whose features are compared.")
-    ] = "inception",
+        str | None,
+        typer.Option(help="inception unless said, judge, random, or one's own by --import; whose features count."),
+    ] = None,
     weights_file: Annotated[
         Path | None, typer.Option("--weights-file", help="Inception's weights, where they are not in the cache.")
     ] = None,
@@ -217,21 +219,28 @@ def evaluate(
 ) -> None:
     """Score a run's last and best checkpoint, or compare two sources, beside the floor that real images set."""
     prepare(imports)
-    if (run is None) == (real is None or fake is None):
+    if (run is None) == (real is None or fake is None) or (run is not None and (real or fake)):
         raise GanatomyError("Name a run, or two sources: ganatomy evaluate RUN; ganatomy evaluate --real A --fake B.")
     from ganatomy.experiments.run import load
     from ganatomy.experiments.translation_scores import is_translation
 
+    if run is None:
+        refuse("samples of a run", seed=seed != 0 and "--seed", repeats=repeats != 1 and "--repeats")
+    else:
+        split = real_split != "all" and "--real-split"
+        refuse("two sources (--real A --fake B)", size=size is not None and "--size", split=split)
     if run is not None and is_translation(load(run)):
         refuse_options_of_samples(n, seed, repeats, per_class)
-        evaluate_translation(run, metrics, None if metrics is None else extractor, weights_file, resize, as_json)
+        evaluate_translation(run, metrics, extractor, weights_file, resize, as_json)
         return
     if run is not None and metrics is None:
-        refuse_judged(
-            repeats != 1 and "--repeats",
-            per_class and "--per-class",
-            weights_file and "--weights-file",
-            resize != "legacy" and "--resize",
+        refuse(
+            "other scores than the judge's: say --metrics, such as fid,kid,prdc",
+            repeats=repeats != 1 and "--repeats",
+            classes=per_class and "--per-class",
+            weights=weights_file is not None and "--weights-file",
+            resize=resize != "legacy" and "--resize",
+            extractor=extractor not in (None, "judge") and "--extractor",
         )
         evaluate_by_judge(run, n, seed, as_json)
         return
@@ -240,11 +249,10 @@ def evaluate(
 
     opened = None if run is None else load(run)
     if extractor != "judge":
-        looker = measuring.make_extractor(extractor, weights_file, resize)
-    elif opened is not None:
-        looker = measuring.judge_of_run(opened)
+        looker = measuring.make_extractor(extractor or "inception", weights_file, resize)
     else:
-        looker = measuring.judge_of_source(str(real), size)
+        refuse_inceptions(weights_file, resize)
+        looker = measuring.judge_of_run(opened) if opened is not None else measuring.judge_of_source(str(real), size)
     asked = measuring.Asked(looker, tuple((metrics or "fid,kid,prdc").split(",")), n, per_class)
     if opened is not None:
         records = measuring.measure_run(opened, asked, seed=seed, repeats=repeats)
@@ -259,13 +267,16 @@ def evaluate(
         console.print(class_table(records[0]))
 
 
-def refuse_judged(*options: str | bool | Path | None) -> None:
-    """Options of other extractors than the judge are not silently ignored."""
-    for option in options:
+def refuse(what: str, **options: str | bool) -> None:
+    """Options of something else are not silently ignored: each is its name, or False where it was not said."""
+    for option in options.values():
         if option:
-            raise GanatomyError(
-                f"{option} is for other extractors than the judge: say --metrics, such as fid,kid,prdc."
-            )
+            raise GanatomyError(f"{option} is for {what}.")
+
+
+def refuse_inceptions(weights_file: Path | None, resize: str) -> None:
+    weights = weights_file is not None and "--weights-file"
+    refuse("Inception, not for a judge", weights=weights, resize=resize != "legacy" and "--resize")
 
 
 def refuse_options_of_samples(n: int | None, seed: int, repeats: int, per_class: bool) -> None:
@@ -297,7 +308,9 @@ def evaluate_translation(
 
     opened = load(run)
     judge = scoring.judge_of_domains(opened, announce=lambda text: typer.echo(text, err=True))
-    looker = judge if extractor in (None, "judge") else make_extractor(extractor, weights_file, resize)
+    if extractor in (None, "judge"):
+        refuse_inceptions(weights_file, resize)
+    looker = judge if extractor in (None, "judge") else make_extractor(str(extractor), weights_file, resize)
     record = scoring.measure_translation(opened, judge, Asked(looker, tuple((metrics or "kid,fid").split(","))))
     if as_json:
         typer.echo(json.dumps(record, indent=2))

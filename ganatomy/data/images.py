@@ -71,7 +71,7 @@ class Images(Data):
     subset: of the training images; a data set's judge is trained on the first half.
     portion: of the training images of each class (or of all, without labels) that are kept, in one fixed shuffle.
     per_class: how many training images of each class are kept, in the same shuffle; None: all of them.
-    only: the one class, by name, whose training images are kept.
+    only: the one class, by name, whose images are kept, held-out ones too.
 
     >>> Images(source="digits").open().shape
     Shape(channels=1, height=8, width=8)
@@ -131,6 +131,8 @@ class Images(Data):
         if self.subset == "first-half":
             train = train.first(len(train) // 2)
         train = self.kept(train, entry.classes)
+        if self.only is not None and held_out.labels is not None:
+            held_out = chosen(held_out, np.flatnonzero(held_out.labels == (entry.classes or ()).index(self.only)))
         height, width = pair(self.size) or train.images.shape[1:3]
         return ImageSet(
             train=train,
@@ -166,6 +168,8 @@ class Images(Data):
             raise GanatomyError(f"{self.source} has no class '{self.only}'. {near(self.only, classes or ())}")
         numbers = range(len(classes or ())) if self.only is None else [(classes or ()).index(self.only)]
         rows = [shuffled(np.flatnonzero(train.labels == n), self.portion, self.per_class) for n in numbers]
+        if self.per_class is not None and (fewest := min(map(len, rows))) < self.per_class:
+            raise GanatomyError(f"data.per_class={self.per_class}: {self.source} has a class of {fewest} images.")
         return chosen(train, np.concatenate(rows))
 
 

@@ -76,13 +76,17 @@ class Place(Source):
 
 @dataclass(frozen=True)
 class Hub(Source):
-    """A data set on the Hugging Face hub, loaded by the `datasets` library."""
+    """A data set on the Hugging Face hub, loaded by the `datasets` library.
+
+    counts: how many images to train on and held out its papers used; a copy with others is refused.
+    """
 
     hub: str
     config: str | None = None
     train: str = "train"
     held_out: str | None = "test"
     revision: str | None = None
+    counts: tuple[int, int] | None = None
 
     def fingerprint(self) -> Fingerprint:
         return ["hub", self.hub, self.config, self.revision, self.train, self.held_out]
@@ -91,6 +95,10 @@ class Hub(Source):
         loaded = {"train": self.load(self.train)}
         if self.held_out is not None:
             loaded["test"] = self.load(self.held_out)
+        found_counts = tuple(len(split) for split in loaded.values())
+        if self.counts is not None and found_counts != self.counts:
+            there, wanted = (" and ".join(f"{n:,}" for n in counts) for counts in (found_counts, self.counts))
+            raise GanatomyError(f"'{self.name}' ({self.hub}) has {there} images, not the {wanted} of its papers.")
         columns = columns_of(loaded["train"].features.arrow_schema, self.hub, label)
         rows = {split: dataset.with_format("arrow") for split, dataset in loaded.items()}
         items = {split: HubRows(f"{self.hub} {split}", of_split, columns.image) for split, of_split in rows.items()}
@@ -193,5 +201,7 @@ for source in (
         "imagenet-32", hub="benjamin-paine/imagenet-1k-32x32", held_out="validation", flip=True
     ),  # test labels are hidden
     Hub("afhq", hub="huggan/AFHQ", held_out=None),
+    Hub("horses", hub="gigant/horse2zebra", config="horse", counts=(1067, 120)),
+    Hub("zebras", hub="gigant/horse2zebra", config="zebra", counts=(1334, 140)),
 ):
     sources.add(source.name, source)

@@ -62,7 +62,7 @@ class Unpaired(Data):
         }
         if self.other is not None:
             x, y = (Images(source=s, **how).open(progress=progress, cache=cache) for s in (self.source, self.other))
-            return unpaired(without_labels(x), without_labels(y), (self.source, self.other))
+            return unpaired(without_labels(x), without_labels(y), titles(self.source, self.other))
         whole = Images(source=self.source, label=self.split, **how).open(progress=progress, cache=cache)
         if whole.classes is None or len(whole.classes) != 2:
             there = "no classes" if whole.classes is None else f"{len(whole.classes)} classes"
@@ -73,6 +73,16 @@ class Unpaired(Data):
         x, y = (only_class(whole, number) for number in (0, 1))
         first, second = whole.classes
         return unpaired(x, y, (f"{first}", f"{second}"))
+
+
+def titles(source: str, other: str) -> tuple[str, str]:
+    """What the domains of two sources are called: their last parts, which people know them by.
+
+    >>> titles("/data/horses", "zebras/"), titles("a/train", "b/train")
+    (('horses', 'zebras'), ('X', 'Y'))
+    """
+    short = Path(source).name or source, Path(other).name or other
+    return short if short[0] != short[1] else ("X", "Y")
 
 
 class UnpairedFeed:

@@ -131,23 +131,30 @@ class Bench:
 def can_be_judged(data: ImageSet) -> bool:
     """Whether there are labels of two classes or more, and images enough, to train a judge on and to compare with."""
     labelled = data.train.labels is not None and data.held_out.labels is not None
-    return labelled and len(data.classes or ()) > 1 and len(data.train) > 3 and len(data.held_out) > 1
+    if not labelled or len(data.train) < 4 or len(data.held_out) < 2:
+        return False
+    return len(np.unique(np.asarray(data.train.labels))) > 1
 
 
 def find_judge(data: ImageSet, spec: Spec, announce: Callable[[str], None] = lambda text: None) -> Judge:
     """The shipped judge of these pixels, or the cached one, or a new one. `spec`: the data, as its recipe has it."""
-    folder = cache_folder() / "judges"
-    for file in [*shipped_judges(), folder / f"{data.content[:16]}.json"]:
+    kept = cache_folder() / "judges" / f"{content_name(data.content)}.json"
+    for file in [*shipped_judges(), kept]:
         judge = read_judge(file, data.content)
         if judge is not None:
             return judge
     announce("Training a judge of this data, once; the cache keeps it ...")
     images = min(max(EPOCHS * (len(data.train) // 2), FEWEST), MOST)
     facts, tensors = train_judge(data, judge_recipe(spec, images=images))
-    write_bytes(folder / f"{data.content[:16]}.safetensors", tensors)
-    write_json(folder / f"{data.content[:16]}.json", facts)
+    write_bytes(kept.with_suffix(".safetensors"), tensors)
+    write_json(kept, facts)
     announce(f"It recognizes {facts['accuracy']:.1%} of the held-out images; scores are worth as much.")
     return load_judge(facts, tensors)
+
+
+def content_name(content: str) -> str:
+    """The beginning of a content's hash; of a part of a data set, a hash of its own."""
+    return content[:16] if ":" not in content else hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def shipped_judges() -> list[Path]:

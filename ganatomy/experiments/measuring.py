@@ -37,6 +37,7 @@ from ganatomy.networks.inception import Resize
 
 OF_IMAGES = ("ssim", "nearest")  # beside those of statistics
 COMPARED = 2_000  # images that similarity draws its pairs from
+UNCOUNTED = "the reference's file does not say of how many images it is: compare only with others against the same file"
 
 
 @dataclass(frozen=True)
@@ -93,13 +94,15 @@ def measure_run(
 ) -> list[dict[str, Any]]:
     """Of the last and the best checkpoint, against training images (see `Reference`), beside their floor.
 
-    With `repeats`, samples of as many seeds, and the deviation between them. The floor is taken at as many held-out
-    images as there are samples; where there are fewer, at all of them, and the scores are given at that count, too.
+    With `repeats`, samples of as many seeds, without the one that chose the best, and the deviation between them. The
+    floor is taken at as many held-out images as there are samples; where there are fewer, at all of them, and the
+    scores are given at that count, too.
     """
-    if "best" in checkpoints and CHOOSING_SEED in range(seed, seed + repeats):
+    if "best" in checkpoints and seed == CHOOSING_SEED:
         raise GanatomyError(
-            f"Seed {CHOOSING_SEED} chose the best checkpoint, so its samples flatter it: evaluate with others."
+            f"Seed {CHOOSING_SEED} chose the best checkpoint, so its samples flatter it: evaluate with another."
         )
+    seeds = [s for s in range(seed, seed + repeats + 1) if s != CHOOSING_SEED][:repeats]
     reference = Reference(run.data(), asked)
     records = []
     for which in checkpoints:
@@ -113,10 +116,10 @@ def measure_run(
                 "images": found.state["drawn"] * run.recipe.batch,
                 "seconds": found.state["seconds"],
                 "which": which,
-                **reference.score(sampler, range(seed, seed + repeats)),
+                **reference.score(sampler, seeds),
                 "protocol": {
                     **reference.protocol(),
-                    "seeds": list(range(seed, seed + repeats)),
+                    "seeds": seeds,
                     "weights": weights if run.averages() else "raw",
                     "checkpoint": "last" if which == "last" else BEST,
                 },
@@ -226,8 +229,13 @@ def measure_sources(
     fake_part: Part = "all",
     size: int | None = None,
 ) -> dict[str, Any]:
-    """Of any two sources of images, or of statistics in files; `size` converts both to it, in pixels."""
+    """Of any two sources of images, or of statistics in files; `size` converts both to it, in pixels.
+
+    Under the real images' own judge they are the half of those to train on that it has not seen.
+    """
     refuse_what_needs_a_run(asked)
+    if isinstance(asked.extractor, Judged) and real_part in ("all", "train"):
+        real_part = "second-half"
     a, b = opened(real, size), opened(fake, size)
     if isinstance(a, ImageSet) and isinstance(b, ImageSet) and a.shape != b.shape:
         raise GanatomyError(
@@ -241,15 +249,16 @@ def measure_sources(
     if isinstance(b, StoredStatistics):
         seen_fake = b.under(asked.extractor)
     else:
-        rows = rows_of(b, fake_part)[: asked.count]
+        rows = np.random.default_rng(0).permutation(rows_of(b, fake_part))[: asked.count]  # they may lie class by class
         seen_fake = statistics_of(in_parts(b, rows), asked.extractor)
+    counted = isinstance(a, ImageSet) or a.known
     return {
         "scores": {**measure(seen_real, seen_fake, asked.of_statistics), **similarity_within(b, fake_part, asked)},
         "floor": own_floor(a, real_part, asked, seen_fake.count),
-        "remarks": remarks(seen_real, seen_fake, asked.metrics),
+        "remarks": remarks(seen_real, seen_fake, asked.metrics) if counted else [UNCOUNTED],
         "protocol": {
             "reference": f"{real} ({real_part})",
-            "reference_count": seen_real.count,
+            "reference_count": seen_real.count if counted else None,
             "content": a.content if isinstance(a, ImageSet) else None,
             "generated": f"{fake} ({fake_part})",
             "count": seen_fake.count,

@@ -6,6 +6,8 @@ Images come in parts, so no more than a part of a data set is held in memory.
 import hashlib
 import io
 import json
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,12 +97,20 @@ def kept_statistics(data: ImageSet, part: Part, extractor: Extractor, of_class: 
     mark = json.dumps([data.content, data.shape, part, facts, *([] if of_class is None else [of_class])])
     file = cache_folder() / "statistics" / f"{hashlib.sha256(mark.encode()).hexdigest()[:24]}.npz"
     with processes.first_alone():
-        stored = read_statistics(file) if file.exists() else None
+        stored = undamaged(file)
         if stored is not None and dict(stored.statistics.facts) == facts:
             return stored.statistics
         found = statistics_of(in_parts(data, rows), extractor)
         write_statistics(file, found)
         return found
+
+
+def undamaged(file: Path) -> StoredStatistics | None:
+    """What the cache has; None where it has nothing, or something that somebody damaged."""
+    try:
+        return read_statistics(file) if file.exists() else None
+    except GanatomyError:
+        return None
 
 
 def write_statistics(file: Path, statistics: Statistics) -> None:
@@ -132,7 +142,7 @@ def read_statistics(file: Path) -> StoredStatistics | None:
             moments = Moments.known(arrays["mu"], arrays["sigma"], count)
             features = arrays["features"] if "features" in arrays.files else None
             probabilities = arrays["probabilities"] if "probabilities" in arrays.files else None
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise GanatomyError(f"{file} cannot be read: {one_line(error)}") from None
     if moments.mean.ndim != 1 or moments.scatter.shape != (len(moments.mean),) * 2:
         raise GanatomyError(f"{file}: mu must be [d] and sigma [d, d].")

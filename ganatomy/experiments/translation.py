@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm, interpolate
 
@@ -21,6 +21,7 @@ from ganatomy.core.errors import GanatomyError, near, one_line
 from ganatomy.core.observer import Moment, Observer
 from ganatomy.core.players import Translator
 from ganatomy.core.watch import Watch
+from ganatomy.data.decoding import Channels, Encoded, Preparation, Unreadable, decode
 from ganatomy.data.feed import free_bytes, to_uint8, to_unit
 from ganatomy.data.unpaired import UnpairedFeed, UnpairedSet, unpaired_feed
 from ganatomy.engine.engine import Engine
@@ -47,7 +48,7 @@ class TranslationGrids(Observer):
         self.x, self.y = feed.batch(0, WATCHED)
 
     def begin(self, moment: Moment) -> None:
-        if moment.images == 0:
+        if moment.images == 0 and self.watch.grid:
             self.draw(moment.images)
 
     def after_round(self, moment: Moment) -> None:
@@ -55,7 +56,8 @@ class TranslationGrids(Observer):
             self.draw(moment.images)
 
     def end(self, moment: Moment) -> None:
-        self.draw(moment.images)
+        if self.watch.grid:
+            self.draw(moment.images)
 
     @torch.no_grad()
     def draw(self, images: int) -> None:
@@ -210,7 +212,7 @@ def translate_files(
     for file, target in zip(progress(files), targets, strict=True):
         try:
             image = read_picture(file, translator.shape.channels)
-        except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
+        except (OSError, Unreadable) as error:
             failed.append((file, one_line(error)))
             continue
         made = translated(translator, image, tile)
@@ -232,9 +234,7 @@ def pictures_of(source: Path) -> Sequence[Path]:
 
 
 def read_picture(file: Path, channels: int) -> Array:
-    """uint8 [H, W, C], turned as the camera was held."""
-    with Image.open(file) as opened:
-        upright = ImageOps.exif_transpose(opened)
-        return np.asarray(upright.convert({1: "L", 3: "RGB", 4: "RGBA"}[channels])).reshape(
-            upright.height, upright.width, channels
-        )
+    """uint8 [H, W, C], turned as the camera was held, as data sets are read. Raises OSError or Unreadable."""
+    wanted: Channels = {1: "gray", 3: "rgb", 4: "rgba"}[channels]  # type: ignore[assignment]
+    _, pixels = decode(Encoded(str(file), file.read_bytes()), Preparation(channels=wanted))
+    return pixels

@@ -25,13 +25,15 @@ PAPER = f"Mirza and Osindero (2014), arXiv:1411.1784; {CONDITIONAL_REPORT}"
 def mnist_cgan() -> Recipe:
     """Mirza and Osindero (2014) with fully connected players, the class one-hot beside each one's input.
 
-    ganatomy train mnist-cgan --data ../shared/data/mnist. Score and time: not measured. Reported: 6.01 of 9.67.
+    ganatomy train mnist-cgan --data ../shared/data/mnist --for 8m, one CPU core with AVX-512 and bfloat16: 507,136
+    images. Seed 0, last checkpoint: Fréchet distance 8.2 times its floor, coverage 0.77 (real 0.94), classifier score
+    0.93 of the real one, 91.3% recognized as asked. Reported: 6.01 of 9.67, which is 0.62.
     """
     return mnist_dcgan().replace(
         name="mnist-cgan",
         paper=PAPER,
-        expected="not measured",
-        time="not measured",
+        expected="Fréchet 8.2 x floor, coverage 0.77 of 0.94, score 0.93 of real (seed 0, 507,136 images)",
+        time="8 min, 1 CPU core",
         game=Spec(Adversarial, loss=NonSaturating()),
         players={
             "G": Spec(MLPGenerator, latent=100, hidden=(256, 512, 1024), normalization="batch", conditional=True),
@@ -45,9 +47,14 @@ def mnist_cgan() -> Recipe:
 def mnist_cgan_vb() -> Recipe:
     """`mnist-cgan` with virtual batch norm.
 
-    ganatomy train mnist-cgan-vb --data ../shared/data/mnist. Score and time: not measured. Reported: 6.2 of 9.67.
+    ganatomy train mnist-cgan-vb --data ../shared/data/mnist --for 8m, one CPU core with AVX-512 and bfloat16: 645,696
+    images. Seed 0, last checkpoint: Fréchet distance 4.5 times its floor, coverage 0.81 (real 0.94), classifier score
+    0.93 of the real one, 90.7% recognized as asked. Reported: 6.2 of 9.67.
     """
-    return with_virtual_batch_norm(mnist_cgan(), "mnist-cgan-vb")
+    return with_virtual_batch_norm(mnist_cgan(), "mnist-cgan-vb").replace(
+        expected="Fréchet 4.5 x floor, coverage 0.81 of 0.94, score 0.93 of real (seed 0, 645,696 images)",
+        time="8 min, 1 CPU core",
+    )
 
 
 @recipe
@@ -72,13 +79,15 @@ def mnist_cgan_vb_ls() -> Recipe:
 def mnist_cdcgan() -> Recipe:
     """Mirza and Osindero (2014): the class, one-hot, is an input of both players of a DCGAN.
 
-    ganatomy train mnist-cdcgan --data ../shared/data/mnist. Score and time: not measured.
+    ganatomy train mnist-cdcgan --data ../shared/data/mnist --for 8m, one CPU core with AVX-512 and bfloat16: 192,960
+    images. Seed 0, last checkpoint: Fréchet distance 2.0 times its floor, coverage 0.83 (real 0.94), classifier score
+    0.99 of the real one, 98.0% recognized as asked.
     """
     return mnist_dcgan().replace(
         name="mnist-cdcgan",
         paper=PAPER,
-        expected="not measured",
-        time="not measured",
+        expected="Fréchet 2.0 x floor, coverage 0.83 of 0.94, score 0.99 of real (seed 0, 192,960 images)",
+        time="8 min, 1 CPU core",
         game=Spec(Adversarial, loss=NonSaturating()),
         players={
             "G": Spec(DCGANGenerator, latent=100, channels=(128, 64), conditional=True),
@@ -101,19 +110,28 @@ def mnist_cdcgan_vb() -> Recipe:
 def mnist_cdcgan_ls() -> Recipe:
     """`mnist-cdcgan` with label smoothing.
 
-    ganatomy train mnist-cdcgan-ls --data ../shared/data/mnist. Score and time: not measured. Reported: 6.8 of 9.67.
+    ganatomy train mnist-cdcgan-ls --data ../shared/data/mnist --for 16m, one CPU core with AVX-512 and bfloat16:
+    391,488 images. Seed 0, last checkpoint: Fréchet distance 1.5 times its floor, coverage 0.86 (real 0.94), classifier
+    score 1.00 of the real one, 98.5% recognized as asked. Reported: 6.8 of 9.67.
     """
-    return with_smoothing(mnist_cdcgan(), "mnist-cdcgan-ls")
+    return with_smoothing(mnist_cdcgan(), "mnist-cdcgan-ls").replace(
+        expected="Fréchet 1.5 x floor, coverage 0.86 of 0.94, score 1.00 of real (seed 0, 391,488 images)",
+        time="16 min, 1 CPU core",
+    )
 
 
 @recipe
 def mnist_cdcgan_vb_ls() -> Recipe:
     """`mnist-cdcgan` with both.
 
-    ganatomy train mnist-cdcgan-vb-ls --data ../shared/data/mnist. Score and time: not measured. Reported: 7.3 of 9.67,
-    the best of that report.
+    ganatomy train mnist-cdcgan-vb-ls --data ../shared/data/mnist --for 8m, one CPU core with AVX-512 and bfloat16:
+    150,912 images. Seed 0, last checkpoint: Fréchet distance 2.0 times its floor, coverage 0.81 (real 0.94), classifier
+    score 0.99 of the real one, 97.6% recognized as asked. Reported: 7.3 of 9.67, the best of that report.
     """
-    return with_smoothing(with_virtual_batch_norm(mnist_cdcgan(), ""), "mnist-cdcgan-vb-ls")
+    return with_smoothing(with_virtual_batch_norm(mnist_cdcgan(), ""), "mnist-cdcgan-vb-ls").replace(
+        expected="Fréchet 2.0 x floor, coverage 0.81 of 0.94, score 0.99 of real (seed 0, 150,912 images)",
+        time="8 min, 1 CPU core",
+    )
 
 
 @recipe

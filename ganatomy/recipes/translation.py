@@ -49,7 +49,8 @@ def regularized(base: Recipe, name: str) -> Recipe:
 def horse2zebra_cyclegan() -> Recipe:
     """Horses and zebras at 128 px, cut at random out of 143: 180 epochs of 1,067 images, as the report has it.
 
-    ganatomy train horse2zebra-cyclegan --data horses data.other=zebras. Time: not measured; the data is not here.
+    ganatomy train horse2zebra-cyclegan, from the hub; or --data my_horses data.other=my_zebras. Time: not measured; the
+    data is not here.
     """
     data = Spec(Unpaired, source="horses", other="zebras", size=128, load_size=143, channels="rgb", flip=True)
     return cyclegan("horse2zebra-cyclegan", data, images=180 * HORSES, constant=100 * HORSES, maps=64, blocks=6)

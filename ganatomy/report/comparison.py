@@ -60,13 +60,18 @@ Groups = Mapping[str, Sequence[Outcome]]
 
 def compared(runs: Sequence[RunFolder]) -> Groups:
     """Each run by itself, under its name; two of one name under their paths."""
-    names = [run.name for run in runs]
-    titles = [run.name if names.count(run.name) == 1 else str(run.path) for run in runs]
-    if len(set(titles)) < len(titles):
-        raise GanatomyError("A run is named twice.")
-    groups = {title: [outcome_of(run)] for title, run in zip(titles, runs, strict=True)}
+    groups = {title: [outcome_of(run)] for title, run in zip(titles(runs), runs, strict=True)}
     check_one_protocol(groups)
     return groups
+
+
+def titles(runs: Sequence[RunFolder]) -> list[str]:
+    """The runs' names, or their paths where two have one name."""
+    names = [run.name for run in runs]
+    found = [run.name if names.count(run.name) == 1 else str(run.path) for run in runs]
+    if len(set(found)) < len(found):
+        raise GanatomyError("A run is named twice.")
+    return found
 
 
 def protocol_of(record: Record) -> dict[str, str]:
@@ -149,12 +154,12 @@ def rows(groups: Groups) -> list[dict[str, str]]:
 
 def mean_and_deviation(values: Sequence[float]) -> str:
     """
-    >>> mean_and_deviation([1.0, 2.0, 3.0]), mean_and_deviation([0.5]), mean_and_deviation([])
-    ('2.00 ± 1.00', '0.50', '-')
+    >>> mean_and_deviation([1.0, 2.0, 3.0]), mean_and_deviation([1234.6]), mean_and_deviation([])
+    ('2.00 ± 1.00', '1,235', '-')
     """
     if not values:
         return "-"
-    mean = f"{np.mean(values):.3g}" if np.mean(values) >= 1000 else f"{np.mean(values):.2f}"
+    mean = f"{np.mean(values):,.0f}" if np.mean(values) >= 1000 else f"{np.mean(values):.2f}"
     return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):.2f}"
 
 

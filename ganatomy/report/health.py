@@ -92,7 +92,7 @@ def balance(metrics: Sequence[Row], real: str) -> Finding:
     if now < lowest + RISEN * abs(lowest):
         return Finding("balance", "open", f"{D} is far ahead, but G's loss is not rising", evidence)
     rate = _series(metrics, f"learning_rate/{D}")
-    slower = (f"optimizers.{D}.lr={rate[-1] / 4:.3g}",) if len(rate) else (f"optimizers.{D}.lr",)
+    slower = (f"optimizers.{D}.lr={rate.max() / 4:.3g}",) if len(rate) else (f"optimizers.{D}.lr",)  # it may end at 0
     change = (*slower, "game.g_steps=2", f"players.{D}.dropout", "game.augment=InstanceNoise")
     return Finding("balance", "bad", f"{D} is too strong", evidence, "Slow it down, or make its task harder", change)
 
@@ -130,7 +130,7 @@ def diversity(scores: Sequence[Row]) -> Finding:
     evidence += f" {_classes(gone, classes)}" if classes else ""
     if now < (1 - FALLEN) * peak:
         return _collapse("G is collapsing: its diversity falls", evidence)
-    if gone and not rising:
+    if gone and not rising and len(covered) >= FEW_SCORES:
         return _collapse(f"G collapsed: {len(gone)} of {classes} classes are missing", evidence)
     if gone or (now < LOW * real and not rising):
         return Finding("diversity", "open", "Diversity is low", evidence, "Train on, and watch whether it rises")

@@ -100,11 +100,13 @@ def numbers_in(value: Any, name: str = "", *, strings: bool = False) -> list[tup
 
 
 def newest_evaluations(run: RunFolder) -> list[Record]:
-    """The newest evaluation of the last checkpoint, and of the best one, as the recipe asks for them.
+    """The newest evaluation of the last checkpoint, and of the best one, by as many samples as there are any.
 
-    Those of other seeds or sample counts, which somebody asked for afterwards, do not take their place.
+    Those of other seeds or of fewer samples, which somebody asked for afterwards, do not take their place.
     """
     found = [record for record in run.evaluations.read() if record["protocol"]["seed"] == 0]
+    most = max((record["protocol"]["count"] for record in found), default=0)
+    found = [record for record in found if record["protocol"]["count"] == most]
     newest = {record["which"]: record for record in found}
     if "last" in newest and "best" in newest and newest["best"]["round"] == newest["last"]["round"]:
         return [{**newest["last"], "which": "last, also best"}]

@@ -7,6 +7,7 @@ from PIL import Image
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.report.charts import bars
+from ganatomy.report.comparison import titles
 from ganatomy.runs.folder import RunFolder
 
 Record = Mapping[str, Any]
@@ -23,11 +24,11 @@ def newest(run: RunFolder) -> Record | None:
 def translations(runs: Sequence[RunFolder]) -> dict[str, Record]:
     """The newest scores of each run; runs whose protocols differ are refused, with the field that differs."""
     found: dict[str, Record] = {}
-    for run in runs:
+    for title, run in zip(titles(runs), runs, strict=True):
         record = newest(run)
         if record is None:
             raise GanatomyError(f"{run.name} has no scores of translations: ganatomy evaluate {run.path}")
-        found[run.name] = record
+        found[title] = record
     first_name, first = next(iter(found.items()))
     for name, record in found.items():
         for field in AGREE:
@@ -59,15 +60,17 @@ def row(name: str, column: Mapping[str, float], own: Mapping[str, float]) -> dic
 
 
 def picture(found: Mapping[str, Record]) -> Image.Image:
-    """The kernel distances of both directions as bars, one below the other."""
+    """Both directions as bars, one below the other: kernel distances or, where not all have one, Fréchet distances."""
     first = next(iter(found.values()))["directions"]
     pages = []
     for direction in first:
         columns = {name: first[direction]["columns"][name] for name in REAL}
         mine = {name: record["directions"][direction]["columns"]["translated"] for name, record in found.items()}
         shown = {"floor": columns.pop("floor"), **mine, **columns}
-        ranges = {name: (c["kid"] - c["kid_error"], c["kid"] + c["kid_error"]) for name, c in shown.items()}
-        pages.append(bars(ranges, f"{direction}: kernel distance to the target", ".3g"))
+        key, title = ("kid", "kernel") if all("kid" in c for c in shown.values()) else ("fid", "Fréchet")
+        error = {name: c["kid_error"] if key == "kid" else 0.0 for name, c in shown.items()}
+        ranges = {name: (c[key] - error[name], c[key] + error[name]) for name, c in shown.items()}
+        pages.append(bars(ranges, f"{direction}: {title} distance to the target", ".3g"))
     page = Image.new("RGB", (max(p.width for p in pages), sum(p.height for p in pages)), "white")
     for number, one in enumerate(pages):
         page.paste(one, (0, sum(p.height for p in pages[:number])))

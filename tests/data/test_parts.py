@@ -7,6 +7,7 @@ import pytest
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.data.images import Images
+from ganatomy.experiments.judging import can_be_judged
 
 
 def pixels(**part: object) -> set[bytes]:
@@ -28,11 +29,15 @@ def test_so_many_of_each_class(cache: Path) -> None:
     assert data.train.labels is not None
     assert np.bincount(data.train.labels).tolist() == [3] * 10
     assert pixels(per_class=3) < pixels(per_class=5)
+    with pytest.raises(GanatomyError, match="per_class=1000: digits has a class of 1"):
+        Images(source="digits", per_class=1000).open()
 
 
 def test_one_class(cache: Path) -> None:
     data = Images(source="digits", only="7").open()
     assert data.train.labels is not None and set(data.train.labels) == {7}
+    assert data.held_out.labels is not None and set(data.held_out.labels) == {7}
+    assert not can_be_judged(data), "of one class there is nothing to tell apart"
     with pytest.raises(GanatomyError, match="no class '77'"):
         Images(source="digits", only="77").open()
 

@@ -36,9 +36,11 @@ def test_the_named_sources_are_those_of_the_papers() -> None:
         "digits",
         "digits-inverted-bold",
         "fashion-mnist",
+        "horses",
         "imagenet-32",
         "lsun-bedroom",
         "mnist",
+        "zebras",
     ]
     assert sources["celeba"].crop_for(64) == 0.7
     assert [sources["lsun-bedroom"].crop_for(size) for size in (16, 32, 64, 128, None)] == [0.5, 0.5, 0.7, 0.7, 0.7]
@@ -92,6 +94,17 @@ def test_no_network_is_one_line_that_says_how_to_go_on(monkeypatch: pytest.Monke
         "'celeba' could not be loaded from the Hugging Face hub (flwrlabs/celeba): Couldn't reach 'flwrlabs/celeba' "
         "on the Hub. Without a network, point at a local copy: --data PATH data.crop=0.7"
     )
+
+
+def test_a_copy_with_other_counts_than_the_papers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_, split, **__: hub_split(20 if split == "train" else 6))
+    assert len(Hub("mine", hub="someone/mine", counts=(20, 6)).find(None).train) == 20
+    with pytest.raises(GanatomyError, match="has 20 and 6 images, not the 1,067 and 120 of its papers"):
+        Hub("mine", hub="someone/mine", counts=(1067, 120)).find(None)
+    assert {name: sources[name].counts for name in ("horses", "zebras")} == {  # type: ignore[attr-defined]
+        "horses": (1067, 120),
+        "zebras": (1334, 140),
+    }
 
 
 def test_the_hub_is_out_of_reach_if_its_name_is_unknown_and_there_is_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

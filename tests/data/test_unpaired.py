@@ -24,6 +24,7 @@ def test_two_folders_of_other_lengths(cache: Path, tmp_path: Path) -> None:
     assert (len(data.train), len(data.held_out)) == (4, 1)
     assert (len(data.of_y().train), len(data.of_y().held_out)) == (10, 2)
     assert data.classes is None and data.train.labels is None
+    assert data.names == ("dark", "light"), "what people call them, not where they lie"
     feed = unpaired_feed(data, "train", seed=0, device=torch.device("cpu"))
     for number in range(4):
         dark, light = feed.batch(number, 3)

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.data.packed import cache_folder
 from ganatomy.experiments.measuring import Asked, judge_of_run, make_extractor, measure_run, measure_sources
 from ganatomy.experiments.run import Run
 from ganatomy.experiments.statistics import read_statistics, write_statistics
@@ -58,7 +59,9 @@ def test_the_same_seed_gives_the_same_scores(trained: Run, asked: Asked) -> None
 
 def test_the_seed_that_chose_the_best_is_refused(trained: Run, asked: Asked) -> None:
     with pytest.raises(GanatomyError, match="chose the best checkpoint"):
-        measure_run(trained, asked, seed=0, repeats=3)
+        measure_run(trained, asked, seed=1)
+    few = Asked(asked.extractor, ("fid",), 20)
+    assert measure_run(trained, few, seed=0, repeats=3)[0]["protocol"]["seeds"] == [0, 2, 3]
 
 
 def test_two_folders_are_compared_and_the_floor_is_half_against_half(asked: Asked, tmp_path: Path) -> None:
@@ -144,11 +147,29 @@ def test_pytorch_fids_files_are_read_without_unpickling(asked: Asked, tmp_path: 
     wanted = measure(statistics_of([noise(40, 0)], Random()), statistics_of([noise(40, 1)], Random()), ("fid",))
     found = measure_sources(str(tmp_path / "theirs.npz"), fake, only_fid)
     assert found["scores"]["fid"] == pytest.approx(wanted["fid"], rel=1e-6)
+    assert found["protocol"]["reference_count"] is None and "does not say of how many" in found["remarks"][0]
     with pytest.raises(GanatomyError, match="only moments are kept; ask for fid"):
         measure_sources(str(tmp_path / "theirs.npz"), fake, asked)
     np.savez(tmp_path / "evil.npz", mu=np.array([print], dtype=object), sigma=np.zeros((1, 1)))
     with pytest.raises(GanatomyError, match=r"evil.npz cannot be read: .*allow_pickle"):
         read_statistics(tmp_path / "evil.npz")
+
+
+def test_a_damaged_file_is_told_and_a_damaged_cache_is_made_anew(asked: Asked, trained: Run, tmp_path: Path) -> None:
+    (tmp_path / "torn.npz").write_bytes(b"PK\x03\x04torn")
+    with pytest.raises(GanatomyError, match=r"torn.npz cannot be read"):
+        read_statistics(tmp_path / "torn.npz")
+    few = Asked(asked.extractor, ("fid",), 20)
+    first = measure_run(trained, few, checkpoints=("last",))[0]["scores"]
+    for file in (cache_folder() / "statistics").glob("*.npz"):
+        file.write_bytes(b"")
+    assert measure_run(trained, few, checkpoints=("last",))[0]["scores"] == first
+
+
+def test_the_first_of_a_folder_that_lies_class_by_class_are_not_its_sample(asked: Asked, tmp_path: Path) -> None:
+    both = folder(tmp_path / "both", np.concatenate([noise(40, 0), noise(40, 1, low=200)]))
+    record = measure_sources(both, both, Asked(asked.extractor, ("fid",), 40))
+    assert record["scores"]["fid"] < 3 * record["floor"]["fid"]
 
 
 def test_an_npz_of_images_is_no_statistics(tmp_path: Path) -> None:
@@ -254,8 +275,19 @@ def test_from_the_command_line(trained: Run, ganatomy_says: Program, tmp_path: P
     [
         (("evaluate",), "Name a run, or two sources"),
         (("evaluate", "--real", "a"), "Name a run, or two sources"),
-        (("evaluate", "RUN", "--repeats", "3"), "--repeats is for other extractors than the judge"),
-        (("evaluate", "RUN", "--per-class"), "--per-class is for other extractors than the judge"),
+        (("evaluate", "RUN", "--repeats", "3"), "--repeats is for other scores than the judge's"),
+        (
+            ("evaluate", "RUN", "--extractor", "random"),
+            "--extractor is for other scores than the judge's: say --metrics",
+        ),
+        (("evaluate", "RUN", "--real", "digits"), "Name a run, or two sources"),
+        (("evaluate", "RUN", "--size", "8"), "--size is for two sources"),
+        (("evaluate", "--real", "a", "--fake", "b", "--repeats", "2"), "--repeats is for samples of a run"),
+        (
+            ("evaluate", "RUN", "--metrics", "fid", "--extractor", "judge", "--resize", "clean"),
+            "--resize is for Inception, not for a judge",
+        ),
+        (("evaluate", "RUN", "--per-class"), "--per-class is for other scores than the judge's"),
         (
             ("evaluate", "RUN", "--metrics", "ssim", "--extractor", "random"),
             "windows of 11 pixels; these images have 8",

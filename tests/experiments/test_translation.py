@@ -11,9 +11,10 @@ from torch import Tensor
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.players import Translator
 from ganatomy.core.shape import Shape
+from ganatomy.data.decoding import Unreadable
 from ganatomy.experiments.run import Run
 from ganatomy.experiments.train import train
-from ganatomy.experiments.translation import translate_files, translated, translator_of
+from ganatomy.experiments.translation import read_picture, translate_files, translated, translator_of
 from ganatomy.networks.translators import ResNetTranslator
 from tests.conftest import Program
 
@@ -86,6 +87,24 @@ def test_a_domain_is_named_or_lettered(run: Run) -> None:
 def test_other_runs_hold_no_translator(trained: Run) -> None:
     with pytest.raises(GanatomyError, match="holds no translator"):
         translator_of(trained, "Y")
+
+
+def test_pictures_are_read_as_data_sets_are(tmp_path: Path) -> None:
+    """16-bit gray is divided by 257, transparent pictures lie on white, and whatever a broken file raises is told."""
+    deep = np.full((8, 8), 20_000, np.uint16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    assert read_picture(tmp_path / "deep.png", 1).tolist() == np.full((8, 8, 1), 78).tolist()
+    Image.new("RGBA", (4, 4), (10, 20, 30, 0)).save(tmp_path / "clear.png")
+    assert read_picture(tmp_path / "clear.png", 3).min() == 255
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 300, 3)).astype(np.uint8)).save(
+        tmp_path / "torn.png"
+    )
+    torn = bytearray((tmp_path / "torn.png").read_bytes())
+    second = torn.index(b"IDAT", torn.index(b"IDAT") + 4)
+    torn[second : second + 4] = b"\x00\x00\x00\x00"
+    (tmp_path / "torn.png").write_bytes(torn)
+    with pytest.raises(Unreadable):
+        read_picture(tmp_path / "torn.png", 3)
 
 
 def test_files_keep_their_names_and_the_camera_is_held_upright(tmp_path: Path) -> None:

@@ -76,7 +76,8 @@ def test_noise_of_single_batches_is_not_overfitting() -> None:
     ("scores", "tone", "title"),
     [
         ([scored(9, 0.8), scored(9, 0.5)], "bad", "G is collapsing"),
-        ([scored(700, 0.01, HALF), scored(700, 0.01, HALF)], "bad", "5 of 10 classes are missing"),
+        ([scored(700, 0.01, HALF)] * 4, "bad", "5 of 10 classes are missing"),
+        ([scored(700, 0.01, HALF)], "open", "Diversity is low"),
         ([scored(700, 0.01, HALF), scored(300, 0.3, HALF)], "open", "Diversity is low"),
         ([scored(700, 0.05)], "open", "Diversity is low"),
         ([scored(9, 0.6), scored(9, 0.7)], "good", "No collapse"),
