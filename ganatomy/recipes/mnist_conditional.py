@@ -101,9 +101,14 @@ def mnist_cdcgan() -> Recipe:
 def mnist_cdcgan_vb() -> Recipe:
     """`mnist-cdcgan` with virtual batch norm.
 
-    ganatomy train mnist-cdcgan-vb --data ../shared/data/mnist. Score and time: not measured. Reported: 6.5 of 9.67.
+    ganatomy train mnist-cdcgan-vb --data ../shared/data/mnist --for 8m, one CPU core with AVX-512 and bfloat16: 153,344
+    images. Seed 0, last checkpoint: Fréchet distance 2.1 times its floor, coverage 0.81 (real 0.94), classifier score
+    0.99 of the real one, 97.7% recognized as asked. Reported: 6.5 of 9.67.
     """
-    return with_virtual_batch_norm(mnist_cdcgan(), "mnist-cdcgan-vb")
+    return with_virtual_batch_norm(mnist_cdcgan(), "mnist-cdcgan-vb").replace(
+        expected="Fréchet 2.1 x floor, coverage 0.81 of 0.94, score 0.99 of real (seed 0, 153,344 images)",
+        time="8 min, 1 CPU core",
+    )
 
 
 @recipe
@@ -152,6 +157,8 @@ def mnist_projection() -> Recipe:
     return mnist_cdcgan().replace(
         name="mnist-projection",
         paper="Miyato and Koyama (2018), arXiv:1802.05637",
+        expected="not measured",
+        time="not measured",
         game=Spec(Adversarial, loss=Spec(Hinge), constraint=Spec(SpectralNormalization)),
         players={
             "G": Spec(DCGANGenerator, latent=100, channels=(128, 64), conditional=True, conditioning="batch-norm"),
@@ -187,7 +194,11 @@ def mnist_cdcgan_guided() -> Recipe:
     base = mnist_cdcgan()
     guide = Spec(PretrainedClassifier, run="runs/mnist-guide", channels=(16, 32, 64), hidden=64)
     return base.replace(
-        name="mnist-cdcgan-guided", game=Spec(Guided, loss=NonSaturating()), players={**base.players, "C": guide}
+        name="mnist-cdcgan-guided",
+        expected="not measured",
+        time="not measured",
+        game=Spec(Guided, loss=NonSaturating()),
+        players={**base.players, "C": guide},
     )
 
 
