@@ -79,6 +79,7 @@ class WeightsAndBiases(Observer):
             ) from None
         self.wandb, self.folder, self.recipe = wandb, folder, recipe
         self.run: Any = None
+        self.shown: Path | None = None  # the newest grid that is there
 
     def begin(self, moment: Moment) -> None:
         place = self.folder.path / "wandb"
@@ -102,16 +103,22 @@ class WeightsAndBiases(Observer):
             ) from None
 
     def figures(self, moment: Moment, figures: Mapping[str, float]) -> None:
-        self._log(moment, figures)
+        self._log(moment, {**figures, **self._new_grid()})
 
     def scored(self, moment: Moment, scores: Mapping[str, Any]) -> None:
         shown = {k: v for k, v in shown_scores(scores["scores"]).items() if isinstance(v, (int, float))}
         self._log(moment, {f"scores/{k}": v for k, v in {**shown, "frechet_x_floor": times_floor(scores)}.items()})
 
     def end(self, moment: Moment) -> None:
+        if grid := self._new_grid():
+            self._log(moment, grid)
+
+    def _new_grid(self) -> dict[str, Any]:
         newest = max(self.folder.samples.glob("*.png"), default=None)
-        if newest is not None:
-            self._log(moment, {"samples": self.wandb.Image(str(newest))})
+        if newest is None or newest == self.shown:
+            return {}
+        self.shown = newest
+        return {"samples": self.wandb.Image(str(newest))}
 
     def close(self) -> None:
         if self.run is not None:

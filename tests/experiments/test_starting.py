@@ -114,6 +114,8 @@ def test_weights_and_biases_offline_keeps_a_run_and_continues_it(
     name = (out / "wandb" / "id").read_text()
     assert len(kept) == 2 and all(path.name.endswith(name) for path in kept)
     assert all(any(path.glob("*.wandb")) for path in kept)
+    grids = [picture for path in kept for picture in path.rglob("samples_*.png")]
+    assert len(grids) >= 3, "every grid, not the last alone"
 
 
 def test_weights_and_biases_without_the_extra_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
