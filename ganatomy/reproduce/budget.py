@@ -10,10 +10,12 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.core.observer import Moment, Observer
 from ganatomy.experiments.train import parse_duration
 from ganatomy.report.results import number
+from ganatomy.runs.checkpoints import Checkpoints
 from ganatomy.runs.files import read_json, write_json
 
 FULL = "full"
 EVERY = 2.0  # seconds between two entries of a clock; so much is not counted if the process is killed
+LOST = 60.0  # seconds that count, at most, of what was trained after the newest checkpoint when the process was killed
 
 
 def seconds_of(budget: str) -> float | None:
@@ -47,16 +49,30 @@ def divided(weights: Mapping[str, tuple[float, float]], seconds: float) -> dict[
 
 @dataclass(frozen=True)
 class State:
-    """What became of a work so far. given: its seconds, None for as long as it takes; failed: why it did."""
+    """What became of a work so far.
+
+    given: its seconds, None for as long as it takes. kept: of those spent, what the newest checkpoint holds. failed:
+    why it did; for good, if it is done.
+    """
 
     given: float | None
     spent: float = 0.0
+    kept: float = 0.0
     done: bool = False
     failed: str | None = None
 
     @property
     def left(self) -> float | None:
         return None if self.given is None else max(0.0, self.given - self.spent)
+
+    def resumed(self) -> "State":
+        """After a kill, what was lost is given back, but for a part: a run that is always killed comes to its end.
+
+        >>> State(given=600.0, spent=500.0, kept=100.0).resumed().resumed().spent
+        160.0
+        """
+        spent = min(self.spent, self.kept + LOST)
+        return replace(self, spent=spent, kept=spent)
 
     @classmethod
     def read(cls, file: Path) -> "State | None":
@@ -70,9 +86,10 @@ class State:
 class Clock(Observer):
     """Counts a training's seconds into its file while it lasts, and passes on what should be read."""
 
-    def __init__(self, file: Path, state: State, announce: Callable[[str], None]) -> None:
-        self.file, self.state, self.say = file, state, announce
+    def __init__(self, file: Path, state: State, announce: Callable[[str], None], checkpoints: Checkpoints) -> None:
+        self.file, self.state, self.say, self.checkpoints = file, state, announce, checkpoints
         self.begun = self.written = time.monotonic()
+        self.newest = checkpoints.rounds()[-1:]
         self.before = state.spent
 
     def begin(self, moment: Moment) -> None:
@@ -95,4 +112,7 @@ class Clock(Observer):
 
     def note(self) -> None:
         self.written = time.monotonic()
-        self.state = replace(self.state, spent=self.before + self.written - self.begun).write(self.file)
+        spent, newest = self.before + self.written - self.begun, self.checkpoints.rounds()[-1:]
+        kept = spent if newest != self.newest else self.state.kept
+        self.newest = newest
+        self.state = replace(self.state, spent=spent, kept=kept).write(self.file)

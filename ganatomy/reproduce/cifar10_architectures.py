@@ -17,9 +17,9 @@ from ganatomy.reproduce.claims import (
     Wanted,
     reports,
 )
+from ganatomy.reproduce.collapse import draws_one_picture
 from ganatomy.reproduce.readings import (
     above,
-    all_collapse,
     highest,
     late,
     lowest,
@@ -38,10 +38,11 @@ FOREIGN = (
 )
 PROTOCOL = "10,000 samples against 50,000 or 60,000 images, as far as is said"
 HOURS = "hours of another machine"
+LOGGED = "the log of its final BigGAN, 25 epochs"
 PER_CLASS = 100
 
 
-def on_cifar10(recipe: str, weight: float = 1.0, least: float = 0.0) -> Training:
+def on_cifar10(recipe: str, weight: float = 1.0, least: float = 1.0) -> Training:
     return Training(recipe=recipe, data=("cifar10",), weight=weight, least=least)
 
 
@@ -112,7 +113,7 @@ reports.add(
             finding(
                 "wgan-black",
                 "WGAN draws black images only.",
-                all_collapse(WGAN),
+                draws_one_picture(WGAN),
                 reported="all black",
                 protocol="by eye, and by IS 1",
                 otherwise="better",
@@ -154,20 +155,19 @@ reports.add(
             ),
             Claim(
                 id="auxiliary-accuracy",
-                said="How well D's auxiliary head recognizes training images at the end.",
-                reported=Reported(
-                    text="43 -> 88.06 %", values=(88.06,), unit="%", protocol="25 epochs; of training images, as logged"
-                ),
+                said="The accuracy that the log of the final BigGAN calls auxiliary, after 25 epochs.",
+                reported=Reported(text="43 -> 88.06 %", unit="%", protocol=LOGGED),
                 measure=score(MIXED, percent(late("D/auxiliary_accuracy_real"))),
-                better="higher",
-                tolerance=2.0,
+                incomparable="of its BigGAN, and of which images is not said; ours is what the head of ACGAN with "
+                "BigGAN's D recognizes of training images",
             ),
             Claim(
                 id="losses",
-                said="The losses of the last model fall: G's from 8.3 to 0.47, D's from 14.7 to 2.6.",
-                reported=Reported(text="0.47 and 2.6"),
-                measure=score(MIXED, late("G/adversarial")),
-                incomparable="sums of terms that are not named, and a falling loss of G says nothing of its images",
+                said="The losses of the final BigGAN fall: G's from 8.3 to 0.47, D's from 14.7 to 2.6.",
+                reported=Reported(text="0.47 and 2.6", protocol=LOGGED),
+                measure=score(BIGGAN, late("G/adversarial")),
+                incomparable="sums of terms that are not named, and a falling loss of G says nothing of its images; "
+                "ours is our BigGAN's adversarial loss of G at the end",
             ),
             finding(
                 "files",

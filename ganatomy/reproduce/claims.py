@@ -87,9 +87,15 @@ Work = Training | Studying
 
 
 class Done(Protocol):
-    """What readings read: what trainings and studies left, seed by seed. Raises NotRun where there is nothing."""
+    """What readings read: what trainings and studies left, seed by seed. Raises NotRun where there is nothing.
+
+    runs: of the seeds of which all that a claim needs is there. ended: of every seed, those too that ended in a loss
+    that is no number.
+    """
 
     def runs(self, training: Training) -> Sequence[Outcome]: ...
+
+    def ended(self, training: Training) -> Sequence[Outcome]: ...
 
     def results(self, studying: Studying) -> Sequence[Mapping[str, Any]]: ...
 
@@ -107,6 +113,7 @@ class Reading:
     """A claim's numbers here. Of a finding: what was seen, in words, and whether it holds.
 
     values: one for each seed. beside: what a number must not stand without. protocol: what it was measured by.
+    seeds: if it is of others than those of which all is there.
     """
 
     values: tuple[float, ...] = ()
@@ -114,6 +121,7 @@ class Reading:
     holds: bool | None = None
     beside: str = ""
     protocol: str = ""
+    seeds: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,6 +150,7 @@ class Claim:
     tolerance: within which numbers are equal, if the seeds' spread is not wider.
     otherwise: what it means if a finding does not hold here.
     incomparable: why ours can only stand beside it.
+    own_data: of a finding that is about the report's own data, so that others neither confirm nor refute it.
     """
 
     id: str
@@ -152,6 +161,7 @@ class Claim:
     tolerance: float = 0.0
     otherwise: Literal["better", "worse"] = "worse"
     incomparable: str | None = None
+    own_data: bool = False
 
     def __post_init__(self) -> None:
         if self.measure is None and self.incomparable is None:
@@ -214,16 +224,16 @@ def verdict(claim: Claim, reading: Reading | None, *, missing: str = "", replace
     """How ours stands to what was reported.
 
     missing: why there is no reading. replaced: which data took the place of the report's; its numbers are then not
-    compared, but a finding is looked for all the same.
+    compared, but a finding is looked for all the same, unless it is about the report's own data.
     """
     if claim.incomparable is not None:
         return Verdict("not comparable", claim.incomparable)
     if reading is None:
         return Verdict("not run", missing)
+    if replaced and (claim.better is not None or claim.own_data):
+        return Verdict("not comparable", replaced)
     if claim.better is None:
         return Verdict("equal", replaced) if reading.holds else Verdict(claim.otherwise, replaced)
-    if replaced:
-        return Verdict("not comparable", replaced)
     return Verdict(against(claim.reported.values, reading.values, claim.better, claim.tolerance))
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from ganatomy.report.comparison import Outcome, by_protocol, markdown, rows
 from ganatomy.report.page import Picture, embedded, of_runs, templates
 from ganatomy.reproduce.claims import KINDS, NOT_SAID, Kind, Reported, Studying
-from ganatomy.reproduce.readings import is_collapsed, mean_of
+from ganatomy.reproduce.fate import is_collapsed
+from ganatomy.reproduce.readings import mean_of
 from ganatomy.reproduce.reproduce import Reproduction, Row
 from ganatomy.runs.files import write_json, write_text
 
@@ -91,7 +92,7 @@ def run_as_json(outcome: Outcome) -> dict[str, Any]:
         "seed": outcome.seed,
         "images": lines[-1]["images"] if lines else 0,
         "failed": outcome.failed,
-        "collapsed": is_collapsed(outcome),
+        "collapsed": not outcome.failed and is_collapsed(outcome),
     }
 
 
@@ -169,11 +170,11 @@ def as_markdown(place: Reproduction, found: Sequence[Row]) -> str:
         f"## {report.name}\n\n{one_cell(report.title)}",
         f"`ganatomy reproduce {report.name} --budget {place.budget} --seeds {seeds}`. "
         + ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
-        + f". Data: {'; '.join(f'{name}: {text}' for name, text in data_of(place))}.",
+        + f". Data: {one_cell('; '.join(f'{name}: {text}' for name, text in data_of(place)))}.",
         markdown([cells(line) for line in lines]),
     ]
     if protocols:
-        parts.append("\n".join(f"- [{name}] {text}" for name, text in protocols.items()))
+        parts.append("\n".join(f"- [{name}] {one_cell(text)}" for name, text in protocols.items()))
     parts += [markdown(table) for table in tables_of(place.trainings())]
     if remarks := remarks_of(place.trainings()):
         parts.append("\n".join(f"- {one_cell(text)}" for text in remarks))
@@ -196,17 +197,18 @@ def one_cell(text: str) -> str:
 
 
 def tables_of(groups: Mapping[str, Sequence[Outcome]]) -> list[list[dict[str, str]]]:
-    """Every training that was scored, over its seeds; a table for each protocol."""
+    """Every training that was scored, over its seeds; a table for each protocol. What became of them is told below."""
     judged = {name: [one for one in group if one.records] for name, group in groups.items()}
     judged = {name: group for name, group in judged.items() if group}
-    return [rows(part) for part in by_protocol(judged)] if judged else []
+    tables = [rows(part) for part in by_protocol(judged)] if judged else []
+    return [[{name: row[name] for name in row if name != "remarks"} for row in table] for table in tables]
 
 
 def remarks_of(groups: Mapping[str, Sequence[Outcome]]) -> list[str]:
     """What went wrong, run by run, and which runs no judge scores."""
     outcomes = [one for group in groups.values() for one in group]
     told = [f"{one.run.name} failed: {one.failed}" for one in outcomes if one.failed]
-    told += [f"{one.run.name} collapsed." for one in outcomes if is_collapsed(one)]
+    told += [f"{one.run.name} collapsed." for one in outcomes if is_collapsed(one) and not one.failed]
     others = [one.run.name for one in outcomes if not one.failed and not one.records]
     return [*told, f"Not scored by a judge: {', '.join(others)}."] if others else told
 

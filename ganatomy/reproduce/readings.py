@@ -7,14 +7,18 @@ from typing import Any
 import numpy as np
 
 from ganatomy.core.errors import GanatomyError
-from ganatomy.report.comparison import COLLAPSED, Outcome, check_one_protocol, share_of_real, x_floor
+from ganatomy.report.comparison import Outcome, check_one_protocol, share_of_real, x_floor
 from ganatomy.report.results import protocol_line
 from ganatomy.reproduce.claims import Done, Incomparable, Measure, NotRun, Reading, Studying, Training, deviation
+from ganatomy.reproduce.fate import is_collapsed
+from ganatomy.reproduce.measured import Record, fid_x_floor, in_random_features
 
-ONE_SEED = 0.1  # of the larger number: what differs by less is not called different where a seed has no spread
+ONE_SEED = 0.25  # of the larger number: seeds of one DCGAN of MNIST lay 6.73, 7.73 and 7.83 x floor, so far apart
+NO_SPREAD = "one seed: no spread to judge by"
+OTHERWISE_MADE = ("seeds", "checkpoint")  # fields of a measurement's protocol that may differ
 LATE = 0.1  # of a course: its end
+LOGGED = "From what is logged while training."
 
-Record = Mapping[str, Any]
 Number = Callable[[Outcome], float]
 
 
@@ -27,9 +31,9 @@ def record_of(outcome: Outcome) -> Record:
     return outcome.records["last"]
 
 
-def measurement_of(outcome: Outcome) -> Record:
-    """Of a run without a judge: the newest measurement under another extractor."""
-    found = outcome.run.measurements.read()
+def measurement_of(outcome: Outcome, wanted: Callable[[Record], bool] = in_random_features) -> Record:
+    """Of a run without a judge of classes: the newest measurement that is wanted, whatever else was measured since."""
+    found = [record for record in outcome.run.measurements.read() if wanted(record)]
     if not found:
         raise NotRun(f"{outcome.run.name} was not measured")
     return found[-1]
@@ -37,19 +41,7 @@ def measurement_of(outcome: Outcome) -> Record:
 
 def distance(outcome: Outcome) -> float:
     """Fréchet distance in multiples of its floor: by the judge, or, without labels, in random features."""
-    if outcome.records:
-        return x_floor(record_of(outcome))
-    found = measurement_of(outcome)
-    return float(found["scores"]["fid"] / found["floor"]["fid"])
-
-
-def is_collapsed(outcome: Outcome) -> bool:
-    """Whether the last checkpoint covers hardly anything of the real images, under whatever it was measured by."""
-    measured = [record for record in outcome.run.measurements.read() if "coverage" in record.get("scores", {})]
-    if outcome.records or not measured:
-        return outcome.collapsed
-    found = measured[-1]
-    return bool(found["scores"]["coverage"] < COLLAPSED * found["floor"]["coverage"])
+    return x_floor(record_of(outcome)) if outcome.records else fid_x_floor(measurement_of(outcome))
 
 
 def share(outcome: Outcome) -> float:
@@ -178,9 +170,12 @@ def of_study(studying: Studying, *keys: str, in_percent: bool = False, beside: S
 
 
 def seen(
-    needs: Sequence[Training], holds: Callable[[Sequence[list[float]]], bool], number: Number = distance
+    needs: Sequence[Training],
+    holds: Callable[[Sequence[list[float]]], bool],
+    number: Number = distance,
+    limit: str = "",
 ) -> Measure:
-    """Whether the numbers of several trainings, a list of seeds each, are as was found."""
+    """Whether the numbers of several trainings, a list of seeds each, are as was found; `limit` is told beside."""
 
     def read(done: Done) -> Reading:
         refuse_two_protocols([one for training in needs for one in done.runs(training)], number)
@@ -191,8 +186,9 @@ def seen(
             for training, values in zip(needs, found, strict=True)
         )
         fallen = [one.run.name for training in needs for one in done.runs(training) if is_collapsed(one)]
-        also = f"collapsed: {', '.join(fallen)}" if fallen else ""
-        return Reading(seen=told, holds=holds(found), beside=also, protocol=protocol(outcomes[0], number))
+        also = [f"collapsed: {', '.join(fallen)}"] if fallen else []
+        also += [limit] if limit else [NO_SPREAD] if min(map(len, found)) == 1 else []
+        return Reading(seen=told, holds=holds(found), beside="; ".join(also), protocol=protocol(outcomes[0], number))
 
     return Measure(tuple(needs), read)
 
@@ -233,31 +229,11 @@ def highest(best: Training, *others: Training, number: Number) -> Measure:
 
 
 def below(first: Training, edge: float, number: Number) -> Measure:
-    return seen((first,), lambda found: float(np.mean(found[0])) < edge, number)
+    return seen((first,), lambda found: float(np.mean(found[0])) < edge, number, f"limit: below {edge:g}")
 
 
 def above(first: Training, edge: float, number: Number) -> Measure:
-    return seen((first,), lambda found: float(np.mean(found[0])) > edge, number)
-
-
-def none_collapses(*needs: Training) -> Measure:
-    return collapse(needs, lambda fallen: not any(fallen))
-
-
-def all_collapse(*needs: Training) -> Measure:
-    return collapse(needs, all)
-
-
-def collapse(needs: Sequence[Training], holds: Callable[[list[bool]], bool]) -> Measure:
-    def read(done: Done) -> Reading:
-        outcomes = [outcome for training in needs for outcome in done.runs(training)]
-        fallen = [is_collapsed(outcome) for outcome in outcomes]
-        names = [outcome.run.name for outcome in outcomes if is_collapsed(outcome)]
-        told = f"collapsed: {', '.join(names)}" if names else "none collapsed"
-        far = [f"{training.name} {mean_of(values_of(done, training, distance))} x floor" for training in needs]
-        return Reading(seen=told, holds=holds(fallen), beside=", ".join(far), protocol=protocol(outcomes[0]))
-
-    return Measure(tuple(needs), read)
+    return seen((first,), lambda found: float(np.mean(found[0])) > edge, number, f"limit: above {edge:g}")
 
 
 def result(studying: Studying, look: Callable[[Mapping[str, Any]], tuple[str, bool]]) -> Measure:
@@ -281,12 +257,27 @@ def told(studying: Studying, look: Callable[[Mapping[str, Any]], str]) -> Measur
 
 def refuse_two_protocols(outcomes: Sequence[Outcome], number: Number) -> None:
     """Scores of two protocols are not set against each other."""
+    judged = [outcome for outcome in outcomes if outcome.records]
     if number not in JUDGED:
         return
+    if not judged:
+        refuse_two_ways({one.run.name: measurement_of(one) for one in outcomes})
+    elif len(judged) < len(outcomes):
+        raise Incomparable("some are scored by a judge, and others, without labels, in random features")
     try:
         check_one_protocol({"": outcomes})
     except GanatomyError as error:
         raise Incomparable(str(error)) from None
+
+
+def refuse_two_ways(records: Mapping[str, Record]) -> None:
+    """The same of measurements, by the names of their runs."""
+    (first, one), *others = records.items()
+    for name, other in others:
+        for field in sorted({*one["protocol"], *other["protocol"]} - {*OTHERWISE_MADE}):
+            before, now = (record["protocol"].get(field) for record in (one, other))
+            if before != now:
+                raise Incomparable(f"{first} and {name} are not of one protocol: {field} is {before} and {now}")
 
 
 def differs(a: Sequence[float], b: Sequence[float]) -> int:
@@ -303,7 +294,7 @@ def differs(a: Sequence[float], b: Sequence[float]) -> int:
 
 def falls(found: Sequence[list[float]]) -> bool:
     """
-    >>> falls([[9.0], [9.1], [4.0]]), falls([[9.0], [12.0], [4.0]]), falls([[9.0], [9.0]])
+    >>> falls([[9.0], [9.1], [4.0]]), falls([[9.0], [13.0], [4.0]]), falls([[9.0], [9.0]])
     (True, False, False)
     """
     steps = [differs(a, b) for a, b in pairwise(found)]
@@ -315,11 +306,17 @@ def falls(found: Sequence[list[float]]) -> bool:
 
 def mean_of(values: Sequence[float]) -> str:
     """
-    >>> mean_of([4.0, 5.0]), mean_of([0.755]), mean_of([1234.5])
-    ('4.5 ± 0.707', '0.755', '1.23e+03')
+    >>> mean_of([4.0, 5.0]), mean_of([0.755]), mean_of([99.97]), mean_of([1234.6])
+    ('4.5 ± 0.707', '0.755', '99.97', '1,235')
     """
-    spread = f" ± {deviation(values):.3g}" if len(values) > 1 else ""
-    return f"{np.mean(values):.3g}{spread}"
+    spread = f" ± {in_digits(deviation(values))}" if len(values) > 1 else ""
+    return f"{in_digits(float(np.mean(values)))}{spread}"
+
+
+def in_digits(value: float) -> str:
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.2f}" if abs(value) >= 10 else f"{value:.3g}"
 
 
 def beside(outcomes: Sequence[Outcome]) -> str:
@@ -337,16 +334,19 @@ def beside(outcomes: Sequence[Outcome]) -> str:
 
 def images_of(outcomes: Sequence[Outcome]) -> str:
     """Real images shown, for a budget of time is not one of images."""
-    lines = [outcome.run.metrics.read() for outcome in outcomes]
-    shown = [line[-1]["images"] if line else 0 for line in lines]
-    return f"{round(np.mean(shown)):,} images"
+    return f"{round(np.mean([shown(outcome) for outcome in outcomes])):,} images"
+
+
+def shown(outcome: Outcome) -> int:
+    lines = outcome.run.metrics.read()
+    return int(lines[-1]["images"]) if lines else 0
 
 
 def protocol(outcome: Outcome, number: Number = distance) -> str:
     if "last" in outcome.records and number in JUDGED:
         return protocol_line(record_of(outcome))
     if number is not distance:
-        return "From what is logged while training."
+        return LOGGED
     found = measurement_of(outcome)["protocol"]
     return f"{found['count']:,} samples against {found['reference']}, extractor {found['extractor']}."
 

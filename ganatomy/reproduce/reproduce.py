@@ -13,6 +13,7 @@ from typing import Any
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.recipe import Recipe
+from ganatomy.engine.ledger import NonFiniteError
 from ganatomy.engine.precision import is_out_of_memory
 from ganatomy.experiments.measuring import Asked, make_extractor, measure_run
 from ganatomy.experiments.run import Run, load
@@ -35,9 +36,10 @@ from ganatomy.reproduce.claims import (
     with_what_comes_before,
     works_of,
 )
+from ganatomy.reproduce.measured import in_random_features, of_two_domains
 from ganatomy.reproduce.sources import Given, given
 from ganatomy.runs.files import read_json, write_json
-from ganatomy.runs.folder import RunFolder
+from ganatomy.runs.folder import LOCK, RunFolder
 from ganatomy.studies.study import Study, carry_out, declared
 
 REPRODUCTIONS = Path("reproductions")  # where `ganatomy reproduce` works unless told otherwise
@@ -84,9 +86,10 @@ def reproduce(
 ) -> Path:
     """Do what is not done yet, judge every claim, write result.json, claims.md and index.html; returns the folder.
 
-    `data`: `NAME=SOURCE`, or a folder of data sets. A training that fails, or that collapses, is told and the others
-    go on. Raises GanatomyError for the caller's mistakes, before anything is trained, and Stopped after a signal.
-    Data and seeds may be added to what a folder holds; a budget is of trainings alone, scores come on top.
+    `data`: `NAME=SOURCE`, or a folder of data sets. A training that collapses, or that fails, is told and the others
+    go on; the next session tries it again, unless a loss was no number. Raises GanatomyError for the caller's mistakes,
+    before anything is trained, and Stopped after a signal. Data and seeds may be added to what a folder holds; an added
+    seed has as much time as those before it, beyond the budget. A budget is of trainings alone, scores come on top.
 
     >>> reproduce("mnist-conditional", budget="2h", data=["mnist=data/mnist"], seeds=(0, 1))  # doctest: +SKIP
     """
@@ -97,10 +100,12 @@ def reproduce(
         raise GanatomyError("--seeds wants whole numbers, none of them twice.")
     place = Reproduction(found, given(found, data), budget, seeds, Path(out or REPRODUCTIONS / found.name), device)
     place.check()
-    try:
-        place.work(announce)
-    finally:
-        write_pages(place)
+    with RunFolder(place.folder).lock():
+        place.begin()
+        try:
+            place.work(announce)
+        finally:
+            write_pages(place)
     return place.folder
 
 
@@ -151,31 +156,49 @@ class Reproduction:
         """Refuse the caller's mistakes before anything is trained, and a folder that holds another reproduction."""
         for job in self.jobs:
             self.recipe(job.work, job.seed) if isinstance(job.work, Training) else self.study(job, State(None))
-        asked: dict[str, Any] = {
-            "report": self.report.name,
-            "budget": self.budget,
-            "data": dict(self.given.sources),
-        }
-        file = self.folder / "reproduction.json"
-        if file.exists():
-            refuse_another(read_json(file), asked, self.folder)
-            asked["data"] = {**read_json(file)["data"], **asked["data"]}
-        elif self.folder.exists() and any(self.folder.iterdir()):
+        if self.written.exists():
+            refuse_another(read_json(self.written), self.asked(self.given.sources), self.folder)
+        elif self.folder.exists() and any(entry.name != LOCK for entry in self.folder.iterdir()):
             raise GanatomyError(f"{self.folder} holds other things than a reproduction: choose another with --out.")
-        write_json(file, asked)
+
+    @property
+    def written(self) -> Path:
+        return self.folder / "reproduction.json"
+
+    def asked(self, data: Mapping[str, str]) -> dict[str, Any]:
+        return {"report": self.report.name, "budget": self.budget, "data": dict(data)}
+
+    def begin(self, job: Job | None = None) -> None:
+        """Write down what was asked, and which data a job uses: it must be the same when it goes on."""
+        before = read_json(self.written)["data"] if self.written.exists() else {}
+        used = {name: self.given.sources[name] for name in job.work.data} if job is not None else {}
+        write_json(self.written, self.asked({**before, **used}))
 
     # doing it
 
     def work(self, announce: Announce) -> None:
         """Everything that is not done yet. What was given to a work is written down and stays."""
         for number, job in enumerate(self.jobs, start=1):
-            state = State.read(self.file(job))
-            if state is None and self.seconds is not None and job.name not in self.shares:
-                continue
-            state = state or State(self.shares.get(job.name)).write(self.file(job))
-            if not state.done:
+            state = State.read(self.file(job)) or self.first(job)
+            if state is not None and not state.done:
+                self.begin(job)
+                state = state.resumed().write(self.file(job))
                 announce(f"{number} of {len(self.jobs)}: {job.name}")
                 self.finished(job, state, announce).write(self.file(job))
+
+    def first(self, job: Job) -> State | None:
+        """A job's beginning, with the time that its work has under another seed; None where there is too little."""
+        for seed in self.begun_seeds(job.work):
+            state = State.read(self.file(Job(job.work, seed)))
+            if state is not None:
+                return State(state.given)
+        return State(self.shares.get(job.name)) if self.seconds is None or job.name in self.shares else None
+
+    def begun_seeds(self, work: Work) -> list[int]:
+        name = Job(work, 0).name.removesuffix("0")
+        files = (self.folder / "work").glob("*.json")
+        found = [file.stem.removeprefix(name) for file in files if file.stem.startswith(name)]
+        return sorted(int(seed) for seed in found if seed.isdecimal())
 
     @cached_property
     def shares(self) -> dict[str, float]:
@@ -206,21 +229,23 @@ class Reproduction:
             return state
         except GanatomyError as error:
             announce(f"failed     {error}")
-            began = self.place(job).exists()
-            return replace(State.read(self.file(job)) or state, done=began, failed=str(error))
+            final = isinstance(error, NonFiniteError)
+            return replace(State.read(self.file(job)) or state, done=final, failed=str(error))
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            return replace(state, done=True, failed="out of memory")
+            announce("failed     out of memory")
+            return replace(State.read(self.file(job)) or state, failed="out of memory")
         return replace(State.read(self.file(job)) or state, done=True, failed=None)
 
     def trained(self, training: Training, job: Job, state: State, announce: Announce) -> None:
         """Train to the end of its images or its time, over all sessions, and score it."""
         for before in training.after:
             self.whole(Job(self.own(before), job.seed))
-        out, clock = self.place(job), Clock(self.file(job), state, announce)
-        seconds = state.left
-        if seconds is not None and not RunFolder(out).checkpoints.rounds():
+        out = self.place(job)
+        checkpoints = RunFolder(out).checkpoints
+        clock, seconds = Clock(self.file(job), state, announce, checkpoints), state.left
+        if seconds is not None and not checkpoints.rounds():
             seconds = max(seconds, LEAST)
         if seconds is None or seconds > 0:
             recipe = self.recipe(training, job.seed)
@@ -252,15 +277,16 @@ class Reproduction:
     # what came of it
 
     def whole(self, job: Job) -> None:
-        """Raises NotRun if a job has not come to its end."""
+        """Raises NotRun if a job has not come to its end, with the reason: perhaps one that it waits for."""
         state = State.read(self.file(job))
-        if isinstance(job.work, Studying) and (state is None or not state.done):
-            for training in job.work.of:
+        if state is None or not state.done:
+            for training in job.work.of if isinstance(job.work, Studying) else job.work.after:
                 self.whole(Job(self.own(training), job.seed))
-        if state is None and self.seconds is not None and job.name not in self.shares:
-            raise NotRun(f"budget: {job.work.name} {too_little(job.work)}")
         if state is not None and state.failed is not None:
-            raise NotRun(f"{job.name} failed: {state.failed}")
+            again = "" if state.done else " (tried again by the same command)"
+            raise NotRun(f"{job.name} failed: {state.failed}{again}")
+        if state is None and self.first(job) is None:
+            raise NotRun(f"budget: {job.work.name} {too_little(job.work)}")
         if state is None or not state.done:
             raise NotRun(f"{job.name} is not done yet: go on with the same command")
 
@@ -268,49 +294,39 @@ class Reproduction:
         state = State.read(self.file(job))
         return outcome_of(RunFolder(self.place(job)), state.failed if state is not None else None)
 
-    def runs(self, training: Training) -> list[Outcome]:
-        return [self.outcome(job) for job in self.whole_ones(training)]
-
-    def results(self, studying: Studying) -> list[Mapping[str, Any]]:
-        return [read_json(self.place(job) / "result.json")["result"] for job in self.whole_ones(studying)]
-
-    def whole_ones(self, work: Work) -> list[Job]:
-        """The jobs of a work that came to their end; if there is none, NotRun with the first one's reason."""
-        found, reasons = [], []
-        for job in [Job(self.own(work), seed) for seed in self.seeds]:
-            try:
-                self.whole(job)
-                found.append(job)
-            except NotRun as reason:
-                reasons.append(reason)
-        if not found:
-            raise reasons[0]
-        return found
-
     def rows(self) -> list[Row]:
         return [self.row(claim) for claim in self.report.claims]
 
     def row(self, claim: Claim) -> Row:
         needs = claim.measure.needs if claim.measure is not None else ()
-        reading, missing, replaced = None, "", ""
+        reading, missing, replaced, seeds = None, "", "", self.seeds_of(needs)
         try:
             for work in needs:
                 if work in self.missing:
                     raise NotRun(self.missing[work])
             if claim.measure is not None:
                 replaced = "; ".join(dict.fromkeys(filter(None, map(self.replaced, needs))))
-                reading = claim.measure.read(self)
+                reading = claim.measure.read(Left(self, needs, seeds))
         except NotRun as reason:
             missing = str(reason)
         except Incomparable as reason:
             return Row(claim, None, Verdict("not comparable", str(reason)), replaced=replaced)
         found = verdict(claim, reading, missing=missing, replaced=replaced)
-        return Row(claim, reading, found, self.seeds_of(needs), replaced, missing)
+        if reading is not None and not reading.seeds and (failed := self.failed_of(needs)):
+            told = f"{len(failed)} of {len(self.seeds)} seeds failed"
+            reading = replace(reading, beside="; ".join(filter(None, (reading.beside, told))))
+        return Row(claim, reading, found, (reading and reading.seeds) or seeds, replaced, missing)
 
     def seeds_of(self, needs: Sequence[Work]) -> tuple[int, ...]:
         """The seeds of which all is done."""
         known = [work for work in needs if work not in self.missing]
         return tuple(seed for seed in self.seeds if all(self.is_whole(Job(self.own(work), seed)) for work in known))
+
+    def failed_of(self, needs: Sequence[Work]) -> list[int]:
+        """The seeds of which something failed."""
+        works = [self.own(one) for work in needs for one in with_what_comes_before(self.own(work))]
+        states = {seed: [State.read(self.file(Job(work, seed))) for work in works] for seed in self.seeds}
+        return [seed for seed, found in states.items() if any(state and state.failed for state in found)]
 
     def is_whole(self, job: Job) -> bool:
         try:
@@ -333,17 +349,46 @@ class Reproduction:
         return groups
 
 
+@dataclass(frozen=True)
+class Left:
+    """What a claim reads: what was left of the seeds of which all that it needs is there."""
+
+    place: Reproduction
+    needs: Sequence[Work]
+    seeds: Sequence[int]
+
+    def runs(self, training: Training) -> list[Outcome]:
+        return [self.place.outcome(job) for job in self.jobs(training)]
+
+    def ended(self, training: Training) -> list[Outcome]:
+        jobs = [Job(self.place.own(training), seed) for seed in self.place.seeds]
+        found = [job for job in jobs if (state := State.read(self.place.file(job))) is not None and state.done]
+        if not found:
+            self.place.whole(jobs[0])
+        return [self.place.outcome(job) for job in found]
+
+    def results(self, studying: Studying) -> list[Mapping[str, Any]]:
+        return [read_json(self.place.place(job) / "result.json")["result"] for job in self.jobs(studying)]
+
+    def jobs(self, work: Work) -> list[Job]:
+        """If all is there of no seed, NotRun with the first reason."""
+        for needed in self.needs if not self.seeds else ():
+            for seed in self.place.seeds:
+                self.place.whole(Job(self.place.own(needed), seed))
+        return [Job(self.place.own(work), seed) for seed in self.seeds]
+
+
 def scored(run: Run) -> None:
     """Score a run by whatever its data allows, unless it is scored: as it is trained, translators, without labels."""
     folder = run.folder
     if is_translation(run):
-        if not folder.measurements.read():
+        if not any(of_two_domains(record) for record in folder.measurements.read()):
             judge = judge_of_domains(run)
             measure_translation(run, judge, Asked(judge, ("kid", "fid")))
-    elif "G" in run.recipe.players and not folder.evaluations.read() and not folder.measurements.read():
+    elif "G" in run.recipe.players and not folder.evaluations.read():
         if run.recipe.scores is not None and (run.data().classes or ())[1:]:
             run.evaluate()
-        else:
+        elif not any(in_random_features(record) for record in folder.measurements.read()):
             asked = Asked(make_extractor("random"), ("fid", "prdc"), UNJUDGED)
             measure_run(run, asked, checkpoints=("last",))
 
@@ -357,7 +402,7 @@ def weights_of(jobs: Sequence[Job]) -> dict[str, tuple[float, float]]:
 
 
 def refuse_another(there: Mapping[str, Any], asked: Mapping[str, Any], folder: Path) -> None:
-    """The same report within the same budget, and data that was named before stays what it was."""
+    """The same report within the same budget, and data that a begun work uses stays what it was."""
     before = {"report": there["report"], "budget": there["budget"], **there["data"]}
     now = {"report": asked["report"], "budget": asked["budget"], **asked["data"]}
     told = [f"{name}: {before[name]} -> {now[name]}" for name in now if name in before and before[name] != now[name]]

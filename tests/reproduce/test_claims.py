@@ -1,17 +1,19 @@
 """Verdicts on made-up numbers, budgets divided, data found."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.report.comparison import Outcome
-from ganatomy.reproduce.budget import Clock, State, divided, seconds_of
+from ganatomy.reproduce.budget import LOST, Clock, State, divided, seconds_of
 from ganatomy.reproduce.claims import (
     Claim,
     Incomparable,
     Kind,
     Measure,
+    NotRun,
     Reading,
     Report,
     Reported,
@@ -21,7 +23,19 @@ from ganatomy.reproduce.claims import (
     verdict,
     works_of,
 )
-from ganatomy.reproduce.readings import alike, falling, highest, lowest, none_collapses, rising, share
+from ganatomy.reproduce.collapse import collapses, collapses_less, draws_one_picture, none_collapses
+from ganatomy.reproduce.readings import (
+    NO_SPREAD,
+    alike,
+    below,
+    distance,
+    falling,
+    highest,
+    lowest,
+    refuse_two_protocols,
+    rising,
+    share,
+)
 from ganatomy.reproduce.sources import given
 from ganatomy.runs.folder import RunFolder
 
@@ -92,6 +106,9 @@ class Made:
     def runs(self, training: Training) -> list[Outcome]:
         return [self.outcome(training.name, far) for far in self.distances[training.name]]
 
+    def ended(self, training: Training) -> list[Outcome]:
+        return self.runs(training)
+
     def results(self, studying: Studying) -> list[dict[str, object]]:
         return []
 
@@ -108,21 +125,21 @@ class Made:
         }
         common = {"classifier_score": 8.0, "class_shares": [0.5, 0.5], "accuracy": None}
         scores = {"frechet": 2 * far, "coverage": 0.5 if far < 100 else 0.01, **common}
-        record = {"scores": scores, "floor": {**scores, "frechet": 2.0, "coverage": 0.9}, "protocol": protocol}
+        floor = {**scores, "frechet": 2.0, "coverage": 0.9}
+        record = {"images": 1_000, "scores": scores, "floor": floor, "protocol": protocol}
         return Outcome(RunFolder(self.path / name), None, {"last": record})
 
 
 @pytest.mark.parametrize(
     ("measure", "distances", "holds"),
     [
-        (lowest(A, B, C), ([4.0], [7.0], [5.0]), True),
+        (lowest(A, B, C), ([4.0], [7.0], [5.5]), True),
         (lowest(A, B, C), ([4.0], [7.0], [4.1]), False),
         (falling(A, B, C), ([9.0], [5.0], [4.0]), True),
-        (falling(A, B, C), ([9.0], [12.0], [4.0]), False),
+        (falling(A, B, C), ([9.0], [13.0], [4.0]), False),
         (alike(A, B, C), ([9.0], [9.1], [8.9]), True),
         (alike(A, B, C), ([9.0, 9.1], [8.0, 8.1], [9.0, 9.1]), False),
         (none_collapses(A, B, C), ([9.0], [5.0], [4.0]), True),
-        (none_collapses(A, B, C), ([9.0], [5.0], [300.0]), False),
         (rising(A, B, C, number=share), ([1.0], [1.0], [1.0]), False),
         (highest(A, B, C, number=share), ([1.0], [1.0], [1.0]), False),
     ],
@@ -132,8 +149,131 @@ def test_findings_are_differences_beyond_the_spread(
 ) -> None:
     found = measure.read(Made(tmp_path, dict(zip("abc", distances, strict=True))))
     assert found.holds is holds and found.seen and found.protocol
-    if max(map(max, distances)) > 100:
-        assert "collapsed: c" in found.seen
+    if measure.needs == (A, B, C) and len(distances[0]) == 1 and "collapsed" not in found.seen:
+        assert found.beside == NO_SPREAD
+
+
+class Courses(Made):
+    """Runs with a course: coverage and distance of each score, the last one the last checkpoint's; or a failure."""
+
+    def __init__(self, path: Path, courses: dict[str, list[tuple[float, float]]], images: int = 1_000) -> None:
+        super().__init__(path, {name: [far[-1][1] if far else 0.0] for name, far in courses.items()})
+        self.courses, self.images = courses, images
+
+    def runs(self, training: Training) -> list[Outcome]:
+        found = [one for one in self.ended(training) if not one.failed]
+        if not found:
+            raise NotRun(f"{training.name} failed")
+        return found
+
+    def ended(self, training: Training) -> list[Outcome]:
+        run, course = RunFolder(self.path / training.name), self.courses[training.name]
+        if not course:
+            return [Outcome(run, "D/real is not finite")]
+        record = self.outcome(training.name, 1.0).records["last"]
+        points = [
+            {**record, "images": 10 * n, "scores": {**record["scores"], "coverage": covered, "frechet": 2 * far}}
+            for n, (covered, far) in enumerate(course)
+        ]
+        for log in (run.scores, run.metrics):
+            log.truncate(0)
+        for point in points[:-1]:
+            run.scores.append(point)
+        run.metrics.append({"images": self.images})
+        return [Outcome(run, None, {"last": points[-1]})]
+
+
+UNTRAINED = [(0.001, 400.0), (0.002, 390.0)]
+LEARNING = [(0.001, 400.0), (0.3, 50.0), (0.6, 9.0)]
+FALLEN = [(0.001, 400.0), (0.6, 20.0), (0.4, 40.0)]
+STUCK = [(0.001, 400.0), (0.002, 390.0), (0.001, 391.0), (0.001, 395.0), (0.001, 396.0)]
+FAILED: list[tuple[float, float]] = []
+
+
+@pytest.mark.parametrize(
+    ("course", "holds"), [(LEARNING, True), (FALLEN, False), (STUCK, False), (FAILED, False), (UNTRAINED, None)]
+)
+def test_collapse_is_a_fall_and_not_a_lack_of_training(
+    course: list[tuple[float, float]], holds: bool | None, tmp_path: Path
+) -> None:
+    done = Courses(tmp_path, {"a": course})
+    if holds is None:
+        for measure in (none_collapses(A), collapses(A, by=10)):
+            with pytest.raises(Incomparable, match="too short to tell collapse from not trained yet"):
+                measure.read(done)
+        return
+    found = none_collapses(A).read(done)
+    assert found.holds is holds and ("none collapsed" in found.seen) is holds and found.seeds == (0,)
+    assert collapses(A, by=10).read(done).holds is not holds
+
+
+def test_a_run_that_is_expected_to_collapse_later_may_still_do_so(tmp_path: Path) -> None:
+    with pytest.raises(Incomparable, match="not collapsed after 1,000 images, but it is said to take 5,000"):
+        collapses(A, by=5_000).read(Courses(tmp_path, {"a": LEARNING}))
+
+
+def test_collapsing_less_is_a_matter_of_two(tmp_path: Path) -> None:
+    assert collapses_less(A, B).read(Courses(tmp_path, {"a": LEARNING, "b": FAILED})).holds
+    assert not collapses_less(A, B).read(Courses(tmp_path, {"a": FALLEN, "b": FAILED})).holds
+    with pytest.raises(Incomparable, match="neither collapsed"):
+        collapses_less(A, B).read(Courses(tmp_path, {"a": LEARNING, "b": LEARNING}))
+
+
+@pytest.mark.parametrize(
+    ("score", "course", "holds"), [(1.0, STUCK, True), (3.0, STUCK, False), (1.0, UNTRAINED, None)]
+)
+def test_one_picture_is_known_by_its_score_once_training_is_over(
+    score: float, course: list[tuple[float, float]], holds: bool | None, tmp_path: Path
+) -> None:
+    class OfOne(Courses):
+        def outcome(self, name: str, far: float) -> Outcome:
+            found = super().outcome(name, far)
+            last = found.records["last"]
+            return replace(found, records={"last": {**last, "scores": {**last["scores"], "classifier_score": score}}})
+
+    done = OfOne(tmp_path, {"a": course})
+    if holds is None:
+        with pytest.raises(Incomparable, match="too short"):
+            draws_one_picture(A).read(done)
+    else:
+        assert draws_one_picture(A).read(done).holds is holds
+
+
+def test_a_finding_beside_a_limit_says_the_limit(tmp_path: Path) -> None:
+    found = below(A, 5.0, distance).read(Made(tmp_path, {"a": [4.0]}))
+    assert found.holds and found.beside == "limit: below 5"
+
+
+def measured(run: RunFolder, extractor: str, **scores: float) -> None:
+    protocol = {"extractor": extractor, "count": 100, "reference": "training images", "content": "c"}
+    run.measurements.append({"scores": scores, "floor": dict.fromkeys(scores, 2.0), "protocol": protocol})
+
+
+def test_a_foreign_measurement_is_passed_over(tmp_path: Path) -> None:
+    runs = [RunFolder(tmp_path / name) for name in "ab"]
+    for run in runs:
+        measured(run, "random (no trained weights)", fid=8.0, coverage=1.0)
+        measured(run, "inception", fid=100.0)
+        measured(run, "random (no trained weights)", kid=1.0)
+    assert distance(Outcome(runs[0])) == 4.0
+    refuse_two_protocols([Outcome(run) for run in runs], distance)
+    runs[1].measurements.append({**runs[1].measurements.read()[0], "protocol": {"extractor": "random", "count": 9}})
+    with pytest.raises(Incomparable, match="a and b are not of one protocol: content is c and None"):
+        refuse_two_protocols([Outcome(run) for run in runs], distance)
+
+
+def test_a_judge_and_random_features_are_two_protocols(tmp_path: Path) -> None:
+    measured(RunFolder(tmp_path / "b"), "random", fid=8.0)
+    judged = Made(tmp_path, {"a": [4.0]}).runs(A)
+    with pytest.raises(Incomparable, match="some are scored by a judge"):
+        refuse_two_protocols([*judged, Outcome(RunFolder(tmp_path / "b"))], distance)
+
+
+def test_a_finding_about_the_reports_own_data_needs_them() -> None:
+    claim = Claim(id="f", said="So.", reported=Reported(text="so"), measure=NOTHING, own_data=True)
+    replaced = "faces in the place of horses"
+    assert str(verdict(claim, Reading(holds=True), replaced=replaced)) == f"not comparable: {replaced}"
+    assert verdict(claim, Reading(holds=True)).kind == "equal"
 
 
 def test_runs_of_two_protocols_make_no_finding(tmp_path: Path) -> None:
@@ -176,11 +316,26 @@ def test_a_budget_is_used_up_and_the_hungriest_goes_first() -> None:
 
 
 def test_a_clock_counts_on_from_where_it_stood(tmp_path: Path) -> None:
-    clock = Clock(tmp_path / "a.json", State(given=100.0, spent=40.0), lambda text: None)
+    run = RunFolder(tmp_path / "a")
+    clock = Clock(tmp_path / "a.json", State(given=100.0, spent=40.0), lambda text: None, run.checkpoints)
     clock.begun -= 10
     clock.note()
     state = State.read(tmp_path / "a.json")
     assert state is not None and 50 <= state.spent < 51 and state.left is not None and 49 < state.left <= 50
+    assert state.kept == 0, "no checkpoint has it"
+    run.checkpoints.write(7, {}, {})
+    clock.note()
+    state = State.read(tmp_path / "a.json")
+    assert state is not None and state.kept == state.spent
+
+
+def test_a_kill_gives_back_what_was_lost_and_yet_a_run_ends() -> None:
+    state = State(given=200.0, spent=180.0, kept=30.0).resumed()
+    assert state.spent == state.kept == 30.0 + LOST, "of the work that no checkpoint has, a part counts"
+    assert State(given=200.0, spent=180.0, kept=170.0).resumed().spent == 180.0
+    for _ in range(3):
+        state = replace(state, spent=1_000.0).resumed()
+    assert state.left == 0, "a run that is always killed comes to its end"
 
 
 def report_on(*wanted: Wanted) -> Report:

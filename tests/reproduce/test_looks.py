@@ -13,7 +13,8 @@ from ganatomy.report.comparison import Outcome, outcome_of
 from ganatomy.reproduce import animal_faces, cifar10_architectures, dcgan_representation, mnist_conditional
 from ganatomy.reproduce import unpaired_translation as translation
 from ganatomy.reproduce.claims import Studying, Training
-from ganatomy.reproduce.readings import at, distance, is_collapsed
+from ganatomy.reproduce.fate import is_collapsed
+from ganatomy.reproduce.readings import at, distance, late
 from ganatomy.reproduce.reproduce import scored
 from ganatomy.runs.files import read_json, write_bytes
 from ganatomy.runs.folder import RunFolder
@@ -103,6 +104,9 @@ class Only:
     def runs(self, training: Training) -> list[Outcome]:
         return [self.outcome]
 
+    def ended(self, training: Training) -> list[Outcome]:
+        return [self.outcome]
+
     def results(self, studying: Studying) -> list[Mapping[str, Any]]:
         return []
 
@@ -114,6 +118,10 @@ def test_a_translator_is_measured_once_both_ways(cache: Path, tmp_path: Path, mo
     for _ in range(2):
         scored(run)
     assert len(run.folder.measurements.read()) == 1
+    ours = run.folder.measurements.read()[0]
+    run.folder.measurements.append({**ours, "protocol": {**ours["protocol"], "extractor": "inception"}})
+    ways = {name: {"columns": {"translated": {"kid": 1.0}}} for name in ours["directions"]}
+    run.folder.measurements.append({**ours, "directions": ways})
     done, training = Only(outcome_of(run.folder)), Training(recipe="digits-cyclegan")
     measures = (
         translation.of_ways(training),
@@ -129,7 +137,7 @@ def test_a_translator_is_measured_once_both_ways(cache: Path, tmp_path: Path, mo
     found = translation.goes_farther(training, training).read(done)
     assert found.holds is False and "Held-out pictures" in found.protocol
     for names in (translation.ADVERSARIAL, translation.CRITICS):
-        assert translation.late(*names)(done.outcome) > 0
+        assert late(*names)(done.outcome) > 0
 
 
 def test_a_run_without_labels_is_measured_in_random_features(cache: Path, tmp_path: Path) -> None:

@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.engine.ledger import NonFiniteError
 from ganatomy.experiments.run import Run
+from ganatomy.experiments.train import train
 from ganatomy.reproduce import reproduce as room
 from ganatomy.reproduce.budget import State
-from ganatomy.reproduce.claims import Claim, Report, Reported, Studying, Training, Wanted
+from ganatomy.reproduce.claims import Claim, Done, Measure, Reading, Report, Reported, Studying, Training, Wanted
+from ganatomy.reproduce.collapse import none_collapses
 from ganatomy.reproduce.readings import distance, lowest, of_study, score, share
-from ganatomy.reproduce.reproduce import reproduce
+from ganatomy.reproduce.reproduce import Job, Reproduction, reproduce
 from ganatomy.runs.files import read_json
+from ganatomy.runs.folder import RunFolder
 from tests.browser.chromium import PROGRAM, chromium
 from tests.conftest import TINY, Program
 
@@ -122,7 +126,7 @@ class Killed(BaseException):
 def test_killed_and_resumed_it_ends_with_the_same_result(
     done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = room.train, list[str]()
+    real, calls = train, list[str]()
 
     def dies_halfway(recipe: Any, **how: Any) -> Run:
         calls.append(recipe.name)
@@ -142,10 +146,14 @@ def test_killed_and_resumed_it_ends_with_the_same_result(
 
 def test_a_failed_training_is_a_row(tmp_path: Path) -> None:
     wild = replace(PLAIN, name="wild", overrides=(*QUICK, "optimizers.D.lr=1e30"))
-    report = replace(REPORT, claims=(claim("wild", measure=score(wild, share), better="higher"), *REPORT.claims[4:]))
+    claims = (claim("wild", measure=score(wild, share), better="higher"), claim("calm", measure=none_collapses(wild)))
+    report = replace(REPORT, claims=(*claims, *REPORT.claims[4:]))
     folder = reproduce(report, budget="full", out=tmp_path / "failed")
     kind, why = verdicts(folder)["wild"]
-    assert kind == "not run" and why.startswith("wild-seed0 failed: ")
+    assert kind == "not run" and why.startswith("wild-seed0 failed: ") and "tried again" not in why
+    assert verdicts(folder)["calm"] == ("worse", ""), "a loss that is no number is a collapse, too"
+    calm = read_json(folder / "result.json")["claims"][1]["ours"]
+    assert calm["seen"] == "collapsed: wild-seed0 (a loss was no number)" and calm["seeds"] == [0]
     assert read_json(folder / "result.json")["runs"]["wild"][0]["failed"]
     assert "wild-seed0 failed: " in (folder / "claims.md").read_text()
     assert "wild-seed0 failed: " in (folder / "index.html").read_text()
@@ -169,6 +177,105 @@ def test_a_restart_does_not_set_the_clock_back(cache: Path, tmp_path: Path, monk
     folder = reproduce(report, budget="10s", out=tmp_path / "short")
     state = State.read(folder / "work" / "digits-dcgan-seed0.json")
     assert state is not None and state.given == 10.0 and state.spent >= 6.0 and state.done
+
+
+class Fake:
+    """In the place of training: nothing is trained, and what `fails` names raises what it says."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, fails: dict[str, Exception] | None = None) -> None:
+        self.fails, self.trained = fails or {}, list[tuple[str, float | None]]()
+        monkeypatch.setattr(Reproduction, "trained", lambda place, *words: self.train(*words))
+
+    def train(self, training: Training, job: Job, state: State, announce: Any) -> None:
+        self.trained.append((job.name, state.left))
+        if job.name in self.fails:
+            raise self.fails[job.name]
+
+
+def seeds_read(*needs: Training) -> Measure:
+    """The numbers are the seeds that are read."""
+
+    def read(done: Done) -> Reading:
+        names = [[outcome.run.name[-1] for outcome in done.runs(training)] for training in needs]
+        return Reading(tuple(map(float, names[0])), seen=str(names), holds=True)
+
+    return Measure(needs, read)
+
+
+def made_of(*measures: Measure, **how: Any) -> Report:
+    claims = [claim(f"claim-{n}", measure=measure) for n, measure in enumerate(measures)]
+    return replace(REPORT, claims=tuple(claims), **how)
+
+
+def test_numbers_are_those_of_the_seeds_of_which_all_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Fake(monkeypatch, {"digits-dcgan-seed1": NonFiniteError("D/real became nan")})
+    folder = reproduce(made_of(seeds_read(TOLD, PLAIN)), budget="full", seeds=(0, 1, 2), out=tmp_path / "r")
+    ours = read_json(folder / "result.json")["claims"][0]["ours"]
+    assert ours["values"] == [0.0, 2.0] and ours["seeds"] == [0, 2] and ours["seen"] == "[['0', '2'], ['0', '2']]"
+    assert ours["beside"] == "1 of 3 seeds failed"
+
+
+def test_only_a_loss_that_is_no_number_is_final(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = Fake(
+        monkeypatch, {"digits-dcgan-seed0": GanatomyError("disk full"), "digits-cdcgan-seed0": NonFiniteError("nan")}
+    )
+    report = made_of(seeds_read(PLAIN), seeds_read(TOLD))
+    folder = reproduce(report, budget="full", out=tmp_path / "r")
+    again = "(tried again by the same command)"
+    assert verdicts(folder)["claim-0"] == ("not run", f"digits-dcgan-seed0 failed: disk full {again}")
+    assert verdicts(folder)["claim-1"] == ("not run", "digits-cdcgan-seed0 failed: nan")
+    fake.fails.clear()
+    reproduce(report, budget="full", out=folder)
+    assert [name for name, _ in fake.trained] == ["digits-dcgan-seed0", "digits-cdcgan-seed0", "digits-dcgan-seed0"]
+    assert verdicts(folder)["claim-0"][0] == "equal" and verdicts(folder)["claim-1"][0] == "not run"
+
+
+def test_what_waits_for_a_failed_training_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = Fake(monkeypatch, {"digits-dcgan-seed0": NonFiniteError("nan")})
+    waits = replace(TOLD, after=(PLAIN,))
+
+    def trained(place: Reproduction, training: Training, job: Job, state: State, announce: Any) -> None:
+        fake.train(training, job, state, announce)
+        for before in training.after:
+            place.whole(Job(before, job.seed))
+
+    monkeypatch.setattr(Reproduction, "trained", trained)
+    folder = reproduce(made_of(seeds_read(waits)), budget="full", out=tmp_path / "r")
+    assert verdicts(folder)["claim-0"] == ("not run", "digits-dcgan-seed0 failed: nan")
+
+
+def test_an_added_seed_has_as_much_time_as_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = Fake(monkeypatch)
+    for seeds in ((0,), (0, 1, 2)):
+        reproduce(made_of(seeds_read(PLAIN)), budget="60s", seeds=seeds, out=tmp_path / "r")
+    assert fake.trained == [(f"digits-dcgan-seed{seed}", 60.0) for seed in (0, 1, 2)]
+
+
+def test_only_data_that_is_used_must_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Fake(monkeypatch)
+    other = Wanted(name="unused", what="more digits", unasked="digits")
+    report = made_of(seeds_read(PLAIN), data=(*REPORT.data, other))
+    folder = reproduce(report, budget="full", out=tmp_path / "r")
+    assert read_json(folder / "reproduction.json")["data"] == {"digits": "digits"}
+    reproduce(report, budget="full", data=[f"unused={tmp_path}"], out=folder)
+    with pytest.raises(GanatomyError, match="digits: digits -> "):
+        reproduce(report, budget="full", data=[f"digits={tmp_path}"], out=folder)
+
+
+def test_two_processes_do_not_work_in_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Fake(monkeypatch)
+    with RunFolder(tmp_path / "r").lock(), pytest.raises(GanatomyError, match="is being trained by process"):
+        reproduce(made_of(seeds_read(PLAIN)), budget="full", out=tmp_path / "r")
+    reproduce(made_of(seeds_read(PLAIN)), budget="full", out=tmp_path / "r")
+
+
+def test_everything_in_markdown_is_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Fake(monkeypatch)
+    evil = Measure((PLAIN,), lambda done: Reading((1.0,), protocol=f"Measured\n{EVIL}."))
+    wanted = Wanted(name="more", what=EVIL)
+    folder = reproduce(made_of(evil, data=(*REPORT.data, wanted)), budget="full", out=tmp_path / "r")
+    text = (folder / "claims.md").read_text()
+    assert "<script" not in text and "Measured &lt;script>" in text and "more: not there (&lt;script>" in text
 
 
 def test_a_folder_holds_one_reproduction(done: Path, tmp_path: Path) -> None:
