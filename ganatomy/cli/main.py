@@ -495,13 +495,18 @@ def study(
     prepare(imports)
     import ganatomy.studies
     from ganatomy.cli.console import study_table
+    from ganatomy.experiments.train import Stopped
     from ganatomy.studies.study import carry_out, declared, studies
 
     assert ganatomy.studies
     if name is None:
         Console().print(study_table(studies))
         return
-    folder = carry_out(declared(name, assignments or []), out, announce=lambda text: typer.echo(text, err=True))
+    try:
+        folder = carry_out(declared(name, assignments or []), out, announce=lambda text: typer.echo(text, err=True))
+    except Stopped as stopped:
+        typer.echo(f"Stopped by {stopped}. Continue with the same command.", err=True)
+        raise typer.Exit(128 + stopped.number) from None
     typer.echo((folder / "result.json").read_text(encoding="utf-8"))
     for file in sorted(path for path in folder.iterdir() if path.suffix in (".png", ".csv", ".md", ".html")):
         typer.echo(str(file))

@@ -77,5 +77,5 @@ def pretrained(weights: str | None, width: float) -> Any:
     except (OSError, ValueError) as error:
         raise GanatomyError(
             f"The weights {weights} are not here and could not be downloaded ({one_line(error)[:100]}): name a folder "
-            "that holds them with players.C.weights."
+            "that holds them with the setting weights."
         ) from None

@@ -127,5 +127,9 @@ class Reference(nn.Module):
             self.classes.copy_(classes)
 
     def before(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """The reference batch, and then the examples."""
-        return torch.cat([self.inputs.to(x.dtype), x]), None if y is None else torch.cat([self.classes, y])
+        """The reference batch, and then the examples; y: [N] class numbers, or weights of classes [N, classes]."""
+        inputs = torch.cat([self.inputs.to(x.dtype), x])
+        if y is None:
+            return inputs, None
+        own = nn.functional.one_hot(self.classes, y.shape[1]).to(y.dtype) if y.is_floating_point() else self.classes
+        return inputs, torch.cat([own, y])

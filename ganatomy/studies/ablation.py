@@ -6,16 +6,20 @@ and several machines can each take a shard of one folder.
 
 import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganatomy.core.errors import GanatomyError
+from ganatomy.core.errors import GanatomyError, one_line
 from ganatomy.core.observer import Observer
-from ganatomy.core.recipe import Recipe
-from ganatomy.core.spec import key_and_value
-from ganatomy.experiments.train import prepared, train
+from ganatomy.core.recipe import DESCRIPTION, Recipe, read_recipe
+from ganatomy.core.spec import Spec, key_and_value, to_plain
+from ganatomy.data.images import ImageSet
+from ganatomy.engine.ledger import NonFiniteError
+from ganatomy.engine.precision import is_out_of_memory
+from ganatomy.experiments.build import build_game, class_count
+from ganatomy.experiments.train import parse_duration, prepared, train
 from ganatomy.report.comparison import Groups, Outcome, by_protocol, markdown, outcome_of, picture, rows
 from ganatomy.report.png import write_png
 from ganatomy.runs.files import read_json, write_json, write_text
@@ -50,6 +54,7 @@ def cells_of(
     Raises GanatomyError before anything is trained if one of them is no recipe.
     """
     axes = [(key, values_in(text)) for key, text in map(key_and_value, assignments)]
+    refuse_what_is_said_elsewhere(axes, {"seed": True, "images": images is not None, "data.source": data is not None})
     varied = [key for key, values in axes if len(values) > 1]
     found = []
     for recipe in recipes:
@@ -62,6 +67,16 @@ def cells_of(
     if len({cell.name for cell in found}) < len(found):
         raise GanatomyError("Two cells of this ablation are the same: a value or a seed is named twice.")
     return found
+
+
+def refuse_what_is_said_elsewhere(axes: Sequence[tuple[str, list[str]]], said: Mapping[str, bool]) -> None:
+    """Fields that an option sets after the assignments, which would come to nothing."""
+    for key, values in axes:
+        if said.get(key):
+            option = {"seed": "--seeds", "images": "--images", "data.source": "--data"}[key]
+            raise GanatomyError(
+                f"{key}={','.join(values)} would be overwritten: {option} says it, so say it there alone."
+            )
 
 
 def values_in(text: str) -> list[str]:
@@ -106,23 +121,68 @@ def ablate(
 ) -> Path:
     """Train what is not trained yet, write results.md, result.json and picture.png; returns the folder.
 
-    A run that fails (a loss that is not finite, no memory) is written down with the reason, and the others go on.
+    A run that fails (a loss that is not finite, no memory) is written down with the reason, and the others go on. Any
+    other error stops the ablation, with the results of what is done; so does a folder that holds other cells.
     """
     out = Path(out)
-    own = shard_of(cells, shard)
-    for data in {cell.recipe.data: None for cell in own}:
-        data.build().open(progress=True)
-    for number, cell in enumerate(own, start=1):
-        file = out / "cells" / f"{cell.name}.json"
-        if not file.exists():
-            announce(f"{number} of {len(own)}: {cell.setting}, seed {cell.recipe.seed}")
-            write_json(file, trained(cell, out, duration, device, show))
-    groups = outcomes(cells, out)
-    write_summary(groups, out)
+    own, seconds = shard_of(cells, shard), parse_duration(duration)
+    check_same(cells, out, seconds)
+    data = {spec: spec.build().open(progress=True) for spec in {cell.recipe.data: None for cell in own}}
+    check_content(own, data, out)
+    check_buildable(own, data)
+    try:
+        for number, cell in enumerate(own, start=1):
+            if not file_of(cell, out).exists():
+                announce(f"{number} of {len(own)}: {cell.setting}, seed {cell.recipe.seed}")
+                how = {"duration": seconds, "content": data[cell.recipe.data].content}
+                write_json(file_of(cell, out), {**how, **trained(cell, out, duration, device, show)})
+    finally:
+        groups = outcomes(cells, out)
+        write_summary(groups, out)
     missing = len(cells) - sum(len(group) for group in groups.values())
     if missing:
         announce(f"{missing} of {len(cells)} cells are not trained yet; another shard has them.")
     return out
+
+
+def file_of(cell: Cell, out: Path) -> Path:
+    """What became of a cell."""
+    return out / "cells" / f"{cell.name}.json"
+
+
+def check_same(cells: Sequence[Cell], out: Path, seconds: float | None) -> None:
+    """What is in the folder was trained by the same recipes for the same time; where its data lay does not matter."""
+    for cell in cells:
+        run, file = RunFolder(out / "runs" / cell.name), file_of(cell, out)
+        if run.exists():
+            different = read_recipe(run.recipe_file).differences(cell.recipe, ignoring=DESCRIPTION | {"data.source"})
+            if different:
+                raise another(out, "; ".join(different))
+        if file.exists() and (there := read_json(file).get("duration")) != seconds:
+            raise another(out, f"seconds of a run: {there} -> {seconds}")
+
+
+def check_content(cells: Sequence[Cell], data: Mapping[Spec, ImageSet], out: Path) -> None:
+    """What is in the folder was trained on the same images."""
+    for cell in cells:
+        opened, file = data[cell.recipe.data], file_of(cell, out)
+        if file.exists() and read_json(file).get("content") != opened.content:
+            raise another(out, f"its images are not those of {opened.source}")
+
+
+def another(out: Path, difference: str) -> GanatomyError:
+    return GanatomyError(f"{out} holds another ablation ({difference}). Choose another folder with --out.")
+
+
+def check_buildable(cells: Sequence[Cell], data: Mapping[Spec, ImageSet]) -> None:
+    """Every game can be built on its data's shape: a mistake in the last cell is told before the first is trained."""
+    seen = set()
+    for cell in cells:
+        recipe, opened = cell.recipe, data[cell.recipe.data]
+        made_of = str([to_plain(part) for part in (recipe.data, recipe.game, recipe.players)])
+        if made_of not in seen:
+            build_game(recipe, opened.shape, class_count(opened.classes))
+        seen.add(made_of)
 
 
 def trained(cell: Cell, out: Path, duration: str | None, device: str, show: Observer | None) -> dict[str, Any]:
@@ -130,10 +190,10 @@ def trained(cell: Cell, out: Path, duration: str | None, device: str, show: Obse
     facts: dict[str, Any] = {"setting": cell.setting, "seed": cell.recipe.seed, "run": f"runs/{cell.name}"}
     try:
         train(cell.recipe, out=out / "runs" / cell.name, duration=duration, device=device, show=show)
-    except GanatomyError as error:
-        if not RunFolder(out / "runs" / cell.name).exists():
-            raise  # it never began: the caller's mistake
-        return {**facts, "failed": str(error)}
+    except (GanatomyError, MemoryError, RuntimeError) as error:
+        if not isinstance(error, NonFiniteError) and not is_out_of_memory(error):
+            raise
+        return {**facts, "failed": one_line(error)}
     return {**facts, "failed": None}
 
 
@@ -141,9 +201,8 @@ def outcomes(cells: Sequence[Cell], out: Path) -> Groups:
     """What became of each setting's runs, of those that were trained here or on another machine."""
     groups: dict[str, list[Outcome]] = {}
     for cell in cells:
-        file = out / "cells" / f"{cell.name}.json"
-        if file.exists():
-            facts = read_json(file)
+        if file_of(cell, out).exists():
+            facts = read_json(file_of(cell, out))
             groups.setdefault(cell.setting, []).append(outcome_of(RunFolder(out / facts["run"]), facts["failed"]))
     return groups
 

@@ -49,6 +49,8 @@ class Arithmetic(Study):
 
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         run = load(self.run)
+        if self.picked:
+            check_picked(self.picked)
         sampler = run.sampler()
         if sampler.classes is not None:
             raise GanatomyError(f"{run.path} is told its classes: interpolate between them instead.")
@@ -59,16 +61,14 @@ class Arithmetic(Study):
         return self._by_judges(folder, run, sampler)
 
     def _by_hand(self, folder: StudyFolder, sampler: Sampler) -> Mapping[str, Any]:
-        if len(self.picked) != 3 or not all(self.picked):
-            raise GanatomyError("picked has three lists of numbers, such as picked=[[1,2,3],[4,5,6],[7,8,9]].")
         terms = [latents_of(sampler, self.seed, rows) for rows in self.picked]
         folder.picture("arithmetic.png", page(sampler, terms, self.noise, self.seed))
         return {"picked": [list(rows) for rows in self.picked], "measured": None}
 
     def _by_judges(self, folder: StudyFolder, run: Run, sampler: Sampler) -> Mapping[str, Any]:
         judges = {name: attribute_judge(run, name) for name in (self.attribute, self.other)}
-        for name, (_, accuracy) in judges.items():
-            folder.announce(f"The judge of {name} has a balanced accuracy of {accuracy:.1%}.")
+        for name, (_, known) in judges.items():
+            folder.announce(f"The judge of {name} has a balanced accuracy of {known['balanced_accuracy']:.1%}.")
         pool = sampler.images(self.seed, range(self.pool))
         has, is_other = (judges[name][0](pool) for name in (self.attribute, self.other))
         groups = {
@@ -102,7 +102,9 @@ class Arithmetic(Study):
                 "run": str(run.path),
                 "round": run.checkpoint().round,
                 "weights": "average" if run.averages() else "raw",
-                "judges_balanced_accuracy": {name: accuracy for name, (_, accuracy) in judges.items()},
+                "content": run.checkpoint().state["data"]["content"],
+                "judges_balanced_accuracy": {name: known["balanced_accuracy"] for name, (_, known) in judges.items()},
+                "judges_sha256": {name: known["sha256"] for name, (_, known) in judges.items()},
                 "seed": self.seed,
             },
         }
@@ -126,14 +128,23 @@ class HasAttribute:
         return found
 
 
-def attribute_judge(run: Run, attribute: str) -> tuple[HasAttribute, float]:
-    """A classifier of a boolean attribute of the run's data, trained on half of it, and its balanced accuracy."""
+def check_picked(picked: tuple[tuple[int, ...], ...]) -> None:
+    if len(picked) != 3 or not all(picked):
+        raise GanatomyError("picked has three lists of numbers, such as picked=[[1,2,3],[4,5,6],[7,8,9]].")
+    for number in (number for numbers in picked for number in numbers):
+        if not 0 <= number < NUMBERED:
+            raise GanatomyError(f"picked: there is no {number} in numbered.png, whose numbers are 0 to {NUMBERED - 1}.")
+
+
+def attribute_judge(run: Run, attribute: str) -> tuple[HasAttribute, dict[str, Any]]:
+    """A classifier of a boolean attribute of the run's data, trained on half of it, and what is known of it."""
     spec = run.recipe.data.replace(label=attribute)
     data = spec.build().open()
     if data.classes is None or len(data.classes) != 2:
         raise GanatomyError(f"{attribute} has {len(data.classes or ())} classes; an attribute is there or is not.")
     judge = judge_of(data, spec)
-    return HasAttribute(judge, 1), balanced_accuracy(data, judge)
+    known = {"balanced_accuracy": balanced_accuracy(data, judge), "sha256": judge.judge.sha256}
+    return HasAttribute(judge, 1), known
 
 
 def latents_of(sampler: Sampler, seed: int, rows: Any) -> Tensor:
@@ -157,7 +168,7 @@ def page(sampler: Sampler, terms: list[Tensor], noise: float, seed: int) -> Any:
     draw = torch.from_numpy(keyed(seed, "arithmetic noise").standard_normal((9, terms[0].shape[1]), dtype=np.float32))
     draw[4] = 0
     around = sampler.at(sum_of(terms) + noise * draw)
-    columns = max(len(row) for row in rows)
+    columns = max(3, *(len(row) for row in rows))
     pages = [pad(row, columns) for row in (*rows, around[:3], around[3:6], around[6:])]
     names = ["with, mean last", "- without", "+ other", "=", "", ""]
     return grid(np.concatenate(pages), columns=columns, row_names=names)

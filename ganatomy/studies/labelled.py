@@ -1,21 +1,32 @@
 """Labelled images out of a GAN: is a classifier that saw only them as good as one that saw the real ones?"""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 from pydantic import PositiveInt
 
 from ganatomy.core.errors import GanatomyError
-from ganatomy.core.spec import Spec
+from ganatomy.core.recipe import Recipe
+from ganatomy.core.spec import Spec, key_and_value
 from ganatomy.data.images import ImageSet, Part
 from ganatomy.engine.precision import find_device
 from ganatomy.experiments.run import load
 from ganatomy.experiments.train import prepared, train
 from ganatomy.report.charts import bars
-from ganatomy.studies.pupil import Lesson, Network, School, accuracy, lesson_of, teach
+from ganatomy.studies.pupil import (
+    PRETRAINED,
+    Lesson,
+    Network,
+    School,
+    accuracy,
+    first_pupil,
+    hash_of,
+    lesson_of,
+    teach,
+)
 from ganatomy.studies.study import Study, StudyFolder, study
 
 SAMPLES_SEED = 7
@@ -29,7 +40,7 @@ class LabelledData(Study):
 
     A conditional recipe is one GAN for each portion; any other, one for each class, `images` shared among them. Taught
     on `per_label` samples of each class alone, on the real images of the portion, those turned by up to 30 degrees, and
-    both; examined on the held-out images.
+    both; examined on the held-out images. `weights` are EfficientNet's: a name on the hub, or a folder.
     """
 
     data: str
@@ -39,46 +50,63 @@ class LabelledData(Study):
     per_label: PositiveInt = 3_000
     shown: PositiveInt = 200_000
     network: Network = "small"
+    weights: str = PRETRAINED
     seeds: tuple[int, ...] = (0,)
     overrides: tuple[str, ...] = ()
     device: str = "auto"
 
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
-        rows = []
+        self._check_overrides()
+        data, spec = self._opened(1.0)
+        pretrained = hash_of(first_pupil(data, spec, self._school()))
+        rows, rounds = [], {}
         for portion in self.portions:
             for seed in self.seeds:
-                rows += self._portion(folder, portion, seed)
+                found, rounds[f"{portion:g}-seed{seed}"] = self._portion(folder, portion, seed)
+                rows += found
         folder.table("accuracy.csv", rows)
         groups: dict[str, list[float]] = {}
         for row in rows:
-            groups.setdefault(f"{row['portion']:.0%} {row['lesson']}", []).append(row["accuracy"])
+            groups.setdefault(f"{100 * row['portion']:g}% {row['lesson']}", []).append(row["accuracy"])
         folder.picture("accuracy.png", bars(groups, "recognized of the held-out images"))
         means = {
             name: {"mean": float(np.mean(values)), "deviation": float(np.std(values, ddof=1)) if values[1:] else None}
             for name, values in groups.items()
         }
-        protocol = {"exam": "held-out images", "shown": self.shown, "network": self.network, "seeds": list(self.seeds)}
-        return {"accuracy": means, "protocol": {**protocol, "content": self._opened(1.0)[0].content}}
+        protocol = {
+            "content": data.content,
+            "recipe": self.recipe,
+            "overrides": list(self.overrides),
+            "rounds": rounds,
+            "samples_seed": SAMPLES_SEED,
+            "per_label": self.per_label,
+            "exam": "held-out images",
+            "shown": self.shown,
+            "network": self.network,
+            "pretrained_sha256": pretrained,
+            "seeds": list(self.seeds),
+        }
+        return {"accuracy": means, "protocol": protocol}
 
-    def _portion(self, folder: StudyFolder, portion: float, seed: int) -> list[dict[str, Any]]:
+    def _school(self, rotate: float = 0.0) -> School:
+        return School(self.network, self.shown, rotate=rotate, weights=self.weights)
+
+    def _portion(self, folder: StudyFolder, portion: float, seed: int) -> tuple[list[dict[str, Any]], list[int]]:
+        """What the pupils of a portion know, and the rounds of its GANs."""
         data, spec = self._opened(portion)
         name = f"{portion:g}-seed{seed}"
-        runs = folder.step(f"gan-{name}", partial(self._gans, folder, portion, seed, data))["runs"]
-        real, exam = lesson_of(data, data.train), lesson_of(data, data.held_out)
-        made = drawn(runs, len(data.classes or ()), self.per_label)
-        turned = School(self.network, self.shown, rotate=30.0)
-        schools = {
-            lesson: turned if lesson == "real, turned" else School(self.network, self.shown) for lesson in LESSONS
-        }
-        lessons = {"generated": made, "real": real, "real, turned": real, "real and generated": real + made}
+        gans = folder.step(f"gan-{name}", partial(self._gans, folder, portion, seed, data))
+        exam, drawn_once = lesson_of(data, data.held_out), cache(partial(drawn, gans["runs"], data, self.per_label))
+
+        def taught(title: str) -> dict[str, Any]:
+            school = self._school(rotate=30.0 if title == "real, turned" else 0.0)
+            return self._taught(data, spec, lesson_called(title, data, drawn_once), school, exam, seed)
+
         rows = []
-        for lesson in LESSONS:
-            found = folder.step(
-                f"pupil-{name}-{lesson}",
-                partial(self._taught, data, spec, lessons[lesson], schools[lesson], exam, seed),
-            )
-            rows.append({"portion": portion, "lesson": lesson, "seed": seed, **found})
-        return rows
+        for title in LESSONS:
+            found = folder.step(f"pupil-{name}-{title}", partial(taught, title))
+            rows.append({"portion": portion, "lesson": title, "seed": seed, **found})
+        return rows, gans["rounds"]
 
     def _taught(
         self, data: ImageSet, spec: Spec, lesson: Lesson, school: School, exam: Lesson, seed: int
@@ -88,21 +116,27 @@ class LabelledData(Study):
 
     def _gans(self, folder: StudyFolder, portion: float, seed: int, data: ImageSet) -> dict[str, Any]:
         """Train a conditional GAN, or one for each class; the folders of the runs."""
-        conditional = self._conditional()
-        names = [None] if conditional else list(data.classes or ())
+        names = [None] if self._conditional() else list(data.classes or ())
         runs = []
         for name in names:
-            part = [f"data.portion={portion}", "scores=none", *([] if name is None else [f"data.only={name}"])]
-            recipe = prepared(
-                self.recipe,
-                [*part, *self.overrides],
-                data=self.data,
-                images=self.images // len(names),
-                seed=seed,
-            )
             out = folder.path / "runs" / f"{portion:g}-seed{seed}{'' if name is None else f'-{name}'}"
-            runs.append(str(train(recipe, out=out, device=self.device).path))
-        return {"runs": runs}
+            recipe = self._recipe(portion, seed, self.images // len(names), name)
+            runs.append(train(recipe, out=out, device=self.device))
+        return {"runs": [str(run.path) for run in runs], "rounds": [run.checkpoint().round for run in runs]}
+
+    def _recipe(self, portion: float, seed: int, images: int, name: str | None) -> Recipe:
+        """Of the GAN of a portion, or of a class of it."""
+        recipe = prepared(self.recipe, self.overrides, data=self.data, images=images, seed=seed)
+        return recipe.replace(data=recipe.data.replace(portion=portion, only=name), scores=None)
+
+    def _check_overrides(self) -> None:
+        """Fields that the study sets itself."""
+        settings = {"data.portion": "portions", "data.source": "data", "images": "images", "seed": "seeds"}
+        for key, text in map(key_and_value, self.overrides):
+            if key in settings:
+                raise GanatomyError(f"overrides: {key}={text} is said by the setting {settings[key]}.")
+            if key == "data.only":
+                raise GanatomyError(f"overrides: {key}={text} would leave one class, and the study needs all.")
 
     def _conditional(self) -> bool:
         recipe = prepared(self.recipe, self.overrides, data=self.data, images=None, seed=None)
@@ -117,10 +151,17 @@ class LabelledData(Study):
         return data, spec
 
 
-def drawn(runs: list[str], classes: int, per_label: int) -> Lesson:
+def lesson_called(title: str, data: ImageSet, made: Callable[[], Lesson]) -> Lesson:
+    if title == "generated":
+        return made()
+    real = lesson_of(data, data.train)
+    return real + made() if title == "real and generated" else real
+
+
+def drawn(runs: list[str], data: ImageSet, per_label: int) -> Lesson:
     """`per_label` samples of each class, of one conditional run or of one run for each class."""
     if len(runs) == 1:
         samples = load(runs[0]).samples(per_class=per_label, seed=SAMPLES_SEED)
         return Lesson(samples.images, np.array(samples.labels))
     images = [load(run).samples(per_label, seed=SAMPLES_SEED).images for run in runs]
-    return Lesson(np.concatenate(images), np.repeat(np.arange(classes), per_label))
+    return Lesson(np.concatenate(images), np.repeat(np.arange(len(data.classes or ())), per_label))

@@ -17,6 +17,7 @@ from pydantic import PositiveInt
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.randomness import keyed
+from ganatomy.engine.average import batch_norms
 from ganatomy.experiments.measuring import Judged, judge_of_run, samples
 from ganatomy.experiments.run import Run, load
 from ganatomy.experiments.sampling import Sampler
@@ -25,10 +26,12 @@ from ganatomy.metrics.coverage import squared_distances
 from ganatomy.metrics.moments import Array
 from ganatomy.metrics.shares import class_shares
 from ganatomy.report.grid import grid
+from ganatomy.studies.real import facts
 from ganatomy.studies.study import Study, StudyFolder, study
 
 BATCHES = 20  # of each size in the birthday test
-MATES = 64  # images in a batch, for what batch-mates change
+BLOCK = 1_024  # rows whose distances are held at a time
+MATES, DRAWS = 64, 5  # images in a batch, for what batch-mates change, and how often it is tried
 
 
 @study("modes")
@@ -37,8 +40,8 @@ class Modes(Study):
     """`count` samples of a run beside as many held-out images: classes, diversity, duplicates, batch-mates.
 
     A class is missing if the judge sees it a tenth as often as in the real images, or less. A duplicate is a pair that
-    is nearer in the judge's features than any pair of the real images. `against` is another run to stand beside it,
-    for instance the same recipe with virtual batch norm.
+    is as near in the judge's features as the nearest two different real images, or nearer. `against` is another run to
+    stand beside it, for instance the same recipe with virtual batch norm.
     """
 
     run: str
@@ -52,7 +55,7 @@ class Modes(Study):
             for title, path in (("run", self.run), ("against", self.against))
             if path is not None
         }
-        return {**found, "protocol": {"count": self.count, "seed": self.seed}}
+        return {**found, "protocol": {"count": self.count, "seed": self.seed, "batches": BATCHES, "draws": DRAWS}}
 
     def _look(self, folder: StudyFolder, path: str, title: str) -> Mapping[str, Any]:
         run = load(path)
@@ -63,12 +66,12 @@ class Modes(Study):
         real = pictures_at(data, keyed(0, "modes").permutation(rows)[: self.count])
         made = np.concatenate(list(samples(sampler, self.seed, range(len(real)))))
         sides = {"generated": look(judge, made), "real": look(judge, real)}
-        result: dict[str, Any] = {"run": str(run.path), "round": run.checkpoint().round, "count": len(real)}
+        result: dict[str, Any] = {**facts(run, "G", data), **judge.facts(), "count": len(real)}
         for name, (features, seen) in sides.items():
             result[name] = {**histogram(seen, len(data.classes or ())), "diversity": diversity(features, seen)}
         real_shares = result["real"]["class_shares"]
         result["generated"]["missing"] = missing(result["generated"]["class_shares"], real_shares, data.classes or ())
-        pair, result["birthday"] = birthday(sides["generated"][0], sides["real"][0], self.seed)
+        pair, result["birthday"] = birthday(sides["generated"][0], sides["real"][0][distinct(real)], self.seed)
         folder.picture(f"closest-{title}.png", grid(made[list(pair)], columns=2))
         result["batch_mates"] = batch_mates(run, sampler, self.seed)
         return result
@@ -96,7 +99,9 @@ def histogram(seen: Array, classes: int) -> dict[str, Any]:
 
 
 def missing(shares: list[float], real: list[float], names: Any) -> list[str]:
-    return [str(name) for name, own, theirs in zip(names, shares, real, strict=True) if own <= theirs / 10]
+    """The classes that are there in the real images, and hardly in the others."""
+    pairs = zip(names, shares, real, strict=True)
+    return [str(name) for name, own, theirs in pairs if theirs > 0 and own <= theirs / 10]
 
 
 def diversity(features: Array, seen: Array) -> float:
@@ -112,24 +117,34 @@ def diversity(features: Array, seen: Array) -> float:
 
 def closest(features: Array) -> tuple[float, tuple[int, int]]:
     """The smallest distance between two rows [N, d], and which they are."""
-    squares = squared_distances(features, features)
-    np.fill_diagonal(squares, np.inf)
-    a, b = np.unravel_index(squares.argmin(), squares.shape)
-    return float(np.sqrt(squares[a, b])), (int(a), int(b))
+    least, pair = np.inf, (0, 0)
+    for start in range(0, len(features), BLOCK):
+        squares = squared_distances(features[start : start + BLOCK], features)
+        rows = np.arange(len(squares))
+        squares[rows, start + rows] = np.inf
+        a, b = np.unravel_index(squares.argmin(), squares.shape)
+        if squares[a, b] < least:
+            least, pair = float(squares[a, b]), (start + int(a), int(b))
+    return float(np.sqrt(least)), pair
+
+
+def distinct(images: Array) -> Array:
+    """The rows of uint8 [N, H, W, C] without exact copies, which data sets have."""
+    return np.sort(np.unique(images.reshape(len(images), -1), axis=0, return_index=True)[1])
 
 
 def birthday(generated: Array, real: Array, seed: int) -> tuple[tuple[int, int], dict[str, Any]]:
     """The closest generated pair, and from which batch size on half of the batches hold a duplicate.
 
-    The edge is the distance of the closest real pair among as many; `images_in_effect` is the square of that size, or
-    None where even all samples together are a batch without a duplicate.
+    The edge is the distance of the closest pair of different real images; `images_in_effect` is the square of that
+    size, or None where even all samples together are a batch without a duplicate.
     """
     edge, _ = closest(real)
     distance, pair = closest(generated)
     size, chances = 8, {}
     while size <= len(generated):
         draws = (keyed(seed, "birthday", size, batch).permutation(len(generated))[:size] for batch in range(BATCHES))
-        chances[size] = float(np.mean([closest(generated[rows])[0] < edge for rows in draws]))
+        chances[size] = float(np.mean([closest(generated[rows])[0] <= edge for rows in draws]))
         if chances[size] >= 0.5:
             break
         size *= 2
@@ -143,22 +158,40 @@ def birthday(generated: Array, real: Array, seed: int) -> tuple[tuple[int, int],
     }
 
 
-@torch.no_grad()
 def batch_mates(run: Run, sampler: Sampler, seed: int) -> dict[str, float]:
-    """How much an image changes with its batch-mates while G trains, of its own contrast; and how alike a batch is.
+    """How much an image changes with its batch-mates, of its own contrast, and how alike a batch is.
+
+    G is as in training in its batch norm alone: dropout and spectral norm, too, would change an image.
 
     `changed_by_mates`: root mean square over images drawn in two batches that share half of their latents, of the
     standard deviation of all their pixels; zero for virtual batch norm and for none. `correlation`: of two images of a
-    batch, less that of two of different batches.
+    batch, less that of two of different batches, which are asked for the same classes. Means of several draws, and
+    their deviations.
     """
-    G = copy.deepcopy(run.player("G")).train()
+    G = copy.deepcopy(run.player("G"))
+    for norm in batch_norms(G):
+        norm.train()
+    found = np.array([mates_of(G, sampler, seed, number) for number in range(DRAWS)])
+    (changed, correlation), deviations = found.mean(0), found.std(0, ddof=1)
+    return {
+        "changed_by_mates": float(changed),
+        "changed_by_mates_deviation": float(deviations[0]),
+        "correlation": float(correlation),
+        "correlation_deviation": float(deviations[1]),
+    }
+
+
+@torch.no_grad()
+def mates_of(G: torch.nn.Module, sampler: Sampler, seed: int, number: int) -> tuple[float, float]:
+    """One draw: two batches of latents of their own, the first half common and the second half new."""
     half = MATES // 2
-    z = torch.cat([sampler.prior.sample(seed, i, i + 1) for i in range(MATES + half)])
-    y = None if sampler.classes is None else torch.arange(len(z)) % sampler.classes
-    orders = (torch.arange(MATES), torch.cat([torch.arange(half), torch.arange(MATES, MATES + half)]))
-    a, b = (G(*(t[rows] for t in (z, y) if t is not None)).flatten(1).double() for rows in orders)
+    first = (number + 1) * 1_000_000  # far from the latents of samples, and of a reference batch
+    z = sampler.prior.sample(seed, first, first + MATES + half)
+    y = None if sampler.classes is None else torch.arange(MATES) % sampler.classes
+    batches = (z[:MATES], torch.cat([z[:half], z[MATES:]]))
+    a, b = (G(*(t for t in (batch, y) if t is not None)).flatten(1).double() for batch in batches)
     changed = (a[:half] - b[:half]).square().mean().sqrt() / a.std()
-    unit = [(x - x.mean(1, keepdim=True)) for x in (a[half:], b[half:])]
-    one, other = (x / x.norm(dim=1, keepdim=True).clamp(min=1e-12) for x in unit)
-    inside = ((one @ one.T).sum() - half) / (half * (half - 1))
-    return {"changed_by_mates": float(changed), "correlation": float(inside - (one @ other.T).mean())}
+    centered = [x - x.mean(1, keepdim=True) for x in (a[half:], b[half:])]
+    one, other = (x / x.norm(dim=1, keepdim=True).clamp(min=1e-12) for x in centered)
+    pairs = ~torch.eye(half, dtype=torch.bool)
+    return float(changed), float((one @ one.T)[pairs].mean() - (one @ other.T)[pairs].mean())

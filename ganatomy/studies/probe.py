@@ -69,7 +69,9 @@ class Probe(Study):
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         run = load(self.run)
         data = real_images(run, self.data)
-        real = Real(data, keyed(self.seed, "probe").permutation(len(data.train)), *labels_of(data))
+        labels, held_out_labels = labels_of(data)
+        order = keyed(self.seed, "probe").permutation(len(data.train))[: max(self.counts().values())]
+        real = Real(data, order, labels, held_out_labels)
         own = "E" in run.recipe.players
         E, trained = (own_encoder(run), {}) if own else self.taught(run, folder)
         looks = {"latents": lambda: latents(E, real), "pca": lambda: principal(E.size, real)}
@@ -122,7 +124,7 @@ class Probe(Study):
 
 
 class Real(NamedTuple):
-    """Labelled images, those to train on in an order of chance."""
+    """Labelled images, and the rows of those to train on, in an order of chance."""
 
     data: ImageSet
     order: Array
@@ -200,6 +202,7 @@ def encoded(E: nn.Module, pictures: Array, rows: Array) -> Array:
 
 def principal(size: int, real: Real) -> tuple[Array, Array]:
     """As many principal components of the pixels, or as many as there can be."""
-    train, held_out = (flat(part) for part in real.pictures())
+    pictures, held_out = real.pictures()
+    train = flat(pictures[real.order])
     pca = PCA(min(size, *train.shape), random_state=0).fit(train)
-    return pca.transform(train[real.order]), pca.transform(held_out)
+    return pca.transform(train), pca.transform(flat(held_out))

@@ -1,11 +1,13 @@
 """A classifier that is taught with real images, generated ones, or any mix, and examined on others."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import torch
+from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from ganatomy.core.recipe import Recipe
@@ -14,15 +16,15 @@ from ganatomy.data.feed import to_unit
 from ganatomy.data.images import ImageSet
 from ganatomy.data.packed import Split
 from ganatomy.engine.optimizers import SGD
-from ganatomy.experiments.build import build_engine
+from ganatomy.experiments.build import build_engine, build_players, class_count
 from ganatomy.games.classification import Classification
 from ganatomy.metrics.moments import Array
 from ganatomy.networks.classifier import ConvClassifier
 from ganatomy.networks.efficientnet import EfficientNetClassifier
-from ganatomy.objectives.augment import DiffAugment
 from ganatomy.recipes.judges import judge
 
 Network = Literal["small", "efficientnet-b0"]
+PRETRAINED = "google/efficientnet-b0"
 BATCH = 250
 
 
@@ -47,24 +49,27 @@ class Lesson:
 class School:
     """How pupils are taught: `shown` images, whichever the lesson's size.
 
-    The small network is a judge's (two halvings, 128 features); EfficientNet-B0 is pretrained and taught as one report
-    does, by SGD 0.001 with momentum 0.3. Classical augmentation is `rotate` degrees and `shifted` places.
+    The small network is a judge's (two halvings, 128 features); EfficientNet-B0 is pretrained (`weights`, a name on the
+    hub or a folder) and taught as one report does, by SGD 0.001 with momentum 0.3. Classical augmentation is `rotate`
+    degrees, and `shifted`: by up to an eighth of the size, the border continued. `flipped`: where the data's own
+    training flips, so does this.
     """
 
     network: Network = "small"
     shown: int = 200_000
     rotate: float = 0.0
     shifted: bool = False
+    flipped: bool = False
+    weights: str = PRETRAINED
 
     def recipe(self, data: Spec, seed: int) -> Recipe:
-        augment = (Spec(DiffAugment, changes=("translation",)),) if self.shifted else ()
         taught = judge(data, images=self.shown, name="pupil").replace(
-            seed=seed, game=Spec(Classification, augment=augment), precision="auto"
+            seed=seed, game=Spec(Classification), precision="auto"
         )
         if self.network == "small":
             return taught.replace(players={"C": Spec(ConvClassifier, channels=(32, 64), noise=0.2)})
         return taught.replace(
-            players={"C": Spec(EfficientNetClassifier)},
+            players={"C": Spec(EfficientNetClassifier, weights=self.weights)},
             optimizers={"C": Spec(SGD, lr=1e-3, momentum=0.3)},
             precision="float32",
         )
@@ -83,9 +88,9 @@ def teach(
     """A pupil that was taught with a lesson; from the weights `start`, where there are some, else from new ones."""
     taught_with = replace(
         data,
-        train=Split(lesson.images, lesson.labels),
+        train=Split(bordered(lesson.images) if school.shifted else lesson.images, lesson.labels),
         held_out=data.held_out.first(0),
-        flip=False,
+        flip=data.flip and school.flipped,
         rotate=school.rotate,
     )
     recipe = school.recipe(spec, seed)
@@ -94,6 +99,25 @@ def teach(
         engine.players["C"].load_state_dict(start)
     engine.play(recipe.images)
     return engine.players["C"].eval()
+
+
+def bordered(images: Array) -> Array:
+    """uint8 [N, H, W, C], larger by an eighth at each border, which is continued: random crops of it are shifts."""
+    reach = [(round(size / 8),) * 2 for size in images.shape[1:3]]
+    return np.pad(images, [(0, 0), *reach, (0, 0)], mode="edge")
+
+
+def first_pupil(data: ImageSet, spec: Spec, school: School) -> nn.Module:
+    """A pupil before its first lesson; what is missing for it is told here."""
+    return build_players(school.recipe(spec, seed=0), data.shape, class_count(data.classes))["C"]
+
+
+def hash_of(pupil: nn.Module) -> str | None:
+    """The sha256 of the pretrained weights; None of a pupil that has none."""
+    if not isinstance(pupil, EfficientNetClassifier):
+        return None
+    tensors = {name: value.contiguous() for name, value in pupil.body.state_dict().items()}
+    return hashlib.sha256(save_tensors(tensors)).hexdigest()
 
 
 @torch.inference_mode()

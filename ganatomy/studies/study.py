@@ -1,6 +1,7 @@
 """What a study is: settings checked when declared, steps that are done once, and a result that carries its protocol."""
 
 import csv
+import hashlib
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -8,13 +9,16 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from PIL import Image
+from safetensors.torch import save as save_tensors
 
 from ganatomy.core.errors import GanatomyError, near
 from ganatomy.core.registry import Registry, part
 from ganatomy.core.spec import Spec, declared_settings, key_and_value, parsed, to_plain
+from ganatomy.experiments.run import load
 from ganatomy.report.png import write_png
 from ganatomy.runs.files import read_json, write_json, write_text
 
+RUN_SETTINGS = ("run", "against")  # settings that are the path of a run, where they are text
 STUDIES = Path("studies")  # where `ganatomy study` puts a study that is given no folder
 S = TypeVar("S", bound="type[Study]")
 
@@ -79,10 +83,11 @@ class StudyFolder:
 def carry_out(study: Study, out: Path | str | None = None, announce: Callable[[str], None] = lambda text: None) -> Path:
     """Carry a study out in its folder, or finish one that was stopped there; the folder's result.json has the numbers.
 
-    A folder that holds the same study with other settings is refused, and so is one that holds other things.
+    A folder that holds the same study with other settings, or of runs that were trained on since, is refused, and so is
+    one that holds other things.
     """
     folder = StudyFolder(out if out is not None else STUDIES / study.name, announce)
-    settings = {"study": study.name, **to_plain(Spec(type(study), **vars(study)))}
+    settings = {"study": study.name, **to_plain(Spec(type(study), **vars(study))), **checkpoints(study)}
     file = folder.path / "settings.json"
     if file.exists() and begun(folder.path):
         there = read_json(file)
@@ -90,7 +95,7 @@ def carry_out(study: Study, out: Path | str | None = None, announce: Callable[[s
         if different:
             told = "; ".join(f"{name}: {there.get(name)} -> {settings.get(name)}" for name in different)
             raise GanatomyError(f"{folder.path} holds another study ({told}). Choose another folder with --out.")
-    elif folder.path.exists() and any(entry != file for entry in folder.path.iterdir()):
+    elif not file.exists() and folder.path.exists() and any(folder.path.iterdir()):
         raise GanatomyError(f"{folder.path} holds other things than a study: choose another folder with --out.")
     else:
         write_json(file, settings)
@@ -98,9 +103,20 @@ def carry_out(study: Study, out: Path | str | None = None, announce: Callable[[s
     return folder.path
 
 
+def checkpoints(study: Study) -> dict[str, str]:
+    """The newest checkpoints of the runs that a study names, by their round and the beginning of their hash."""
+    named = {name: getattr(study, name, None) for name in RUN_SETTINGS}
+    return {f"checkpoint_of_{name}": checkpoint(path) for name, path in named.items() if isinstance(path, str)}
+
+
+def checkpoint(path: str) -> str:
+    found = load(path).checkpoint()
+    return f"round {found.round}, {hashlib.sha256(save_tensors(dict(found.tensors))).hexdigest()[:12]}"
+
+
 def begun(path: Path) -> bool:
-    """Whether something is done; a study that was refused leaves its settings alone, and another may take its place."""
-    return any(entry.name != "settings.json" for entry in path.iterdir())
+    """Whether something that took time is done; a study that was refused can be corrected in its folder."""
+    return any((path / name).exists() for name in ("steps", "runs", "ablation", "result.json"))
 
 
 def declared(name: str, assignments: Sequence[str] = ()) -> Study:

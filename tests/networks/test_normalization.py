@@ -66,6 +66,18 @@ def test_an_output_does_not_depend_on_its_batch_mates(name):
     torch.testing.assert_close(torch.cat([network(x[i : i + 1], y[i : i + 1]) for i in range(6)]), whole)
 
 
+@pytest.mark.parametrize("name", ["dcgan-cg", "dcgan-cd", "mlp-d"])
+def test_classes_may_be_mixed_beside_a_reference_batch(name):
+    network = NETWORKS[name]()
+    x, y = torch.randn(6, 4) if name.endswith("g") else torch.randn(6, 1, 8, 8), torch.tensor([0, 1, 2, 2, 1, 0])
+    torch.testing.assert_close(network(x, nn.functional.one_hot(y, 3).float()), network(x, y))
+
+
+def test_a_generators_reference_batch_is_none_of_its_samples():
+    network = NETWORKS["dcgan-cg"]()
+    assert not torch.isin(network.reference.inputs, network.prior.sample(0, 0, 64)).any()
+
+
 def test_a_reference_batch_is_state_and_never_trained():
     network = NETWORKS["dcgan-cd"]()
     assert {"reference.inputs", "reference.classes"} <= set(network.state_dict())

@@ -1,13 +1,16 @@
 """Grids of runs: what is in them, what is trained once, and what is said of failures and differences."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.core.recipe import Recipe
+from ganatomy.experiments.run import Run
 from ganatomy.report.comparison import Outcome, by_protocol, check_one_protocol, compared, difference, rows
-from ganatomy.runs.files import read_json
+from ganatomy.runs.files import read_json, write_json
 from ganatomy.runs.folder import RunFolder
 from ganatomy.studies import ablation
 from ganatomy.studies.ablation import ablate, cells_of, shard_of
@@ -56,6 +59,68 @@ def test_shards_are_all_cells_once(parts: int) -> None:
 def test_mistakes_are_told_before_anything_is_trained(assignments: list[str], seeds: list[int], said: str) -> None:
     with pytest.raises(GanatomyError, match=said):
         cells_of(["digits-dcgan"], assignments, seeds)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "how", "option"),
+    [
+        ("seed=1,2", {}, "--seeds"),
+        ("images=1,2", {"images": 256}, "--images"),
+        ("data.source=digits,mnist", {"data": "digits"}, "--data"),
+    ],
+)
+def test_what_an_option_says_is_no_axis(assignment: str, how: dict[str, Any], option: str) -> None:
+    with pytest.raises(GanatomyError, match=f"{option} says it"):
+        cells_of(["digits-dcgan"], [assignment], [0], **how)
+    assert len(cells_of(["digits-dcgan"], ["images=100,200"], [0])) == 2, "without --images it is a field like others"
+
+
+def test_cells_of_another_ablation_are_refused(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ablate(cells_of(["digits-dcgan"], TINY, [0], images=256), tmp_path, duration="1h")
+    monkeypatch.setattr(ablation, "train", lambda *a, **k: pytest.fail("trained"))
+    for words, images, duration, said in (
+        ((*TINY, "batch=32"), 256, "1h", "batch: 128 -> 32|batch: 64 -> 32"),
+        (TINY, 512, "1h", "images: 256 -> 512"),
+        (TINY, 256, None, "3600.0 -> None"),
+        ((*TINY, "data.portion=0.5"), 256, "1h", "data.portion"),
+    ):
+        with pytest.raises(GanatomyError, match=f"holds another ablation .*({said}).*--out"):
+            ablate(cells_of(["digits-dcgan"], words, [0], images=images), tmp_path, duration=duration)
+    ablate(cells_of(["digits-dcgan"], TINY, [0], images=256), tmp_path, duration="60m")
+    file = next((tmp_path / "cells").iterdir())
+    write_json(file, {**read_json(file), "content": "of other images"})
+    with pytest.raises(GanatomyError, match="its images are not those of digits"):
+        ablate(cells_of(["digits-dcgan"], TINY, [0], images=256), tmp_path, duration="1h")
+
+
+def test_all_cells_can_be_built_before_one_is_trained(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ablation, "train", lambda *a, **k: pytest.fail("trained"))
+    cells = cells_of(["digits-dcgan"], ["players.G.kernel=4,1", *TINY], [0])
+    with pytest.raises(GanatomyError, match="leaves holes"):
+        ablate(cells, tmp_path)
+
+
+def test_what_is_no_fault_of_a_cell_stops_the_ablation_with_what_is_done(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells, kept = cells_of(["digits-dcgan"], TINY, [0, 1, 2], images=256), ablation.train
+
+    def failing(recipe: Recipe, **how: Any) -> Run:
+        run = kept(recipe, **how)
+        if recipe.seed > 0:
+            raise GanatomyError(wrong[recipe.seed])
+        return run
+
+    wrong = {1: "Out of memory with batch=64", 2: "Cannot write: No space left on device."}
+    monkeypatch.setattr(ablation, "train", failing)
+    with pytest.raises(GanatomyError, match="No space left"):
+        ablate(cells, tmp_path)
+    assert "seed 1 failed: Out of memory" in (tmp_path / "results.md").read_text()
+    monkeypatch.setattr(ablation, "train", kept)
+    ablate(cells, tmp_path)
+    assert read_json(tmp_path / "result.json")["tables"][0][0]["remarks"].count("failed") == 1
 
 
 def test_shards_merge_and_what_is_trained_stays(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,17 +4,50 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from ganatomy.experiments.run import Run
+from ganatomy.experiments.train import train
 from ganatomy.runs.files import read_json
-from ganatomy.studies.modes import batch_mates, birthday, diversity, histogram, missing
+from ganatomy.studies import modes
+from ganatomy.studies.modes import batch_mates, birthday, closest, distinct, diversity, histogram, missing
 from ganatomy.studies.study import carry_out, declared
+from tests.conftest import TINY
+
+
+class ClassAlone(torch.nn.Module):
+    """The same picture for every latent of a class."""
+
+    def forward(self, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        pictures = torch.randn(10, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+        return pictures[y]
 
 
 def test_the_entropy_counts_classes() -> None:
     assert histogram(np.repeat([0, 1], [50, 50]), 10)["classes_in_effect"] == pytest.approx(2.0)
     assert histogram(np.zeros(5, int), 3)["classes_in_effect"] == 1.0
     assert missing([0.5, 0.5, 0.0, 0.01], [0.25] * 4, "abcd") == ["c", "d"]
+
+
+def test_a_class_that_is_not_in_the_real_images_is_not_missed() -> None:
+    assert missing([0.0, 1.0], [0.0, 1.0], "ab") == []
+
+
+def test_the_closest_pair_is_the_same_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    features = np.random.default_rng(0).normal(size=(50, 3))
+    whole = closest(features)
+    monkeypatch.setattr(modes, "BLOCK", 7)
+    distance, pair = closest(features)
+    assert pair == whole[1] and distance == pytest.approx(whole[0])
+    assert distance == pytest.approx(np.linalg.norm(features[pair[0]] - features[pair[1]]))
+
+
+def test_copies_among_real_images_are_no_edge() -> None:
+    images = np.random.default_rng(0).integers(256, size=(6, 2, 2, 1), dtype=np.uint8)
+    assert distinct(images[[0, 1, 1, 2, 0, 5]]).tolist() == [0, 1, 3, 5]
+    line = np.arange(64.0)[:, None]
+    _, found = birthday(line, line, seed=0)
+    assert max(found["chance_of_a_duplicate"].values()) >= 0.5, "a pair at the edge is a duplicate"
 
 
 def test_one_picture_per_class_has_no_diversity() -> None:
@@ -41,6 +74,20 @@ def test_batch_norm_ties_batch_mates_together(trained: Run) -> None:
     assert found["changed_by_mates"] > 1e-3
 
 
+def test_virtual_batch_norm_unties_them(cache: Path, tmp_path: Path) -> None:
+    words = [*TINY, "players.G.normalization=virtual", "players.G.reference=8"]
+    run = train("digits-cdcgan", *words, images=256, out=tmp_path / "virtual")
+    found = batch_mates(run, run.sampler(), seed=0)
+    assert found["changed_by_mates"] == pytest.approx(0, abs=1e-6)
+
+
+def test_images_that_depend_on_their_class_alone_are_not_alike_within_a_batch(conditional: Run) -> None:
+    """Two batches ask for the same classes, so that the pairs of both have a class in common as often."""
+    G, sampler = ClassAlone(), conditional.sampler()
+    changed, correlation = modes.mates_of(G, sampler, 0, 0)
+    assert changed == 0 and correlation == pytest.approx(0, abs=1e-9)
+
+
 def test_from_end_to_end_beside_another_run(trained: Run, conditional: Run, tmp_path: Path) -> None:
     study = declared("modes", [f"run={trained.path}", f"against={conditional.path}", "count=200"])
     folder = carry_out(study, tmp_path / "modes")
@@ -50,4 +97,5 @@ def test_from_end_to_end_beside_another_run(trained: Run, conditional: Run, tmp_
         assert 1 <= result[side]["generated"]["classes_in_effect"] <= 10
         assert result[side]["real"]["classes_in_effect"] > 9
         assert result[side]["real"]["diversity"] > 0 and (folder / f"closest-{side}.png").exists()
+        assert result[side]["extractor_sha256"] and result[side]["content"] and result[side]["count"] == 200
     assert result["protocol"]["count"] == 200

@@ -101,6 +101,14 @@ def test_an_encoder_taught_afterwards_and_the_same_when_interrupted(
     assert (whole / "encoder.safetensors").read_bytes() == taught
 
 
+def test_only_the_images_of_the_classifiers_are_looked_at(trained: Run) -> None:
+    data = trained.data()
+    assert data.train.labels is not None and data.held_out.labels is not None
+    real = probe.Real(data, np.array([5, 3, 8, 1]), data.train.labels, data.held_out.labels)
+    x, test = probe.principal(64, real)
+    assert x.shape == (4, 4) and len(test) == len(data.held_out)
+
+
 def test_pca_is_scikit_learns(trained: Run, tmp_path: Path) -> None:
     data = trained.data()
     assert data.train.labels is not None and data.held_out.labels is not None
