@@ -97,13 +97,19 @@ def mnist_wgan_gp() -> Recipe:
 def mnist_wgan() -> Recipe:
     """Arjovsky et al. (2017): weights clipped to 0.05, gains left alone, as many steps of the critic as of G.
 
-    ganatomy train mnist-wgan --data ../shared/data/mnist. Score and time: not measured.
+    ganatomy train mnist-wgan --data ../shared/data/mnist --for 12m, one CPU core with AVX-512 and bfloat16: 346,304
+    images. Seed 0, last checkpoint: Fréchet distance 17.8 times its floor and falling, coverage 0.46 (real 0.94),
+    classifier score 0.79 of the real one.
 
     Weights begin as N(0, 0.02), so the paper's window of 0.01 puts most of them on its edge, where batch norm hides how
     small they are. After 40,000 images (seed 0, Adam 1e-3, 5,000 samples) the Fréchet distance was 173 with a window of
     0.01 and 95 with 0.05; with five steps of the critic for one of G, Adam 2e-4 and 0.01, 894 after 80,000.
     """
-    return clipped("mnist-wgan", convolutional_players(), lr=1e-3, window=0.05).replace(batch=64)
+    return clipped("mnist-wgan", convolutional_players(), lr=1e-3, window=0.05).replace(
+        batch=64,
+        expected="Fréchet 17.8 x floor, coverage 0.46 of 0.94, score 0.79 of real (seed 0, 346,304 images)",
+        time="12 min, 1 CPU core",
+    )
 
 
 @recipe
@@ -169,9 +175,10 @@ def mnist_acgan() -> Recipe:
 def mnist_bigan() -> Recipe:
     """Donahue et al. (2017): an encoder beside G, and a D that sees images with their latents.
 
-    ganatomy train mnist-bigan --data ../shared/data/mnist. Score and time: not measured. At 28 px the encoder has four
-    convolutions and a linear layer. With Adam 1e-3 it is after 20,000 images where it is after 40,000 with the report's
-    2e-4 (`mnist-bigan-report`).
+    ganatomy train mnist-bigan --data ../shared/data/mnist --for 12m, one CPU core with AVX-512 and bfloat16: 175,360
+    images. Seed 0, last checkpoint: Fréchet distance 16.6 times its floor and falling, coverage 0.46 (real 0.94),
+    classifier score 0.78 of the real one. At 28 px the encoder has four convolutions and a linear layer. With Adam 1e-3
+    it is after 20,000 images where it is after 40,000 with the report's 2e-4 (`mnist-bigan-report`).
     """
     adam = Spec(Adam, lr=1e-3)
     return variant(
@@ -185,6 +192,9 @@ def mnist_bigan() -> Recipe:
         },
         optimizers={"G": adam, "E": adam, "D": adam},
         average=Spec(ExponentialAverage, half_life=20_000, players=("G", "E")),
+    ).replace(
+        expected="Fréchet 16.6 x floor, coverage 0.46 of 0.94, score 0.78 of real (seed 0, 175,360 images)",
+        time="12 min, 1 CPU core",
     )
 
 
@@ -193,7 +203,10 @@ def mnist_bigan_report() -> Recipe:
     """`mnist-bigan` as the animal-faces report trains it: 100 latents, Adam 2e-4. Score and time: not measured."""
     adam = Spec(Adam, lr=2e-4)
     return mnist_bigan().replace(
-        name="mnist-bigan-report", optimizers={"G": adam, "E": adam, "D": adam}, expected="not measured"
+        name="mnist-bigan-report",
+        optimizers={"G": adam, "E": adam, "D": adam},
+        expected="not measured",
+        time="not measured",
     )
 
 
