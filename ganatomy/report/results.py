@@ -82,7 +82,8 @@ def setting(value: Any) -> str:
         return ",".join(map(setting, value))
     if isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value):
         return value[:12]
-    return value.rstrip("/").rsplit("/", 1)[-1] if isinstance(value, str) and value.startswith("/") else str(value)
+    place = isinstance(value, str) and value.startswith(("/", "./", "../"))
+    return value.rstrip("/").rsplit("/", 1)[-1] if place else str(value)
 
 
 def numbers_in(value: Any, name: str = "", *, strings: bool = False) -> list[tuple[str, Any]]:
