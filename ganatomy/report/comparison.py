@@ -35,7 +35,7 @@ class Outcome:
 
     @property
     def collapsed(self) -> bool:
-        """Whether the last checkpoint covers hardly anything of the real images."""
+        """Whether the last checkpoint covers hardly anything of the real images, as every run does at first."""
         last = self.records.get("last")
         if last is None or last["scores"]["coverage"] is None:
             return False
@@ -185,7 +185,7 @@ def difference(first: Sequence[float], other: Sequence[float]) -> str:
 def remarks(group: Sequence[Outcome]) -> str:
     """Failed and collapsed runs by seed, with the reason."""
     said = [f"seed {one.seed} failed: {one.failed}" for one in group if one.failed]
-    said += [f"seed {one.seed} collapsed" for one in group if one.collapsed]
+    said += [f"seed {one.seed} collapsed, or is not trained yet" for one in group if one.collapsed]
     said += [f"seed {one.seed} has no scores" for one in group if not one.failed and not one.records]
     return "; ".join(said) or "-"
 
