@@ -81,7 +81,8 @@ def mnist_cdcgan() -> Recipe:
 
     ganatomy train mnist-cdcgan --data ../shared/data/mnist --for 8m, one CPU core with AVX-512 and bfloat16: 192,960
     images. Seed 0, last checkpoint: Fréchet distance 2.0 times its floor, coverage 0.83 (real 0.94), classifier score
-    0.99 of the real one, 98.0% recognized as asked.
+    0.99 of the real one, 98.0% recognized as asked. Seeds 1 and 2: 2.2 and 2.1 times the floor, 0.83 and 0.82, 1.00 and
+    0.99, 98.2% and 98.1%.
     """
     return mnist_dcgan().replace(
         name="mnist-cdcgan",
