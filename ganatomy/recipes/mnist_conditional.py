@@ -75,9 +75,9 @@ def mnist_cgan_ls() -> Recipe:
 def mnist_cgan_vb_ls() -> Recipe:
     """`mnist-cgan` with both.
 
-    ganatomy train mnist-cgan-vb-ls --data ../shared/data/mnist --for 6m, one CPU core with AVX-512 and bfloat16: 525,056
-    images. Seed 0, last checkpoint: Fréchet distance 5.9 times its floor, coverage 0.78 (real 0.94), classifier score
-    0.92 of the real one, 89.2% recognized as asked. Reported: 6.4 of 9.67.
+    ganatomy train mnist-cgan-vb-ls --data ../shared/data/mnist --for 6m, one CPU core with AVX-512 and bfloat16:
+    525,056 images. Seed 0, last checkpoint: Fréchet distance 5.9 times its floor, coverage 0.78 (real 0.94), classifier
+    score 0.92 of the real one, 89.2% recognized as asked. Reported: 6.4 of 9.67.
     """
     return with_smoothing(with_virtual_batch_norm(mnist_cgan(), ""), "mnist-cgan-vb-ls").replace(
         expected="Fréchet 5.9 x floor, coverage 0.78 of 0.94, score 0.92 of real (seed 0, 525,056 images)",
