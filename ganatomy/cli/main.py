@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -424,13 +426,13 @@ def ablate(
     """Train a recipe over a grid of fields and seeds; failed and collapsed runs are in the table, too."""
     prepare(imports)
     from ganatomy.cli.console import Watcher
-    from ganatomy.experiments.train import Stopped, parse_duration
+    from ganatomy.experiments.train import parse_duration
     from ganatomy.studies.ablation import ABLATIONS, cells_of
     from ganatomy.studies.ablation import ablate as carry_out
 
     cells = cells_of(recipe.split(","), assignments or [], whole_numbers("--seeds", seeds), data=data, images=images)
     console = Console(stderr=True)
-    try:
+    with stopping():
         folder = carry_out(
             cells,
             out or ABLATIONS / recipe,
@@ -440,9 +442,6 @@ def ablate(
             show=Watcher(console, cells[0].recipe.images, parse_duration(duration)),
             announce=lambda text: typer.echo(text, err=True),
         )
-    except Stopped as stopped:
-        typer.echo(f"Stopped by {stopped}. Continue with the same command.", err=True)
-        raise typer.Exit(128 + stopped.number) from None
     if (folder / "results.md").exists():
         typer.echo((folder / "results.md").read_text(encoding="utf-8"), nl=False)
         typer.echo(f"picture    {folder / 'picture.png'}")
@@ -473,6 +472,18 @@ def compare(
         typer.echo(f"picture    {out}")
 
 
+@contextmanager
+def stopping() -> Iterator[None]:
+    """A signal ends a training in here; what was done is kept, and the program says how to go on."""
+    from ganatomy.experiments.train import Stopped
+
+    try:
+        yield
+    except Stopped as stopped:
+        typer.echo(f"Stopped by {stopped}. Continue with the same command.", err=True)
+        raise typer.Exit(128 + stopped.number) from None
+
+
 def whole_numbers(option: str, text: str) -> list[int]:
     try:
         return [int(word) for word in text.split(",")]
@@ -495,18 +506,14 @@ def study(
     prepare(imports)
     import ganatomy.studies
     from ganatomy.cli.console import study_table
-    from ganatomy.experiments.train import Stopped
     from ganatomy.studies.study import carry_out, declared, studies
 
     assert ganatomy.studies
     if name is None:
         Console().print(study_table(studies))
         return
-    try:
+    with stopping():
         folder = carry_out(declared(name, assignments or []), out, announce=lambda text: typer.echo(text, err=True))
-    except Stopped as stopped:
-        typer.echo(f"Stopped by {stopped}. Continue with the same command.", err=True)
-        raise typer.Exit(128 + stopped.number) from None
     typer.echo((folder / "result.json").read_text(encoding="utf-8"))
     for file in sorted(path for path in folder.iterdir() if path.suffix in (".png", ".csv", ".md", ".html")):
         typer.echo(str(file))
@@ -532,7 +539,6 @@ def reproduce(
     import ganatomy.reproduce
     import ganatomy.studies
     from ganatomy.cli.console import report_table
-    from ganatomy.experiments.train import Stopped
     from ganatomy.reproduce.claims import reports
     from ganatomy.reproduce.reproduce import reproduce as carry_out
 
@@ -540,7 +546,7 @@ def reproduce(
     if name is None:
         Console().print(report_table(reports))
         return
-    try:
+    with stopping():
         folder = carry_out(
             name,
             budget=budget,
@@ -550,9 +556,6 @@ def reproduce(
             device=device,
             announce=lambda text: typer.echo(text, err=True),
         )
-    except Stopped as stopped:
-        typer.echo(f"Stopped by {stopped}. Continue with the same command.", err=True)
-        raise typer.Exit(128 + stopped.number) from None
     typer.echo((folder / "claims.md").read_text(encoding="utf-8"), nl=False)
     typer.echo(f"page       {folder / 'index.html'}")
 

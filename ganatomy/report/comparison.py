@@ -16,6 +16,7 @@ from PIL import Image
 from scipy.stats import ttest_ind
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.metrics.scores import times_floor
 from ganatomy.report.curves import COLORS, DOTS, INK, rendered
 from ganatomy.report.results import COMMON, newest_evaluations, recipe_of
 from ganatomy.runs.folder import RunFolder
@@ -113,18 +114,13 @@ def by_protocol(groups: Groups) -> list[Groups]:
 # numbers
 
 
-def x_floor(record: Record) -> float:
-    floor = record["floor"]["frechet"]
-    return float(record["scores"]["frechet"] / floor) if floor else math.inf
-
-
 def share_of_real(record: Record) -> float:
     return float(record["scores"]["classifier_score"] / record["floor"]["classifier_score"])
 
 
 COLUMNS: Mapping[str, tuple[str, Any]] = {
-    "x floor, last": ("last", x_floor),
-    "x floor, best": ("best", x_floor),
+    "x floor, last": ("last", times_floor),
+    "x floor, best": ("best", times_floor),
     "coverage, last": ("last", lambda record: record["scores"]["coverage"]),
     "share of real, last": ("last", share_of_real),
     "as asked, last": ("last", lambda record: record["scores"]["accuracy"]),

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from ganatomy.core.watch import Stop
-from ganatomy.report.comparison import COLLAPSED, Outcome, x_floor
+from ganatomy.metrics.scores import times_floor
+from ganatomy.report.comparison import COLLAPSED, Outcome
 from ganatomy.reproduce.measured import fid_x_floor, in_random_features
 
 FELL = 0.8  # of the run's own best coverage
@@ -42,7 +43,7 @@ def course_of(outcome: Outcome) -> list[tuple[float, float]]:
         return [(one["scores"]["coverage"] / one["floor"]["coverage"], fid_x_floor(one)) for one in found]
     records = [one for one in outcome.run.scores.read() if one["images"] < last["images"]]
     return [
-        (one["scores"]["coverage"] / one["floor"]["coverage"], x_floor(one))
+        (one["scores"]["coverage"] / one["floor"]["coverage"], times_floor(one))
         for one in (*records, last)
         if one["scores"]["coverage"] is not None
     ]

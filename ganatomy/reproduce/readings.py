@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ganatomy.core.errors import GanatomyError
-from ganatomy.report.comparison import Outcome, check_one_protocol, share_of_real, x_floor
+from ganatomy.metrics.scores import times_floor
+from ganatomy.report.comparison import Outcome, check_one_protocol, share_of_real
 from ganatomy.report.results import protocol_line
 from ganatomy.reproduce.claims import Done, Incomparable, Measure, NotRun, Reading, Studying, Training, deviation
 from ganatomy.reproduce.fate import is_collapsed
@@ -41,7 +42,7 @@ def measurement_of(outcome: Outcome, wanted: Callable[[Record], bool] = in_rando
 
 def distance(outcome: Outcome) -> float:
     """Fréchet distance in multiples of its floor: by the judge, or, without labels, in random features."""
-    return x_floor(record_of(outcome)) if outcome.records else fid_x_floor(measurement_of(outcome))
+    return times_floor(record_of(outcome)) if outcome.records else fid_x_floor(measurement_of(outcome))
 
 
 def share(outcome: Outcome) -> float:
