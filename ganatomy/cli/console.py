@@ -13,6 +13,7 @@ from rich.table import Table
 from ganatomy.core.observer import Moment, Observer
 from ganatomy.core.recipe import Recipe
 from ganatomy.metrics.scores import shown_scores, times_floor
+from ganatomy.report.results import ERRORS
 
 EVERY = 30.0  # seconds between two lines where there is no terminal to redraw
 TIMED = 3.0  # seconds of rounds before the expected duration is told
@@ -144,7 +145,6 @@ MEASURED_ROWS = {
     "nearest": "to the nearest training image",
     "copies": "  nearer than 99 % of real",
 }
-ERRORS = {"kid": "kid_error", "is": "is_deviation"}
 
 
 def measured_table(records: Sequence[Mapping[str, Any]]) -> Table:

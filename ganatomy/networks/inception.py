@@ -17,7 +17,6 @@ from torch.nn.functional import avg_pool2d, conv2d, max_pool2d, relu
 
 SIZE = 299  # of the pictures it wants
 EPS = 1e-3  # of its batch norms
-LAYERS = {"64": 64, "192": 192, "768": 768, "2048": 2048}
 Kernel = int | tuple[int, int]
 Pool = Literal["average", "max", "halving"]
 Resize = Literal["legacy", "clean"]

@@ -19,6 +19,7 @@ from ganatomy.report.health import Finding, verdict
 from ganatomy.report.panels import HEIGHT, WIDTH, Chart, charts
 from ganatomy.report.results import (
     COMMON,
+    ERRORS,
     distinct,
     newest_evaluations,
     number,
@@ -50,7 +51,6 @@ MEASURED = {
     "copies": "Nearer than 99 % of real",
     "seen_as_target": "Seen as the target ↑",
 }
-ERRORS = {"kid": "kid_error", "is": "is_deviation"}
 OF_TRANSLATIONS = {
     "cycle_error": "Cycle error ↓",
     "between_two": "Between two different pictures",

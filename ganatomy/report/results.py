@@ -19,6 +19,8 @@ COMMON = (
     *("resize", "precision", "k", "per_class", "seed", "weights"),
 )
 """Fields of a protocol that must agree within a table; which checkpoint it is stands in the rows."""
+ERRORS = {"kid": "kid_error", "is": "is_deviation"}
+"""Scores that carry an error of their own, and what it is called."""
 HEAD = (
     "run",
     "seed",
