@@ -75,12 +75,12 @@ def celeba64_smile_cyclegan() -> Recipe:
     return cyclegan(
         "celeba64-smile-cyclegan",
         data,
-        images=100_000,
-        constant=50_000,
+        images=20_000,
+        constant=10_000,
         maps=32,
-        blocks=6,
-        batch=4,
+        blocks=3,
         average=Spec(ExponentialAverage, half_life=2_000, players=("G", "F")),
+        watch=Spec(Watch, log=250, grid=2_500, score=0, checkpoint=2_500),
     )
 
 
