@@ -13,7 +13,7 @@ from rich.table import Table
 from ganatomy.core.observer import Moment, Observer
 from ganatomy.core.recipe import Recipe
 from ganatomy.metrics.scores import shown_scores, times_floor
-from ganatomy.report.results import ERRORS
+from ganatomy.report.results import ERRORS, MEASURED
 
 EVERY = 30.0  # seconds between two lines where there is no terminal to redraw
 TIMED = 3.0  # seconds of rounds before the expected duration is told
@@ -132,20 +132,6 @@ def score_table(records: Sequence[Mapping[str, Any]]) -> Table:
 
 ROUGH = 10_000  # samples below which a score in training is flagged
 
-MEASURED_ROWS = {
-    "fid": "Fréchet distance",
-    "kid": "kernel distance",
-    "is": "Inception Score",
-    "precision": "precision",
-    "recall": "recall",
-    "density": "density",
-    "coverage": "coverage",
-    "ssim": "similarity of pairs",
-    "ssim_within_class": "  within a class",
-    "nearest": "to the nearest training image",
-    "copies": "  nearer than 99 % of real",
-}
-
 
 def measured_table(records: Sequence[Mapping[str, Any]]) -> Table:
     """Scores under another extractor than the judge, beside what real images score."""
@@ -160,7 +146,7 @@ def measured_table(records: Sequence[Mapping[str, Any]]) -> Table:
     table.add_column("real" if floor is None else f"real, {floor['count']:,}", justify="right")
     if "images" in records[0]:
         table.add_row("images shown", *(f"{record['images']:,}" for record in records), "")
-    for name, title in MEASURED_ROWS.items():
+    for name, title in MEASURED.items():
         if name in records[0]["scores"]:
             cells = [measured_cell(record["scores"], record.get("deviations"), name) for record in records]
             table.add_row(title, *cells, "-" if floor is None else measured_cell(floor, None, name))
@@ -170,9 +156,9 @@ def measured_table(records: Sequence[Mapping[str, Any]]) -> Table:
 def class_table(record: Mapping[str, Any]) -> Table:
     """Each class's scores between their floor, real images of it, and a ceiling, real images of another class."""
     classes = record["per_class"]
-    names = [name for name in MEASURED_ROWS if name in next(iter(classes.values()))["scores"]]
+    names = [name for name in MEASURED if name in next(iter(classes.values()))["scores"]]
     table = Table(title=f"class by class, {record['which']} checkpoint", title_justify="left")
-    for column in ("class", "", *(MEASURED_ROWS[name] for name in names)):
+    for column in ("class", "", *(MEASURED[name] for name in names)):
         table.add_column(column, justify="right" if column else "left")
     for label, own in classes.items():
         rows = {"real": own["floor"], f"{own['count']:,} samples": own["scores"], "another, real": own["ceiling"]}
@@ -233,7 +219,7 @@ def report_table(reports: Mapping[str, Any]) -> Table:
     return table
 
 
-TRANSLATION_ROWS = {"kid": "kernel distance", "fid": "Fréchet distance", "seen_as_target": "seen as the target"}
+TRANSLATED = ("kid", "fid", "seen_as_target")
 
 
 def translation_table(record: Mapping[str, Any], direction: str) -> Table:
@@ -251,11 +237,11 @@ def translation_table(record: Mapping[str, Any], direction: str) -> Table:
     table.add_column("")
     for name in columns:
         table.add_column(name, justify="right")
-    for key, title in TRANSLATION_ROWS.items():
+    for key in TRANSLATED:
         if key == "seen_as_target":
-            table.add_row(title, *(f"{column[key]:.1%}" for column in columns.values()))
+            table.add_row(MEASURED[key], *(f"{column[key]:.1%}" for column in columns.values()))
         elif key in columns["floor"]:
-            table.add_row(title, *(measured_cell(column, None, key) for column in columns.values()))
+            table.add_row(MEASURED[key], *(measured_cell(column, None, key) for column in columns.values()))
     return table
 
 

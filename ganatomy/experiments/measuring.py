@@ -144,7 +144,7 @@ class Reference:
         self.real = kept_statistics(data, self.part, asked.extractor)
         self.held_out = statistics_of(in_parts(data, rows_of(data, "held-out")[: self.floor_count]), asked.extractor)
         self.floor = {**self._compared(self.held_out), "count": self.floor_count}
-        if "ssim" in asked.metrics:
+        if self._compares_pictures:
             rows = np.random.default_rng(0).permutation(rows_of(data, self.part))[:COMPARED]
             labels = None if data.train.labels is None else labels_at(data, rows)
             self.floor |= similarities(pictures_at(data, rows), labels)
@@ -152,17 +152,14 @@ class Reference:
     def score(self, sampler: Sampler, seeds: Sequence[int]) -> dict[str, Any]:
         """Scores of a generator's samples of these seeds, their floor, and what one should know of them."""
         drawn = [self._drawn(sampler, seed) for seed in seeds]
-        scores = [
-            {**self._compared(whole), **self._similar(sampler, seed)}
-            for seed, (whole, _) in zip(seeds, drawn, strict=True)
-        ]
+        scores = [{**self._compared(one.whole), **self._similar(sampler, one.first)} for one in drawn]
         record = {
             **spread(scores),
             "floor": self.floor,
-            "remarks": remarks(self.real, drawn[0][0], self.asked.metrics),
+            "remarks": remarks(self.real, drawn[0].whole, self.asked.metrics),
         }
         if self.floor_count < self.count:
-            record["scores_at_floor_count"] = self._compared(drawn[0][1])
+            record["scores_at_floor_count"] = self._compared(drawn[0].fewer)
         if self.asked.per_class:
             record["per_class"] = self._by_class(sampler, seeds[0])
         return record
@@ -176,14 +173,20 @@ class Reference:
             **self.asked.extractor.facts(),
         }
 
-    def _drawn(self, sampler: Sampler, seed: int) -> tuple[Statistics, Statistics]:
-        """Of all samples of a seed, and of as many as the floor has."""
-        fewer = statistics_of(samples(sampler, seed, range(self.floor_count)), self.asked.extractor)
+    def _drawn(self, sampler: Sampler, seed: int) -> "Drawn":
+        """Each sample of a seed is drawn once, for all that is measured of it."""
+        first: list[Array] = []
+        kept = COMPARED if self._compares_pictures else 0
+
+        def seen(indices: range) -> Statistics:
+            return statistics_of(keeping(samples(sampler, seed, indices), first, kept), self.asked.extractor)
+
+        fewer = seen(range(self.floor_count))
         if self.floor_count == self.count:
-            return fewer, fewer
+            return Drawn(fewer, fewer, first)
         whole = copy.deepcopy(fewer)
-        whole.merge(statistics_of(samples(sampler, seed, range(self.floor_count, self.count)), self.asked.extractor))
-        return whole, fewer
+        whole.merge(seen(range(self.floor_count, self.count)))
+        return Drawn(whole, fewer, first)
 
     def _compared(self, seen: Statistics) -> dict[str, float]:
         scores = measure(self.real, seen, self.asked.of_statistics)
@@ -193,12 +196,15 @@ class Reference:
             scores |= {"nearest": found.median, "copies": found.copies}
         return scores
 
-    def _similar(self, sampler: Sampler, seed: int) -> dict[str, float]:
-        if "ssim" not in self.asked.metrics:
+    @property
+    def _compares_pictures(self) -> bool:
+        return "ssim" in self.asked.metrics
+
+    def _similar(self, sampler: Sampler, first: Sequence[Array]) -> dict[str, float]:
+        if not self._compares_pictures:
             return {}
-        indices = range(min(COMPARED, self.count))
-        labels = sampler.labels(indices)
-        images = np.concatenate(list(samples(sampler, seed, indices)))
+        images = np.concatenate(first)
+        labels = sampler.labels(range(len(images)))
         return similarities(images, None if labels is None else np.array(labels))
 
     def _by_class(self, sampler: Sampler, seed: int) -> dict[str, Any]:
@@ -218,6 +224,23 @@ class Reference:
             scores = measure(real, fake, self.asked.of_statistics)
             found[name] = {"scores": scores, "floor": floor, "ceiling": ceiling, "count": count}
         return found
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Statistics of all samples of a seed, and of as many as the floor has; the first of them as pictures, if asked."""
+
+    whole: Statistics
+    fewer: Statistics
+    first: Sequence[Array]
+
+
+def keeping(images: Iterator[Array], kept: list[Array], count: int) -> Iterator[Array]:
+    """The images, handed on; the first `count` of them are kept."""
+    for part in images:
+        if (missing := count - sum(map(len, kept))) > 0:
+            kept.append(part[:missing])
+        yield part
 
 
 def measure_sources(

@@ -94,23 +94,23 @@ def celeba64_smile_cyclegan_cr() -> Recipe:
 def digits_cyclegan() -> Recipe:
     """Digits as they are, and inverted and bold; inside the package, no download.
 
-    ganatomy train digits-cyclegan. Time: not measured.
+    ganatomy train digits-cyclegan. Time: not measured. D tells these domains apart at a glance, so the translators
+    learn at 1e-3: at the paper's 2e-4 D was right about 98 % after 4,000 images and nothing was inverted yet.
     """
     data = Spec(Unpaired, source="digits", other="digits-inverted-bold", size=8, channels="gray", flip=False)
+    translator, patches = Spec(ResNetTranslator, maps=16, blocks=3), Spec(PatchGAN, channels=(32, 64))
+    fall = Linear(after=8_000, until=16_000)
+    fast, slow = Spec(Adam, lr=1e-3, schedule=fall), Spec(Adam, lr=2e-4, schedule=fall)
     return cyclegan(
         "digits-cyclegan",
         data,
-        images=60_000,
-        constant=30_000,
+        images=16_000,
+        constant=8_000,
         maps=16,
         blocks=3,
-        batch=8,
-        players={
-            "G": Spec(ResNetTranslator, maps=16, blocks=3),
-            "F": Spec(ResNetTranslator, maps=16, blocks=3),
-            "D_X": Spec(PatchGAN, channels=(32, 64)),
-            "D_Y": Spec(PatchGAN, channels=(32, 64)),
-        },
+        batch=16,
+        players={"G": translator, "F": translator, "D_X": patches, "D_Y": patches},
+        optimizers={"G": fast, "F": fast, "D_X": slow, "D_Y": slow},
         average=Spec(ExponentialAverage, half_life=2_000, players=("G", "F")),
-        watch=Spec(Watch, log=1_000, grid=5_000, score=0, checkpoint=10_000),
+        watch=Spec(Watch, log=1_000, grid=4_000, score=0, checkpoint=4_000),
     )

@@ -20,6 +20,7 @@ from ganatomy.report.panels import HEIGHT, WIDTH, Chart, charts
 from ganatomy.report.results import (
     COMMON,
     ERRORS,
+    MEASURED,
     distinct,
     newest_evaluations,
     number,
@@ -37,20 +38,6 @@ QUALITY = 88  # of pictures that had to be made smaller
 NBSP = "\N{NO-BREAK SPACE}"
 PNG = b"\x89PNG\r\n\x1a\n"
 
-MEASURED = {
-    "fid": "Fréchet distance ↓",
-    "kid": "Kernel distance ↓",
-    "is": "Inception Score ↑",
-    "precision": "Precision ↑",
-    "recall": "Recall ↑",
-    "density": "Density ↑",
-    "coverage": "Coverage ↑",
-    "ssim": "Similarity of pairs ↓",
-    "ssim_within_class": "Similarity within a class ↓",
-    "nearest": "To the nearest training image",
-    "copies": "Nearer than 99 % of real",
-    "seen_as_target": "Seen as the target ↑",
-}
 OF_TRANSLATIONS = {
     "cycle_error": "Cycle error ↓",
     "between_two": "Between two different pictures",

@@ -21,6 +21,21 @@ COMMON = (
 """Fields of a protocol that must agree within a table; which checkpoint it is stands in the rows."""
 ERRORS = {"kid": "kid_error", "is": "is_deviation"}
 """Scores that carry an error of their own, and what it is called."""
+MEASURED = {
+    "fid": "Fréchet distance ↓",
+    "kid": "Kernel distance ↓",
+    "is": "Inception Score ↑",
+    "precision": "Precision ↑",
+    "recall": "Recall ↑",
+    "density": "Density ↑",
+    "coverage": "Coverage ↑",
+    "ssim": "Similarity of pairs ↓",
+    "ssim_within_class": "Similarity within a class ↓",
+    "nearest": "To the nearest training image",
+    "copies": "Nearer than 99 % of real",
+    "seen_as_target": "Seen as the target ↑",
+}
+"""What each measured score is called, and where it gets better."""
 HEAD = (
     "run",
     "seed",

@@ -9,8 +9,10 @@ from PIL import Image
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.data.packed import cache_folder
+from ganatomy.experiments import measuring
 from ganatomy.experiments.measuring import Asked, judge_of_run, make_extractor, measure_run, measure_sources
 from ganatomy.experiments.run import Run
+from ganatomy.experiments.sampling import Sampler
 from ganatomy.experiments.statistics import read_statistics, write_statistics
 from ganatomy.metrics.extractors import Own, Random, extractor
 from ganatomy.metrics.measured import Statistics, measure, remarks, statistics_of
@@ -196,6 +198,19 @@ def test_collapse_shows_as_similarity_and_copies_as_nearness(cache: Path, tmp_pa
         measure_sources(varied, alike, Asked(own.extractor, ("nearest",)))
 
 
+def test_each_sample_is_drawn_once_for_all_that_is_measured(
+    trained: Run, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[Array] = []
+    monkeypatch.setattr(measuring, "similarities", lambda images, _: compared.append(images) or {"ssim": 0.0})
+    drawn: list[Array] = []
+    images = Sampler.images
+    monkeypatch.setattr(Sampler, "images", lambda *asked: drawn.append(images(*asked)) or drawn[-1])
+    measure_run(trained, Asked(Random(), ("fid", "ssim"), 700), checkpoints=("last",))
+    assert sum(map(len, drawn)) == 700, "of which the floor has 600"
+    assert np.array_equal(compared[-1], np.concatenate(drawn))
+
+
 def test_copies_of_training_images_are_counted_beside_the_held_out_ones(trained: Run, asked: Asked) -> None:
     record = measure_run(trained, Asked(asked.extractor, ("nearest",), 200), checkpoints=("last",))[0]
     assert record["floor"]["copies"] == pytest.approx(0.01, abs=0.006)
@@ -267,7 +282,7 @@ def test_from_the_command_line(trained: Run, ganatomy_says: Program, tmp_path: P
     ran = ganatomy_says("stats", real, "--out", str(tmp_path / "real.npz"), "--extractor", "random")
     assert ran.code == 0 and "30 images, 64 features of random" in ran.out
     ran = ganatomy_says("evaluate", "--real", str(tmp_path / "real.npz"), "--fake", fake, "--extractor", "random")
-    assert ran.code == 0 and "Fréchet distance" in ran.out and "precision" in ran.out
+    assert ran.code == 0 and "Fréchet distance ↓" in ran.out and "Precision ↑" in ran.out
 
 
 @pytest.mark.parametrize(
