@@ -23,6 +23,7 @@ from ganatomy.runs.folder import RunFolder
 
 COLLAPSED = 0.1  # of the real images' coverage
 SIGNIFICANT = 0.05
+GRIDS = 24  # shown in a picture, at most
 Record = Mapping[str, Any]
 
 
@@ -204,7 +205,7 @@ def markdown(table: Sequence[Mapping[str, str]]) -> str:
 def picture(groups: Groups) -> Image.Image:
     """Distance and coverage by images shown, a line a group (its seeds' mean, and their range), and the last grids."""
     grids = {name: grid for name, group in groups.items() if (grid := last_grid(group)) is not None}
-    shown = list(grids.items())[:8]
+    shown, left_out = list(grids.items())[:GRIDS], len(grids) - GRIDS
     figure = Figure((11.0, 3.4 + (3.2 * math.ceil(len(shown) / 4))), DOTS, layout="constrained")
     cells = figure.add_gridspec(1 + math.ceil(len(shown) / 4), 4)
     for column, (key, title) in enumerate((("frechet", "Fréchet distance, x floor"), ("coverage", "coverage"))):
@@ -217,6 +218,8 @@ def picture(groups: Groups) -> Image.Image:
         axes.imshow(image)
         axes.set_title(name if len(name) < 34 else f"{name[:33]}…", fontsize=8, color=INK)
         axes.set_axis_off()
+    if left_out > 0:
+        figure.supxlabel(f"and {left_out} more, whose grids lie in their run folders", fontsize=8, color=INK)
     return rendered(figure)
 
 

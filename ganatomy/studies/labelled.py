@@ -27,7 +27,7 @@ from ganatomy.studies.pupil import (
     lesson_of,
     teach,
 )
-from ganatomy.studies.study import Study, StudyFolder, study
+from ganatomy.studies.study import Study, StudyFolder, refuse_said_by_settings, study
 
 SAMPLES_SEED = 7
 LESSONS = ("generated", "real", "real, turned", "real and generated")
@@ -132,9 +132,8 @@ class LabelledData(Study):
     def _check_overrides(self) -> None:
         """Fields that the study sets itself."""
         settings = {"data.portion": "portions", "data.source": "data", "images": "images", "seed": "seeds"}
+        refuse_said_by_settings(self.overrides, settings)
         for key, text in map(key_and_value, self.overrides):
-            if key in settings:
-                raise GanatomyError(f"overrides: {key}={text} is said by the setting {settings[key]}.")
             if key == "data.only":
                 raise GanatomyError(f"overrides: {key}={text} would leave one class, and the study needs all.")
 

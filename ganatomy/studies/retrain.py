@@ -23,7 +23,7 @@ from ganatomy.experiments.train import prepared, train
 from ganatomy.report.charts import bars, heat_map
 from ganatomy.studies.pupil import Lesson, School, accuracy, lesson_of, probabilities, teach
 from ganatomy.studies.real import facts, labels_of
-from ganatomy.studies.study import Study, StudyFolder, study
+from ganatomy.studies.study import Study, StudyFolder, refuse_said_by_settings, study
 
 LESSON_SEED, QUERY_SEED = 7, 8  # of the samples that are learned from, and of those that are asked about
 QUERIES = 2_000
@@ -60,6 +60,8 @@ class Retrain(Study):
             raise GanatomyError(f"{run.path} is not conditional: its samples have no labels to teach.")
         if self.generated == ():
             raise GanatomyError("generated=[]: there is no share of generated images; name one, such as 0.5.")
+        said = {"data.per_class": "few", "images": "few_images", "seed": "seeds"}
+        refuse_said_by_settings(self.few_overrides, said, "few_overrides")
         if len(set(self.seeds)) < len(self.seeds):
             raise GanatomyError(f"seeds={','.join(map(str, self.seeds))}: a seed is named twice.")
         data = run.data()

@@ -119,6 +119,13 @@ def begun(path: Path) -> bool:
     return any((path / name).exists() for name in ("steps", "runs", "ablation", "result.json"))
 
 
+def refuse_said_by_settings(assignments: Sequence[str], settings: Mapping[str, str], named: str = "overrides") -> None:
+    """Fields of a recipe that a study sets itself, by the settings that say them; `named`: where they were found."""
+    for key, text in map(key_and_value, assignments):
+        if key in settings:
+            raise GanatomyError(f"{named}: {key}={text} is said by the setting {settings[key]}.")
+
+
 def declared(name: str, assignments: Sequence[str] = ()) -> Study:
     """A study by name with settings from text: `declared("interpolate", ["run=runs/a", "steps=12"])`."""
     cls = studies[name]

@@ -9,6 +9,7 @@ from PIL import Image
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.recipe import Recipe
 from ganatomy.experiments.run import Run
+from ganatomy.report import comparison
 from ganatomy.report.comparison import Outcome, by_protocol, check_one_protocol, compared, difference, rows
 from ganatomy.runs.files import read_json, write_json
 from ganatomy.runs.folder import RunFolder
@@ -137,6 +138,16 @@ def test_shards_merge_and_what_is_trained_stays(cache: Path, tmp_path: Path, mon
     assert (tmp_path / "result.json").read_bytes() == written
     with Image.open(tmp_path / "picture.png") as image:
         assert image.width > 1000
+
+
+def test_a_picture_has_the_grid_of_every_group_up_to_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    groups = {str(i): [outcome(tmp_path / str(i), 5.0)] for i in range(9)}
+    for name in groups:
+        (tmp_path / name / "samples").mkdir(parents=True)
+        Image.new("L", (8, 8)).save(tmp_path / name / "samples" / "0000000001.png")
+    whole = comparison.picture(groups).height
+    monkeypatch.setattr(comparison, "GRIDS", 8)
+    assert comparison.picture(groups).height < whole
 
 
 def test_a_run_that_fails_is_in_the_table_and_the_others_go_on(cache: Path, tmp_path: Path) -> None:

@@ -96,7 +96,9 @@ def test_retrain_is_checked_before_anything_is_trained(
         (["seeds=1,1"], "named twice"),
         (["few_recipe=digits-dcgan"], "not conditional"),
         (["few_recipe=digits-cdcgan", "few_overrides=data.size=16"], "or their shape"),
-        (["few_recipe=digits-cdcgan", "few_overrides=data.per_class=50"], "change which"),
+        (["few_overrides=data.per_class=50"], "is said by the setting few"),
+        (["few_overrides=seed=3"], "few_overrides: seed=3 is said by the setting seeds"),
+        (["few_overrides=images=3"], "is said by the setting few_images"),
     ):
         with pytest.raises(GanatomyError, match=said):
             carry_out(declared("retrain", [f"run={conditional.path}", *words]), tmp_path / "retrain")
