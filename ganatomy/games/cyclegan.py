@@ -85,12 +85,7 @@ class CycleGAN(Game):
             batch.play.note(f"D_{name}_accuracy_fake", (of_fake < middle).float().mean())
         terms = {f"{name}_real": self.loss.real(of_real), f"{name}_fake": self.loss.fake(of_fake)}
         if self.consistency is not None:
-            shown = Shown(
-                lambda images, _: of_images(D(images)),
-                *(real, fake, None),
-                *(of_images(of_real), of_images(of_fake)),
-                batch.play,
-            )
+            shown = Shown(lambda images, _: D(images).float(), real, fake, None, of_real, of_fake, batch.play)
             terms |= {f"{name}_{title}": value for title, value in self.consistency.terms(shown).items()}
         return terms
 
@@ -107,11 +102,6 @@ class CycleGAN(Game):
             f"D_{name}_accuracy_real": (D(images).float() > self.loss.middle).float().mean()
             for name, D, images in (("X", self.D_X, x), ("Y", self.D_Y, y))
         }
-
-
-def of_images(scores: Tensor) -> Tensor:
-    """The mean over an image's patches, [N]: a mirrored image has the same."""
-    return scores.float().flatten(1).mean(1)
 
 
 def both_domains(batch: Batch) -> tuple[Tensor, Tensor]:

@@ -24,8 +24,8 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 class Shown:
     """What D was shown in its turn, and what it said.
 
-    score: (images [N, C, H, W], classes [N] or None) -> scores [N] in the weights' precision. What it said of classes
-    is there where it has a head for them.
+    score: (images [N, C, H, W], classes [N] or None) -> scores [N], or of patches [N, h, w], in the weights' precision.
+    What it said of classes is there where it has a head for them.
     """
 
     score: Callable[[Tensor, Tensor | None], Tensor]
@@ -157,9 +157,10 @@ class R2(Penalty):
 class Consistency(Penalty):
     """Zhang et al. (2020), "Consistency regularization for GANs", arXiv:1910.12027: D(x) and D(T(x)) agree.
 
-    T flips an image left to right half of the time, and shifts it by up to `shift` pixels. `on` generated images is
-    what one report does; on `both` it is the balanced one of Zhao et al. (2021, arXiv:2002.04724, algorithm 1), whose
-    second weight is `fake_weight`.
+    T flips an image left to right half of the time, and shifts it by up to `shift` pixels. Where D scores patches, each
+    is compared with the one in its place, in a flipped image with its mirror image's. `on` generated images is what one
+    report does; on `both` it is the balanced one of Zhao et al. (2021, arXiv:2002.04724, algorithm 1), whose second
+    weight is `fake_weight`.
     """
 
     title = "consistency"
@@ -189,12 +190,16 @@ class Consistency(Penalty):
 
     def _between(self, shown: Shown, x: Tensor, scores: Tensor, which: str) -> Tensor:
         draws = shown.play.draws
-        if self.flip:
-            x = flipped(x, draws.uniform(f"consistency flip {which}") < 0.5)
+        turned = draws.uniform(f"consistency flip {which}") < 0.5 if self.flip else None
+        if turned is not None:
+            x = flipped(x, turned)
         if self.shift:
             by = draws.integers(f"consistency shift {which}", 2 * self.shift + 1, 2) - self.shift
             x = shifted(x, by, (self.shift, self.shift))
-        return (scores - shown.score(x, shown.y)).square().mean()
+        changed = shown.score(x, shown.y)
+        if turned is not None and changed.ndim > 1:
+            changed = flipped(changed[:, None], turned)[:, 0]
+        return (scores - changed).square().mean()
 
 
 @part

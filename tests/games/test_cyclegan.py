@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.game import Batch, Play
@@ -41,6 +42,17 @@ class Mean(PatchDiscriminator):
 
     def forward(self, x: Tensor) -> Tensor:
         return (x.mean((1, 2, 3)) * self.weight)[:, None, None]
+
+
+class Pixels(PatchDiscriminator):
+    """Every pixel a patch, its score the pixel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, 0] * self.weight
 
 
 class Pairs:
@@ -113,12 +125,27 @@ def test_without_identity_loss_there_is_none():
     assert not any("identity" in name for name in small(identity=0.0).translators(batch()))
 
 
+def consistency_of(D: PatchDiscriminator, x: Tensor, **how: object) -> float:
+    """What D pays for generated images of X, which are x."""
+    game = CycleGAN(Identity(), Identity(), D, D, consistency=Consistency(weight=1.0, on="fake", **how))
+    play = batch(len(x)).play
+    return float(game.discriminators(Batch(x, x, play))["X_consistency"])
+
+
 def test_consistency_is_zero_for_a_discriminator_that_does_not_see_the_change():
-    game = CycleGAN(Identity(), Identity(), Mean(), Mean(), consistency=Consistency(weight=1.0, on="both", shift=0))
-    terms = game.discriminators(batch())
-    assert float(terms["X_consistency"]) < 1e-12 > float(terms["Y_consistency"])
-    shifting = CycleGAN(Identity(), Identity(), Mean(), Mean(), consistency=Consistency(weight=1.0, on="fake", shift=3))
-    assert shifting.discriminators(batch())["X_consistency"] > 0
+    """A mean does not see a shift that moves nothing but zeros out; a pixel's own score is mirrored with it."""
+    x = batch(8).x
+    assert consistency_of(Mean(), pad(x[:, :, 4:-4, 4:-4], (4, 4, 4, 4)), shift=4) < 1e-12
+    assert consistency_of(Mean(), x, shift=4) > 1e-6
+    assert consistency_of(Pixels(), x, shift=0) == 0
+    assert consistency_of(Pixels(), x, shift=1, flip=False) > 0.1
+
+
+def test_consistency_is_of_patches_not_of_their_mean():
+    x = torch.zeros(8, *SHAPE)
+    x[..., 6:10, 6:10] = 1.0
+    assert consistency_of(Mean(), x, shift=2) < 1e-12
+    assert consistency_of(Pixels(), x, shift=2, flip=False) > 1e-3
 
 
 def test_a_history_fills_and_then_shows_half_old_images():
