@@ -17,6 +17,10 @@ class Schedule(ABC):
     def factor(self, images: int) -> float:
         """The factor after so many images shown."""
 
+    def fall(self) -> tuple[int, int] | None:
+        """From how many images on it falls, and from how many on it is 0; None: it never is."""
+        return None
+
 
 @part
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +46,9 @@ class Linear(Schedule):
     def factor(self, images: int) -> float:
         return min(1.0, max(0.0, (self.until - images) / (self.until - self.after)))
 
+    def fall(self) -> tuple[int, int]:
+        return self.after, self.until
+
 
 @part
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +65,19 @@ class Step(Schedule):
 @part
 @dataclass(frozen=True, kw_only=True)
 class Cosine(Schedule):
-    """Half a cosine from 1 to 0 over `until` images (Loshchilov and Hutter, 2017, equation 5, without restarts)."""
+    """Half a cosine from 1 to 0 over `until` images (Loshchilov and Hutter, 2017, equation 5, without restarts).
+
+    With `rise` it is multiplied by a line from 0 to 1 over the first so many images, the warm-up of Goyal et al. (2017,
+    arXiv:1706.02677, section 2.2).
+    """
 
     until: PositiveInt
+    rise: NonNegativeInt = 0
+
+    def __post_init__(self) -> None:
+        if self.rise >= self.until:
+            raise GanatomyError(f"Cosine: rise={self.rise} images must be fewer than until={self.until}.")
 
     def factor(self, images: int) -> float:
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, images / self.until)))
+        risen = min(1.0, images / self.rise) if self.rise else 1.0
+        return risen * 0.5 * (1 + math.cos(math.pi * min(1.0, images / self.until)))

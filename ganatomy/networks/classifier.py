@@ -81,9 +81,9 @@ class ResidualClassifier(nn.Module):
         shape: Shape,
         classes: int | None = None,
         *,
-        channels: Annotated[tuple[PositiveInt, ...], Field(min_length=2)] = (48, 96, 192, 192),
+        channels: Annotated[tuple[PositiveInt, ...], Field(min_length=2)] = (32, 64, 128, 256),
         dropout: Probability = 0.2,
-        noise: NonNegativeFloat = 0.1,
+        noise: NonNegativeFloat = 0.05,
         width: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ from ganatomy.core.recipe import Recipe, recipe
 from ganatomy.core.spec import Spec
 from ganatomy.core.watch import Watch
 from ganatomy.data.images import Images
-from ganatomy.engine.optimizers import SGD, Adam
+from ganatomy.engine.optimizers import Adam
 from ganatomy.engine.schedules import Cosine
 from ganatomy.games.classification import Classification
 from ganatomy.networks.classifier import ConvClassifier, ResidualClassifier
@@ -67,17 +67,18 @@ def mnist_judge() -> Recipe:
 
 @recipe
 def cifar10_judge() -> Recipe:
-    """A residual judge of CIFAR-10, trained on training images 0-24,999, flipped, shifted and cut at random.
+    """A residual judge of CIFAR-10, trained on training images 0-24,999, flipped and shifted at random.
 
-    ganatomy train cifar10-judge --data ../shared/data/cifar10. Score and time: not measured.
+    ganatomy train cifar10-judge --data ../shared/data/cifar10. Score and time: not measured. Adam with a warm-up, for
+    with SGD at the usual 0.1 it learned nothing (14 % after 20,000 images, the cross-entropy first at 7).
     """
-    images = 1_000_000
+    images = 350_000
     base = judge(Spec(Images, source="cifar10", size=32, channels="rgb"), images=images, name="cifar10-judge")
-    sgd = Spec(SGD, lr=0.1, momentum=0.9, weight_decay=5e-4, schedule=Cosine(until=images))
+    adam = Spec(Adam, lr=2e-3, beta1=0.9, weight_decay=1e-4, schedule=Cosine(until=images, rise=images // 20))
     return base.replace(
         data=base.data.replace(flip=True),
-        game=Spec(Classification, smoothing=0.1, augment=(Spec(DiffAugment, changes=("translation", "cutout")),)),
+        game=Spec(Classification, smoothing=0.1, augment=(Spec(DiffAugment, changes=("translation",)),)),
         players={"C": Spec(ResidualClassifier)},
-        optimizers={"C": sgd},
+        optimizers={"C": adam},
         precision="auto",
     )
