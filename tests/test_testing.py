@@ -1,9 +1,14 @@
 """Everything registered passes the checks for contributors, and the checks see what they are for."""
 
+import subprocess
+import sys
+from typing import Any, get_args
+
 import pytest
 import torch
 from torch import Tensor, nn
 
+import ganatomy.testing
 from ganatomy.core.game import Batch, Terms
 from ganatomy.core.players import Discriminator, Generator
 from ganatomy.core.prior import Prior
@@ -12,6 +17,7 @@ from ganatomy.core.registry import part, parts
 from ganatomy.core.shape import Shape
 from ganatomy.core.spec import Setting, Spec, declared_settings
 from ganatomy.games.adversarial import Adversarial
+from ganatomy.objectives.adversarial import Hinge
 from ganatomy.testing import check_game, check_networks
 
 SMALL = {
@@ -44,20 +50,42 @@ OF_A_KIND = {  # one recipe for each game and each kind of player
     "digits-cyclegan": Shape(3, 8, 12),
     "cifar10-biggan": Shape(3, 32, 32),
     "cifar10-reacgan": Shape(3, 32, 32),
+    "cifar10-sngan": Shape(3, 32, 32),
 }
 
 
 @pytest.mark.parametrize("name", [name for name in NETWORKS if name not in OF_OTHERS])
 def test_every_network_passes(name: str) -> None:
+    check_networks(parts[name], **small(name))
+
+
+@pytest.mark.parametrize("kind", ["batch", "virtual", "instance", "layer", "none"])
+@pytest.mark.parametrize("name", [name for name in NETWORKS if "normalization" in declared_settings(parts[name])])
+def test_every_network_passes_with_every_normalization(name: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = declared_settings(parts[name])["normalization"]
+    if kind == setting.default or kind not in get_args(setting.annotation):
+        pytest.skip("tested above, or refused when declared")
+    monkeypatch.setattr(ganatomy.testing, "SHAPES", (Shape(3, 16, 24),))
+    reference = {"reference": 4} if kind == "virtual" else {}
+    check_networks(parts[name], **small(name), normalization=kind, **reference)
+
+
+def small(name: str) -> dict[str, Any]:
     declared = declared_settings(parts[name])
-    settings = {key: value for key, value in SMALL.items() if key in declared}
+    settings: dict[str, Any] = {key: value for key, value in SMALL.items() if key in declared}
     if isinstance(declared.get("hidden", NOTHING).default, int):
         settings["hidden"] = 8
     if "latent" in declared:
         settings["latent"] = LATENT.get(name, 5)
     if name.startswith("DCGAN") or name.startswith("MLP"):
         del settings["embedding"], settings["reference"]  # which other settings ask for
-    check_networks(parts[name], **settings)
+    return settings
+
+
+def test_a_fresh_process_knows_every_recipe() -> None:
+    said = "import ganatomy.testing as t; print(t.find_recipe('digits-dcgan').name)"
+    done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True)
+    assert done.stdout.split() == ["digits-dcgan"], done.stderr
 
 
 @pytest.mark.parametrize("name", OF_A_KIND)
@@ -94,11 +122,23 @@ class Meddler(Adversarial):
         return super().generator(batch)
 
 
-@pytest.mark.parametrize(("game", "said"), [(Forgetful, "after a restart"), (Meddler, r"moved 'D\.score\.bias'")])
+@part
+class Lame(Adversarial):
+    """D never learns the bias of its score, which a hinge does mind beyond its margin."""
+
+    def __init__(self, G: Generator, D: Discriminator, **rules: Any) -> None:
+        super().__init__(G, D, **rules)
+        D.score.bias.register_hook(torch.zeros_like)
+
+
+@pytest.mark.parametrize(
+    ("game", "said"),
+    [(Forgetful, "after a restart"), (Meddler, r"moved 'D\.score\.bias'"), (Lame, r"'D\.score\.bias' never moved")],
+)
 def test_a_bad_game_is_caught(game: type, said: str) -> None:
     base = narrow(find_recipe("digits-dcgan"))
     with pytest.raises(AssertionError, match=said):
-        check_game(base.replace(game=Spec(game)), shape=Shape(1, 8, 8))
+        check_game(base.replace(game=Spec(game, loss=Hinge())), shape=Shape(1, 8, 8))
 
 
 @part

@@ -31,8 +31,8 @@ class Recipe:
     """What to run.
 
     Batches and budgets are counted in images: `batch` is the global batch of all processes, `images` the real images
-    drawn from the data by the time the run is done. `init_from` is the folder of a run whose weights this one starts
-    from.
+    drawn from the data by the time the run is done. `init_from` is the folder of a run whose last weights this one
+    starts from, or its best ones with "@best" behind it.
     """
 
     name: str
@@ -64,6 +64,12 @@ class Recipe:
                 value = checked_value(f"{self.name}.{name}", annotation, value)
             object.__setattr__(self, name, value)
         self._check_players()
+        patience = self.stop.settings["patience"]
+        if patience is not None and (self.scores is None or not self.watch.settings["score"]):
+            raise GanatomyError(
+                f"{self.name}: stop.patience={patience} watches the scores, and this recipe takes none: it needs "
+                "scores and watch.score."
+            )
 
     def _check_players(self) -> None:
         seats = handed_over(self.game.part)
@@ -96,23 +102,30 @@ class Recipe:
 
         >>> recipe.override("optimizers.D.lr", "1e-4")  # doctest: +SKIP
         """
-        path = key.split(".")
-        types = field_types()
-        if path[0] not in types:
-            raise GanatomyError(f"{self.name} has no field '{path[0]}' (of '{key}'). {near(path[0], types)}")
-        if len(path) == 1:
-            if isinstance(getattr(self, key), Mapping):
-                raise GanatomyError(f"'{key}' holds several parts: name one of {', '.join(getattr(self, key))}.")
-            return self.replace(**{key: parsed(key, types[key], text)})
-        value = getattr(self, path[0])
-        return self.replace(**{path[0]: overridden(key, path[1:], value, text, types[path[0]])})
+        return self.overridden([f"{key}={text}"])
 
     def overridden(self, assignments: typing.Iterable[str]) -> "Recipe":
-        """The recipe after `KEY=VALUE` words of a command line."""
-        recipe = self
-        for assignment in assignments:
-            recipe = recipe.override(*key_and_value(assignment))
-        return recipe
+        """The recipe after `KEY=VALUE` words of a command line, a part's before those of its settings.
+
+        Whether all of it goes together is asked once, in the end: no order of the words makes a difference.
+        """
+        fields = {name: getattr(self, name) for name in field_types()}
+        for key, text in sorted(map(key_and_value, assignments), key=lambda word: word[0].count(".")):
+            name = key.split(".")[0]
+            if name not in fields:
+                raise GanatomyError(f"{self.name} has no field '{name}' (of '{key}'). {near(name, fields)}")
+            fields[name] = self._read(fields[name], key, text)
+        return self.replace(**fields)
+
+    @staticmethod
+    def _read(value: Any, key: str, text: str) -> Any:
+        """A field's value after one word."""
+        name, *path = key.split(".")
+        if path:
+            return overridden(key, path, value, text, field_types()[name])
+        if isinstance(value, Mapping):
+            raise GanatomyError(f"'{key}' holds several parts: name one of {', '.join(value)}.")
+        return parsed(key, field_types()[name], text)
 
     def to_yaml(self) -> str:
         plain = {field.name: to_plain(getattr(self, field.name)) for field in dataclasses.fields(self)}

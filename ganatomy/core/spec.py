@@ -43,12 +43,7 @@ class Spec:
         checked = {}
         for name in settings:
             if name not in declared:
-                others = ", ".join(relatives_with(part, name))
-                raise GanatomyError(
-                    f"{part.__name__} has no setting '{name}'. "
-                    + (f"It is one of {others}. " if others else "")
-                    + near(name, declared)
-                )
+                raise no_setting(part, name)
         for name, setting in declared.items():
             if name in settings:
                 checked[name] = checked_value(f"{part.__name__}.{name}", setting.annotation, settings[name])
@@ -96,6 +91,15 @@ def declared_settings(part: Callable[..., Any]) -> dict[str, Setting]:
         elif parameter.kind is inspect.Parameter.VAR_KEYWORD and isinstance(part, type):
             settings = {**declared_settings(part.__mro__[1]), **settings}
     return settings
+
+
+def no_setting(part: Callable[..., Any], name: str, where: str = "") -> GanatomyError:
+    others = ", ".join(relatives_with(part, name))
+    return GanatomyError(
+        f"{part.__name__} has no setting '{name}'{where}. "
+        + (f"It is one of {others}. " if others else "")
+        + near(name, declared_settings(part))
+    )
 
 
 def relatives_with(part: Callable[..., Any], setting: str) -> list[str]:
@@ -147,7 +151,7 @@ def checked_value(where: str, annotation: Any, value: Any) -> Any:
                 f"{where}: {value.name} does not belong here. "
                 + (f"What does: {options}." if options else "It takes no part.")
             )
-        return value
+        return (value,) if fitting_parts(annotation) and takes_tuples(annotation) else value
     if isinstance(value, tuple) and (fitting_parts(annotation) or any(isinstance(item, Spec) for item in value)):
         element = next((a for a in typing.get_args(annotation) if a is not Ellipsis), Any)
         return tuple(checked_value(where, element, item) for item in value)
@@ -202,7 +206,7 @@ def overridden(key: str, path: list[str], value: Any, text: str, annotation: Any
     if isinstance(value, Spec):
         declared = declared_settings(value.part)
         if name not in declared:
-            raise GanatomyError(f"{value.name} has no setting '{name}' (of '{key}'). {near(name, declared)}")
+            raise no_setting(value.part, name, f" (of '{key}')")
         if rest:
             return value.replace(**{name: overridden(key, rest, value.settings[name], text)})
         return value.replace(**{name: parsed(key, declared[name].annotation, text)})

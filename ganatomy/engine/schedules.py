@@ -81,3 +81,6 @@ class Cosine(Schedule):
     def factor(self, images: int) -> float:
         risen = min(1.0, images / self.rise) if self.rise else 1.0
         return risen * 0.5 * (1 + math.cos(math.pi * min(1.0, images / self.until)))
+
+    def fall(self) -> tuple[int, int]:
+        return 0, self.until

@@ -84,7 +84,7 @@ class ACGAN(Adversarial):
         return {**super().fooling(said, real, y), "class": self._cost(said.classes, y)}
 
     def held_out(self, batch: Batch) -> Terms:
-        said = self.look(batch.x, batch.y)
+        said = self.look(self.seen(batch.x, batch, "real"), batch.y)
         return {**super().held_out(batch), "auxiliary_accuracy_real": self._right(said.classes, batch.y)}
 
     def _cost(self, said: Tensor | None, y: Tensor | None) -> Tensor:

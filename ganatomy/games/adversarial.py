@@ -79,6 +79,12 @@ class Adversarial(Game):
         told = [players[name].settings.get("conditional") for name in ("G", "D")]
         if not cls.asks_for_classes and told in ([True, False], [False, True]):
             yield "set players.G.conditional and players.D.conditional alike; one of them is conditional."
+        head = players["D"].settings.get("auxiliary", "none")
+        if not cls.asks_for_classes and head != "none":
+            yield (
+                f"players.D.auxiliary={head} does nothing with {game.name}, which asks D for no classes: use ACGAN, or "
+                "players.D.auxiliary=none."
+            )
 
     def _check_classes(self) -> None:
         if bool(self.G.classes) != bool(self.D.classes):
@@ -138,11 +144,11 @@ class Adversarial(Game):
             *(of_real.scores, of_fake.scores),
             batch.play,
             *(of_real.classes, of_fake.classes),
+            before=(batch.x, x),
+            see=lambda images, kind: self.seen(images, batch, kind),
         )
         self.note_scores(batch, "real", shown.real_scores)
         self.note_scores(batch, "fake", shown.fake_scores)
-        for augment in self.augment:
-            augment.learn(shown.real_scores, batch.play)  # type: ignore[operator]
         return shown
 
     def told_apart(self, shown: Shown) -> Terms:
@@ -150,6 +156,8 @@ class Adversarial(Game):
         terms = dict(self.loss.discriminator(shown.real_scores, shown.fake_scores))
         for penalty in self.penalties:
             terms |= penalty.terms(shown)  # type: ignore[operator]
+        for augment in self.augment:  # last: a penalty may repeat what it did
+            augment.learn(shown.real_scores - (self.loss.middle or 0.0), shown.play)  # type: ignore[operator]
         return {**terms, **self.regularized("D")}
 
     def fooling(self, said: Said, real: Tensor | None, y: Tensor | None) -> Terms:
@@ -195,19 +203,13 @@ class Adversarial(Game):
         return self.loss
 
     def note_scores(self, batch: Batch, kind: Literal["real", "fake"], scores: Tensor) -> None:
-        """What D says, and how often it is right, where its scores have a middle."""
-        batch.play.note(f"score_{kind}", self.loss.shown(scores).mean())
-        if self.loss.middle is not None:
-            right = scores > self.loss.middle if kind == "real" else scores < self.loss.middle
-            batch.play.note(f"accuracy_{kind}", right.float().mean())
+        for name, value in self.loss.figures(kind, scores).items():
+            batch.play.note(name, value)
 
     def held_out(self, batch: Batch) -> Terms:
-        """D on real images that it never trained on: when this falls behind that of training images, D overfits."""
-        real = self.look(batch.x, self.labels_of_real(batch)).scores
-        figures = {"score_real": self.loss.shown(real).mean()}
-        if self.loss.middle is not None:
-            figures["accuracy_real"] = (real > self.loss.middle).float().mean()
-        return figures
+        """D on real images that it never trained on, augmented alike: when they fall behind, D overfits."""
+        seen = self.seen(batch.x, batch, "real")
+        return self.loss.figures("real", self.look(seen, self.labels_of_real(batch)).scores)
 
 
 def in_float32(scores: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 An encoder plays on G's side: D tells pairs (x, E(x)) from pairs (G(z), z), and where it cannot, E inverts G.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from torch import Tensor
@@ -11,7 +11,9 @@ from torch import Tensor
 from ganatomy.core.game import Batch, Game, GroupedTerms, Terms, Turn
 from ganatomy.core.players import Encoder, Generator, PairDiscriminator
 from ganatomy.core.registry import part
+from ganatomy.core.spec import Spec
 from ganatomy.games.adversarial import in_float32
+from ganatomy.games.validity import idle
 from ganatomy.objectives.adversarial import NonSaturating, SeparateLoss
 
 
@@ -34,6 +36,16 @@ class BiGAN(Game):
         super().__init__()
         self.G, self.E, self.D = G, E, D
         self.loss, self.order_of_play = loss, order
+
+    @classmethod
+    def refusals(cls, game: Spec, players: Mapping[str, Spec]) -> Iterator[str]:
+        yield from idle("game", game)
+        if players["G"].settings.get("conditional"):
+            yield "BiGAN tells nobody the class: set players.G.conditional=false."
+        latents = {f"players.{name}.latent": player.settings.get("latent") for name, player in players.items()}
+        if len(set(latents.values()) - {None}) > 1:
+            said = ", ".join(f"{name}={latent}" for name, latent in latents.items())
+            yield f"G's latents are what E gives and D sees, and {said} differ: set all three alike."
 
     def order(self) -> Iterator[Turn]:
         if self.order_of_play == "simultaneous":
@@ -58,15 +70,13 @@ class BiGAN(Game):
         return in_float32(self.D(batch.x, self.E(batch.x))), in_float32(self.D(self.G(z), z))
 
     def told_apart(self, encoded: Tensor, generated: Tensor, batch: Batch) -> Terms:
-        for kind, scores, right in (("real", encoded, encoded > 0), ("fake", generated, generated < 0)):
-            batch.play.note(f"score_{kind}", self.loss.shown(scores).mean())
-            batch.play.note(f"accuracy_{kind}", right.float().mean())
+        for name, value in {**self.loss.figures("real", encoded), **self.loss.figures("fake", generated)}.items():
+            batch.play.note(name, value)
         return {"real": self.loss.real(encoded), "fake": self.loss.fake(generated)}
 
     def fooling(self, encoded: Tensor, generated: Tensor) -> Terms:
         """Equation 3 with its labels turned (section 3.4): E has its pairs taken for generated ones."""
-        return {"generated": self.loss.generator(generated), "encoded": self.loss.generator(-encoded)}
+        return {"generated": self.loss.generator(generated), "encoded": self.loss.turned(encoded)}
 
     def held_out(self, batch: Batch) -> Terms:
-        encoded = in_float32(self.D(batch.x, self.E(batch.x)))
-        return {"score_real": self.loss.shown(encoded).mean(), "accuracy_real": (encoded > 0).float().mean()}
+        return self.loss.figures("real", in_float32(self.D(batch.x, self.E(batch.x))))

@@ -3,6 +3,7 @@
 D judges whether an image is real, C whether it is of the class asked for. C is frozen: it gives gradients, takes none.
 """
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import NonNegativeFloat
@@ -13,8 +14,14 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.core.game import Batch, Terms
 from ganatomy.core.players import Discriminator, Generator
 from ganatomy.core.registry import part
+from ganatomy.core.spec import Spec
 from ganatomy.games.adversarial import Adversarial, Said
 from ganatomy.networks.classifier import PretrainedClassifier
+
+UNCONDITIONAL = (
+    "Guided: a classifier can only guide a conditional G: set players.G.conditional=true and "
+    "players.D.conditional=true."
+)
 
 
 @part
@@ -37,8 +44,14 @@ class Guided(Adversarial):
     ) -> None:
         super().__init__(G, D, **rules)
         if not G.classes:
-            raise GanatomyError("Guided: a classifier can only guide a conditional G: set players.G.conditional=true.")
+            raise GanatomyError(UNCONDITIONAL)
         self.C, self.guidance = C, guidance
+
+    @classmethod
+    def refusals(cls, game: Spec, players: Mapping[str, Spec]) -> Iterator[str]:
+        yield from super().refusals(game, players)
+        if players["G"].settings.get("conditional") is False:
+            yield UNCONDITIONAL
 
     def generator(self, batch: Batch) -> Terms:
         x, y = self.generated(batch)

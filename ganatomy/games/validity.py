@@ -5,19 +5,22 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ganatomy.core.spec import Spec, declared_settings
-from ganatomy.objectives.adversarial import PairedLoss
+from ganatomy.networks.r3gan import R3GANDiscriminator, R3GANGenerator
+from ganatomy.objectives.adversarial import AdversarialLoss, PairedLoss
 from ganatomy.objectives.augment import AdaptiveAugment
-from ganatomy.objectives.penalties import LeCam
+from ganatomy.objectives.constraints import SpectralNormalization
+from ganatomy.objectives.penalties import Consistency, LeCam
 
 Settings = Mapping[str, Any]
 
 
 class Chosen(NamedTuple):
-    """The settings of the game and of its two players."""
+    """The settings of the game and of its two players, and the players' parts."""
 
     game: Settings
     G: Settings
     D: Settings
+    players: Mapping[str, Any]
 
     def loss(self, *kinds: type) -> bool:
         return issubclass(self.game["loss"].part, kinds)
@@ -27,6 +30,13 @@ class Chosen(NamedTuple):
 
     def augment(self, kind: type) -> bool:
         return any(issubclass(augment.part, kind) for augment in self.game["augment"])
+
+    def bounds(self, kind: type, *networks: type) -> bool:
+        """Whether a constraint of a kind is put on one of these networks."""
+        constraint = self.game["constraint"]
+        if constraint is None or not issubclass(constraint.part, kind):
+            return False
+        return any(issubclass(self.players[name], networks) for name in constraint.settings["players"])
 
 
 @dataclass(frozen=True)
@@ -91,6 +101,12 @@ EXCLUDED = (
         "conditional batch norm is a batch norm; use players.G.normalization=batch",
         lambda c: c.G.get("conditioning") == "batch-norm" and c.G.get("normalization") != "batch",
     ),
+    Pair(
+        "SpectralNormalization",
+        "R3GAN's players",
+        "their blocks end in layers that begin at zero, which no singular value divides; use game.penalties=R1,R2",
+        lambda c: c.bounds(SpectralNormalization, R3GANGenerator, R3GANDiscriminator),
+    ),
 )
 
 
@@ -107,14 +123,64 @@ DEPENDENT = (
     Needs("conditioning", "conditional", True),
     Needs("embedding", "conditional", True),
     Needs("embedding", "conditioning", "concatenation"),
+    Needs("embedding", "split", True),
     Needs("reference", "normalization", "virtual"),
 )
 
 
+@dataclass(frozen=True)
+class Idle:
+    """A setting of a part of the game that does nothing beside another one."""
+
+    kind: type
+    setting: str
+    other: str
+    instead: str
+    clash: Callable[[Settings], bool]
+
+
+IDLE = (
+    Idle(
+        AdversarialLoss,
+        "two_sided=true",
+        "smoothing=0",
+        "set smoothing, or two_sided=false",
+        lambda s: bool(s.get("two_sided")) and s["smoothing"] == 0,
+    ),
+    Idle(
+        Consistency,
+        "fake_weight",
+        "on=real",
+        "set on=both",
+        lambda s: s["fake_weight"] is not None and s["on"] == "real",
+    ),
+    Idle(
+        Consistency,
+        "shift=0",
+        "flip=false",
+        "set one of them, for images must change",
+        lambda s: s["shift"] == 0 and not s["flip"],
+    ),
+)
+
+
+def idle(where: str, value: Any) -> Iterator[str]:
+    """One line for every setting within a part, or several, that does nothing; `where`: its dotted name."""
+    for spec in value if isinstance(value, tuple) else (value,):
+        if isinstance(spec, Spec):
+            for one in IDLE:
+                if issubclass(spec.part, one.kind) and one.clash(spec.settings):  # type: ignore[arg-type]
+                    yield f"{where}: {spec.name}'s {one.setting} does nothing with {one.other}: {one.instead}."
+            for name, setting in spec.settings.items():
+                yield from idle(f"{where}.{name}", setting)
+
+
 def refusals(game: Spec, players: Mapping[str, Spec]) -> Iterator[str]:
     """One line for everything that does not go together."""
-    chosen = Chosen(game.settings, players["G"].settings, players["D"].settings)
+    parts = {name: player.part for name, player in players.items()}
+    chosen = Chosen(game.settings, players["G"].settings, players["D"].settings, parts)
     yield from (str(pair) for pair in EXCLUDED if pair.clash(chosen))
+    yield from idle("game", game)
     for name, player in players.items():
         settings, declared = player.settings, declared_settings(player.part)
         for needs in DEPENDENT:

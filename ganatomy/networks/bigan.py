@@ -2,12 +2,12 @@
 
 import math
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from ganatomy.core.errors import GanatomyError
 from ganatomy.core.players import Encoder, PairDiscriminator
 from ganatomy.core.registry import part
 from ganatomy.core.shape import Shape
@@ -15,6 +15,8 @@ from ganatomy.networks.convolution import Conv2d
 from ganatomy.networks.layers import LEAK, Activation, Dropout, activation, initialize_normal, scaled
 from ganatomy.networks.mlp import Probability
 from ganatomy.networks.normalization import Normalization, normalization
+
+WithoutReference = Literal["batch", "instance", "layer", "none"]
 
 
 def strided(
@@ -44,13 +46,11 @@ class ConvEncoder(Encoder):
         *,
         latent: PositiveInt = 100,
         channels: tuple[PositiveInt, ...] = (64, 128, 256, 256),
-        normalization: Normalization = "batch",
+        normalization: WithoutReference = "batch",
         activation: Activation = "relu",
         width: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()
-        if normalization == "virtual":
-            raise GanatomyError("ConvEncoder has no reference batch: use normalization=batch, layer, instance or none.")
         self.size, maps = latent, tuple(scaled(c, width) for c in channels)
         self.body, numbers = strided(Shape(*shape), maps, normalization, activation)
         self.latent = nn.Linear(numbers, latent)
@@ -76,15 +76,11 @@ class JointDiscriminator(PairDiscriminator):
         latent: PositiveInt = 100,
         channels: tuple[PositiveInt, ...] = (64, 128, 256),
         hidden: PositiveInt = 512,
-        normalization: Normalization = "batch",
+        normalization: WithoutReference = "batch",
         dropout: Probability = 0.25,
         width: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()
-        if normalization == "virtual":
-            raise GanatomyError(
-                "JointDiscriminator has no reference batch: use normalization=batch, layer, instance or none."
-            )
         self.size, maps, hidden = latent, tuple(scaled(c, width) for c in channels), scaled(hidden, width)
         self.of_image, numbers = strided(Shape(*shape), maps, normalization, "leaky", dropout)
         self.of_latent = dense((latent, hidden, hidden), dropout)

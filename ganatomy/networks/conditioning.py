@@ -49,7 +49,7 @@ class ConditionalBatchNorm(nn.Module):
     batch norm.
     """
 
-    labelled = True
+    labelled, normalizes = True, True
 
     def __init__(self, channels: int, classes: int, dimensions: int = 2) -> None:
         super().__init__()

@@ -3,6 +3,7 @@ adversarial networks", arXiv:1511.06434: strided convolutions in both players, e
 """
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -109,6 +110,7 @@ class DCGANGenerator(Generator):
         strides = [stride] * (len(maps) - 1) + [last_stride or stride]
         heights, widths = (upward_sizes(size, strides) for size in shape[1:])
         self._check_start(start, shape, (heights[0], widths[0]))
+        check_instance_norm("DCGANGenerator", normalization, (heights[0], widths[0]))
 
         biased = normalization == "none"
         self.reference = latent_reference(self.prior, reference, self.classes) if normalization == "virtual" else None
@@ -198,14 +200,14 @@ class DCGANDiscriminator(Discriminator):
                 raise GanatomyError(
                     f"DCGANDiscriminator: {shape} is too small for {len(channels)} layers of stride {stride}."
                 )
+            check_instance_norm("DCGANDiscriminator", norm, size)
             convolution = NarrowConv2d if min(size) == 1 < max(size) else Conv2d
             blocks.append(convolution(before, after, kernel, stride, padding, bias=norm == "none"))
             blocks.append(norm_then_activate(norm, after, activation, reference))
             if dropout:
                 blocks.append(Dropout(dropout))
-        if minibatch_deviation:
-            blocks.append(MinibatchDeviation())
         self.body = nn.Sequential(*blocks)
+        self.differing = MinibatchDeviation() if minibatch_deviation else nn.Identity()
         self.noise = GaussianNoise(noise) if noise else nn.Identity()
         flat = (maps[-1] + minibatch_deviation) * size[0] * size[1]
         self.score = nn.Linear(flat, 1)
@@ -222,11 +224,18 @@ class DCGANDiscriminator(Discriminator):
         h = self.body(x)
         if self.reference is not None:
             h = h[len(self.reference) :]
-        return self.noise(h.flatten(1))
+        return self.noise(self.differing(h).flatten(1))
 
     def scored(self, features: Tensor, y: Tensor | None = None) -> Tensor:
         scores = self.score(features).squeeze(1)
         return scores if self.projection is None else scores + self.projection(features, y)
+
+
+def check_instance_norm(network: str, norm: Normalization, size: Sequence[int]) -> None:
+    if norm == "instance" and max(size) == 1:
+        raise GanatomyError(
+            f"{network}: instance norm makes zeros of maps of 1x1; use fewer channels, or normalization=layer."
+        )
 
 
 def last_stride_from(start: int | tuple[int, int], shape: Shape, grown: int) -> int:

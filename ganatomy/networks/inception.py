@@ -44,11 +44,15 @@ class Branch:
 class NormedConv2d(nn.Module):
     """Convolution, batch norm, ReLU. `fold` puts the norm into the convolution, which is faster and the same."""
 
+    folded_weight: Tensor | None
+    folded_bias: Tensor | None
+
     def __init__(self, before: int, after: int, kernel: Kernel, stride: int = 1, padding: Kernel = 0) -> None:
         super().__init__()
         self.conv = nn.Conv2d(before, after, kernel, stride, padding, bias=False)
         self.bn = nn.BatchNorm2d(after, eps=EPS)
-        self.folded: tuple[Tensor, Tensor] | None = None
+        self.register_buffer("folded_weight", None, persistent=False)
+        self.register_buffer("folded_bias", None, persistent=False)
 
     @torch.no_grad()
     def fold(self) -> None:
@@ -57,13 +61,14 @@ class NormedConv2d(nn.Module):
         weight = self.conv.weight.double() * gain[:, None, None, None]
         bias = self.bn.bias.double() - self.bn.running_mean.double() * gain
         dtype = self.conv.weight.dtype
-        self.folded = (weight.to(dtype).contiguous(memory_format=torch.channels_last), bias.to(dtype))
+        self.folded_weight = weight.to(dtype).contiguous(memory_format=torch.channels_last)
+        self.folded_bias = bias.to(dtype)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.folded is None:
+        if self.folded_weight is None:
             return relu(self.bn(self.conv(x)), inplace=True)
-        weight, bias = self.folded
-        return relu(conv2d(x, weight, bias, self.conv.stride, self.conv.padding), inplace=True)
+        padding = self.conv.padding
+        return relu(conv2d(x, self.folded_weight, self.folded_bias, self.conv.stride, padding), inplace=True)
 
 
 class Mixed(nn.Module):
@@ -252,9 +257,13 @@ def legacy_resized(x: Tensor) -> Tensor:
 
 
 def clean_resized(image: np.ndarray) -> np.ndarray:
-    """uint8 [H, W, 3] to float32 [299, 299, 3], each channel by itself so that nothing is rounded."""
+    """uint8 [H, W, 3] to float32 [299, 299, 3], each channel by itself so that nothing is rounded.
+
+    What the cubic overshoots at edges is cut off, as clean-fid (0.1.35, MIT license) does.
+    """
     channels = [Image.fromarray(image[:, :, c].astype(np.float32)) for c in range(3)]
-    return np.stack([np.asarray(c.resize((SIZE, SIZE), Image.Resampling.BICUBIC)) for c in channels], axis=2)
+    resized = [np.asarray(channel.resize((SIZE, SIZE), Image.Resampling.BICUBIC)) for channel in channels]
+    return np.stack(resized, axis=2).clip(0, 255)
 
 
 def fitting(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -28,8 +28,9 @@ class NarrowConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type != "cpu":
             return super().forward(x)
+        weight = self.weight  # once: it may be computed, and each time anew
         with torch.autocast("cpu", enabled=False):
-            return super().forward(x.to(self.weight.dtype))
+            return self._conv_forward(x.to(weight.dtype), weight, self.bias)
 
 
 class GaussianNoise(nn.Module):

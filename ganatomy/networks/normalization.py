@@ -81,6 +81,8 @@ class VirtualBatchNorm(nn.Module):
     The reference batch is normalized by its own, which is batch norm.
     """
 
+    normalizes = True
+
     def __init__(self, channels: int, reference: int, eps: float = 1e-5) -> None:
         super().__init__()
         self.reference, self.eps = reference, eps

@@ -1,9 +1,10 @@
 """Residual players: BigGAN's (Brock et al., 2019, arXiv:1809.11096, appendix B), and SNGAN's before them.
 
-With `attention=()`, one latent for all blocks and no shared embedding they are the ResNets of SNGAN (Miyato et al.,
-2018, tables 3 and 4) and of the projection discriminator (Miyato and Koyama, 2018).
+With `attention=()` and `split=False` they are the ResNets of SNGAN (Miyato et al., 2018, tables 3 and 4) and of the
+projection discriminator (Miyato and Koyama, 2018).
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated
 
@@ -17,7 +18,15 @@ from ganatomy.core.players import Discriminator, Generator
 from ganatomy.core.prior import Distribution, Prior
 from ganatomy.core.registry import part
 from ganatomy.core.shape import Shape
-from ganatomy.networks.conditioning import Head, Projection, asked, auxiliary_head, needs_labels
+from ganatomy.networks.conditioning import (
+    ConditionalBatchNorm,
+    Head,
+    Labelled,
+    Projection,
+    asked,
+    auxiliary_head,
+    needs_labels,
+)
 from ganatomy.networks.convolution import Conv2d
 from ganatomy.networks.layers import scaled
 
@@ -31,7 +40,8 @@ class BigGANGenerator(Generator):
     A linear map to `channels[0]` maps of the start size, then a block that doubles the picture for each entry of
     `channels`, self-attention at the sizes of `attention`, batch norm, ReLU, a convolution and tanh. The latent is cut
     into as many chunks as there are blocks and one more: the first is the input, and each block's batch norms take
-    their gains from its own chunk beside the class embedding, which all blocks share.
+    their gains from its own chunk beside the class embedding, which all blocks share. With `split=False` the whole
+    latent is the input, and batch norms have gains of their own, or of each class: SNGAN's generator.
     """
 
     def __init__(
@@ -44,6 +54,7 @@ class BigGANGenerator(Generator):
         channels: Maps = (256, 256, 256),
         attention: tuple[PositiveInt, ...] = (16,),
         embedding: NonNegativeInt = 128,
+        split: bool = True,
         conditional: bool = False,
         width: PositiveFloat = 1.0,
     ) -> None:
@@ -54,20 +65,22 @@ class BigGANGenerator(Generator):
         doubled = 2 ** len(maps)
         if any(size % doubled for size in shape[1:]):
             raise GanatomyError(f"BigGANGenerator: {shape} cannot be halved {len(maps)} times; change channels.")
-        if latent % (len(maps) + 1):
+        if split and latent % (len(maps) + 1):
             raise GanatomyError(
                 f"BigGANGenerator: a latent of {latent} cannot be cut into {len(maps) + 1} chunks, one for the "
                 f"input and one per block; {latent - latent % (len(maps) + 1) or len(maps) + 1} can."
             )
         self.start = (maps[0], shape.height // doubled, shape.width // doubled)
-        self.chunk = latent // (len(maps) + 1)
-        self.shared = nn.Embedding(self.classes, embedding) if self.classes else None
+        self.split = split
+        self.chunk = latent // (len(maps) + 1) if split else latent
+        self.shared = nn.Embedding(self.classes, embedding) if self.classes and split else None
         told = self.chunk + (embedding if self.classes else 0)
         self.project = nn.Linear(self.chunk, self.start[0] * self.start[1] * self.start[2])
         self.blocks, self.attentions = nn.ModuleList(), nn.ModuleDict()
         height = self.start[1]
         for i, (before, after) in enumerate(pairwise([maps[0], *maps])):
-            self.blocks.append(UpBlock(before, after, told))
+            norms = [ToldBatchNorm(c, told) if split else own_batch_norm(c, self.classes) for c in (before, after)]
+            self.blocks.append(UpBlock(before, after, norms))
             height *= 2
             if height in attention:
                 self.attentions[str(i)] = SelfAttention(after)
@@ -77,11 +90,12 @@ class BigGANGenerator(Generator):
         initialize_orthogonal(self)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        chunks = z.split(self.chunk, dim=1)
-        h = self.project(chunks[0]).unflatten(1, self.start).contiguous(memory_format=torch.channels_last)
+        first, *chunks = z.split(self.chunk, dim=1)
+        h = self.project(first).unflatten(1, self.start).contiguous(memory_format=torch.channels_last)
         of_class = [] if self.shared is None else [self.shared(asked(y))]
-        for i, (block, chunk) in enumerate(zip(self.blocks, chunks[1:], strict=True)):
-            h = block(h, torch.cat([*of_class, chunk], dim=1))
+        told = [torch.cat([*of_class, chunk], dim=1) for chunk in chunks] if self.split else [y] * len(self.blocks)
+        for i, (block, of_block) in enumerate(zip(self.blocks, told, strict=True)):
+            h = block(h, of_block)
             if str(i) in self.attentions:
                 h = self.attentions[str(i)](h)
         return torch.tanh(self.picture(relu(self.norm(h))))
@@ -142,15 +156,18 @@ class BigGANDiscriminator(Discriminator):
 
 
 class UpBlock(nn.Module):
-    """Brock et al. (2019), figure 15b: norm, ReLU, doubling, 3x3, norm, ReLU, 3x3; beside it doubling, 1x1."""
+    """Brock et al. (2019), figure 15b: norm, ReLU, doubling, 3x3, norm, ReLU, 3x3; beside it doubling, 1x1.
 
-    def __init__(self, before: int, after: int, told: int) -> None:
+    `norms` are the two, each of (x, told).
+    """
+
+    def __init__(self, before: int, after: int, norms: Sequence[nn.Module]) -> None:
         super().__init__()
-        self.norms = nn.ModuleList([ToldBatchNorm(before, told), ToldBatchNorm(after, told)])
+        self.norms = nn.ModuleList(norms)
         self.convs = nn.ModuleList([Conv2d(before, after, 3, 1, 1), Conv2d(after, after, 3, 1, 1)])
         self.beside = Conv2d(before, after, 1)
 
-    def forward(self, x: Tensor, told: Tensor) -> Tensor:
+    def forward(self, x: Tensor, told: Tensor | None) -> Tensor:
         h = self.convs[0](interpolate(relu(self.norms[0](x, told)), scale_factor=2))
         h = self.convs[1](relu(self.norms[1](h, told)))
         return h + interpolate(self.beside(x), scale_factor=2)
@@ -186,6 +203,11 @@ class ToldBatchNorm(nn.Module):
     def forward(self, x: Tensor, told: Tensor) -> Tensor:
         gain, bias = (layer(told)[:, :, None, None].to(x.dtype) for layer in (self.gain, self.bias))
         return torch.addcmul(bias, self.norm(x), 1 + gain)
+
+
+def own_batch_norm(channels: int, classes: int | None) -> nn.Module:
+    """Batch norm told the classes, where there are any, with a gain for each."""
+    return Labelled(ConditionalBatchNorm(channels, classes) if classes else nn.BatchNorm2d(channels))
 
 
 class SelfAttention(nn.Module):

@@ -6,7 +6,7 @@ Every loss says what D minimizes, as named terms, and what G minimizes.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -38,6 +38,14 @@ class AdversarialLoss(ABC):
         """Scores as they are best logged."""
         return scores
 
+    def figures(self, kind: Literal["real", "fake"], scores: Tensor) -> dict[str, Tensor]:
+        """What is logged of D's scores of one kind: their mean, and how often it is right, where they have a middle."""
+        mean = {f"score_{kind}": self.shown(scores).mean()}
+        if self.middle is None:
+            return mean
+        right = scores > self.middle if kind == "real" else scores < self.middle
+        return {**mean, f"accuracy_{kind}": right.float().mean()}
+
 
 class SeparateLoss(AdversarialLoss, ABC):
     """A loss whose terms on real and on generated images do not know each other."""
@@ -49,6 +57,10 @@ class SeparateLoss(AdversarialLoss, ABC):
     @abstractmethod
     def fake(self, fake: Tensor) -> Tensor:
         """What D minimizes on generated images; fake: [N] scores."""
+
+    def turned(self, real: Tensor) -> Tensor:
+        """What a player minimizes that wants real taken for generated: G's loss, mirrored about the middle."""
+        return self.generator(2 * (self.middle or 0.0) - real)
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Mapping[str, Tensor]:
         return {"real": self.real(real), "fake": self.fake(fake)}
@@ -106,13 +118,14 @@ class LeastSquares(SeparateLoss):
     """Mao et al. (2017), "Least squares generative adversarial networks", arXiv:1611.04076, equation 2 with its halves.
 
     D wants `real_label` (the paper's b) of real images and `fake_label` (a) of generated ones; G wants `wanted` (c).
-    `smoothing` moves the real label towards the generated one.
+    `smoothing` moves the real label towards the generated one, and where it is `two_sided`, that one towards the real.
     """
 
     fake_label: float = 0.0
     real_label: float = 1.0
     wanted: float = 1.0
     smoothing: Smoothing = 0.0
+    two_sided: bool = False
 
     @property
     def middle(self) -> float:  # type: ignore[override]
@@ -123,7 +136,9 @@ class LeastSquares(SeparateLoss):
         return (real - label).square().mean() / 2
 
     def fake(self, fake: Tensor) -> Tensor:
-        return (fake - self.fake_label).square().mean() / 2
+        smoothing = self.smoothing if self.two_sided else 0.0
+        label = self.fake_label + smoothing * (self.real_label - self.fake_label)
+        return (fake - label).square().mean() / 2
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return (fake - self.wanted).square().mean() / 2

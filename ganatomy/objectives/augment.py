@@ -13,9 +13,10 @@ from torch.nn.functional import pad
 
 from ganatomy.core.game import Play
 from ganatomy.core.registry import part
-from ganatomy.distributed import processes
+from ganatomy.objectives.turn import MeanOfTurn
 
 Change = Literal["color", "translation", "cutout"]
+Changes = Annotated[tuple[Change, ...], Field(min_length=1)]
 
 
 class Augment(nn.Module, ABC):
@@ -25,7 +26,7 @@ class Augment(nn.Module, ABC):
     def forward(self, x: Tensor, play: Play, which: str) -> Tensor: ...
 
     def learn(self, real_scores: Tensor, play: Play) -> None:
-        """Hear what D says of real images, once per turn of D; most do not care."""
+        """Hear what D says of real images, [N], positive for real; once per turn of D. Most do not care."""
 
 
 @part
@@ -36,7 +37,7 @@ class DiffAugment(Augment):
     size, zeros moved in; cutout: a square of half the size becomes zero.
     """
 
-    def __init__(self, *, changes: tuple[Change, ...] = ("color", "translation", "cutout")) -> None:
+    def __init__(self, *, changes: Changes = ("color", "translation", "cutout")) -> None:
         super().__init__()
         self.changes = changes
 
@@ -52,7 +53,7 @@ class AdaptiveAugment(DiffAugment):
 
     Each change happens to an image with probability p. Where D's scores of training images are positive more often
     than `target` says, r = E[sign(D(real))], it overfits, and p rises; else it falls, by 1 in `images` real images. p
-    is state: it is saved with the run.
+    is state: it is saved with the run; it moves once a turn.
     """
 
     probability: Tensor
@@ -60,13 +61,14 @@ class AdaptiveAugment(DiffAugment):
     def __init__(
         self,
         *,
-        changes: tuple[Change, ...] = ("color", "translation", "cutout"),
+        changes: Changes = ("color", "translation", "cutout"),
         target: Annotated[float, Field(gt=-1, lt=1)] = 0.6,
         images: PositiveInt = 500_000,
     ) -> None:
         super().__init__(changes=changes)
         self.target, self.images = target, images
         self.register_buffer("probability", torch.zeros(()))
+        self.sign = MeanOfTurn()
 
     def forward(self, x: Tensor, play: Play, which: str) -> Tensor:
         for change in self.changes:
@@ -76,11 +78,11 @@ class AdaptiveAugment(DiffAugment):
 
     @torch.no_grad()
     def learn(self, real_scores: Tensor, play: Play) -> None:
-        sign = real_scores.detach().sign().mean().to(self.probability.dtype)
-        processes.average([sign])
-        step = len(real_scores) * processes.world() / self.images
-        self.probability.add_(torch.sign(sign - self.target) * step).clamp_(0, 1)
         play.note("augment_probability", self.probability.clone())
+        sign = self.sign(real_scores.sign().mean().to(self.probability.dtype), play.draws)
+        if sign is not None:
+            step = play.draws.total / self.images
+            self.probability.add_(torch.sign(sign - self.target) * step).clamp_(0, 1)
 
 
 @part

@@ -11,6 +11,8 @@ from torch.nn.functional import normalize
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
+from ganatomy.core.errors import GanatomyError
+from ganatomy.core.players import Generator
 from ganatomy.core.registry import part
 
 BOUNDED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)
@@ -61,7 +63,7 @@ class WeightClipping(Constraint):
     @torch.no_grad()
     def bound(self, player: nn.Module) -> None:
         for module in player.modules():
-            if self.clip_gains or not isinstance(module, (_BatchNorm, nn.InstanceNorm2d, nn.GroupNorm, nn.LayerNorm)):
+            if self.clip_gains or not normalizes(module):
                 for parameter in module.parameters(recurse=False):
                     parameter.clamp_(-self.window, self.window)
 
@@ -71,18 +73,31 @@ class SpectralNormalization(Constraint):
     """Miyato et al. (2018), "Spectral normalization for GANs", arXiv:1802.05957, algorithm 1.
 
     Every linear map of the players is divided by its largest singular value, that of its kernel as a matrix [outputs,
-    inputs * height * width], estimated by `iterations` power iterations at each pass in training.
+    inputs * height * width], estimated by `iterations` power iterations at each pass in training. D's embeddings are
+    among them, G's are not, as in BigGAN's code: they are its inputs.
     """
 
     def __init__(self, *, iterations: PositiveInt = 1, players: tuple[Literal["G", "D"], ...] = ("D",)) -> None:
         self.iterations, self.players = iterations, players
 
     def prepare(self, player: nn.Module) -> None:
-        for module in player.modules():
-            if isinstance(module, BOUNDED) and not parametrize.is_parametrized(module, "weight"):
+        for name, module in player.named_modules():
+            embeds = isinstance(player, Generator) and isinstance(module, nn.Embedding)
+            if isinstance(module, BOUNDED) and not embeds and not parametrize.is_parametrized(module, "weight"):
+                if not module.weight.any():
+                    raise GanatomyError(
+                        f"SpectralNormalization: the weights of {type(player).__name__}'s '{name}' begin at zero, and "
+                        "cannot be divided by their singular value; bound another player, or use penalties."
+                    )
                 outputs = 1 if isinstance(module, nn.ConvTranspose2d) else 0
                 spectral = Spectral(module.weight, outputs, self.iterations)
                 parametrize.register_parametrization(module, "weight", spectral)
+
+
+def normalizes(module: nn.Module) -> bool:
+    """Whether a layer's parameters are the gains and biases of a normalization; our own layers say so themselves."""
+    torchs = isinstance(module, (_BatchNorm, nn.InstanceNorm2d, nn.GroupNorm, nn.LayerNorm))
+    return torchs or getattr(module, "normalizes", False)
 
 
 class Spectral(nn.Module):

@@ -17,6 +17,8 @@ class ImageHistory(nn.Module):
 
     While it is not full, an image is shown and kept. Then half of the images are shown, and half are kept in the place
     of an old one, which is shown instead. Several processes keep the same history, each showing its own rows.
+
+    Nothing here waits for the device: how many images there are the host knows, but for once after a restart.
     """
 
     images: Tensor
@@ -27,6 +29,8 @@ class ImageHistory(nn.Module):
         self.size = size
         self.register_buffer("images", torch.zeros(size, *shape))
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
+        self.held: int | None = 0  # the count, as the host knows it; None: not yet
+        self.register_load_state_dict_post_hook(ImageHistory._forget)
 
     @torch.no_grad()
     def shown(self, fresh: Tensor, draws: Draws, name: str) -> Tensor:
@@ -39,12 +43,21 @@ class ImageHistory(nn.Module):
         fresh = fresh.detach().to(self.images.dtype)
         if processes.world() > 1:
             fresh, keep, place = (processes.gather(part).to(self.images.device) for part in (fresh, keep, place))
+        held = int(self.count) if self.held is None else self.held
         shown = fresh.clone()
         for i in range(len(fresh)):
-            if int(self.count) < self.size:
-                self.images[self.count] = fresh[i]
-                self.count += 1
-            elif keep[i]:
-                shown[i] = self.images[place[i]]
-                self.images[place[i]] = fresh[i]
+            new, at = fresh[i : i + 1], place[i : i + 1]
+            if held < self.size:
+                self.images[held] = fresh[i]
+                held += 1
+            else:
+                old = self.images.index_select(0, at)
+                shown[i : i + 1] = torch.where(keep[i], old, new)
+                self.images.index_copy_(0, at, torch.where(keep[i], new, old))
+        self.held = held
+        self.count.fill_(held)
         return shown[processes.rank() * own :][:own]
+
+    def _forget(self, _: object) -> None:
+        """After a restart: the count is that of the checkpoint."""
+        self.held = None

@@ -1,6 +1,7 @@
 """What D pays beside the adversarial loss. Each fits any two-player game and names its paper.
 
-Gradients of gradients are taken in the weights' own precision, never in bfloat16.
+Gradients of gradients are taken in the weights' own precision, never in bfloat16. R1 and R2 take them through an
+augmentation at the images before it, as StyleGAN2-ADA and R3GAN do; the others, at images as D sees them.
 """
 
 from abc import ABC, abstractmethod
@@ -14,10 +15,11 @@ from torch import Tensor, nn
 
 from ganatomy.core.game import Play
 from ganatomy.core.registry import part
-from ganatomy.distributed import processes
 from ganatomy.objectives.augment import flipped, shifted
+from ganatomy.objectives.turn import MeanOfTurn
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Kind = Literal["real", "fake"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Shown:
     """What D was shown in its turn, and what it said.
 
     score: (images [N, C, H, W], classes [N] or None) -> scores [N], or of patches [N, h, w], in the weights' precision.
-    What it said of classes is there where it has a head for them.
+    What it said of classes is there where it has a head for them. real and fake are as D saw them; where they were
+    augmented, `before` has both as they were, and `see` repeats what happened to the "real" or the "fake" ones.
     """
 
     score: Callable[[Tensor, Tensor | None], Tensor]
@@ -37,6 +40,8 @@ class Shown:
     play: Play
     real_classes: Tensor | None = None
     fake_classes: Tensor | None = None
+    before: tuple[Tensor, Tensor] | None = None
+    see: Callable[[Tensor, Kind], Tensor] = lambda x, kind: x
 
 
 class Penalty(nn.Module, ABC):
@@ -66,11 +71,17 @@ class Penalty(nn.Module, ABC):
         return f"weight={self.weight}, every={self.every}"
 
 
-def gradient_norms_squared(shown: Shown, images: Tensor) -> Tensor:
-    """|dD(x)/dx|^2 of each image, [N], differentiable."""
-    images = images.detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(shown.score(images, shown.y).sum(), images, create_graph=True)
+def gradient_norms_squared(shown: Shown, images: Tensor, see: Callable[[Tensor], Tensor] = lambda x: x) -> Tensor:
+    """|dD(see(x))/dx|^2 of each image, [N], differentiable; in the precision of the scores, which is the weights'."""
+    images = images.detach().to(shown.real_scores.dtype).requires_grad_()
+    (gradient,) = torch.autograd.grad(shown.score(see(images), shown.y).sum(), images, create_graph=True)
     return gradient.flatten(1).square().sum(1)
+
+
+def through_augmentation(shown: Shown, kind: Kind) -> Tensor:
+    """The same at the real or generated images before they were augmented."""
+    real, fake = shown.before or (shown.real, shown.fake)
+    return gradient_norms_squared(shown, real if kind == "real" else fake, lambda x: shown.see(x, kind))
 
 
 def root(squares: Tensor) -> Tensor:
@@ -111,7 +122,7 @@ class DRAGAN(Penalty):
     """Kodali et al. (2017), "On convergence and stability of GANs", arXiv:1705.07215: the norm around real images is 1.
 
     As in the authors' code, x + spread * std(x) * u with u uniform on [0, 1), std over the whole batch, and a point
-    between it and x.
+    between it and x. Of a batch that is shown in parts, each has its own deviation.
     """
 
     title, per_sample = "dragan", True
@@ -137,7 +148,7 @@ class R1(Penalty):
         super().__init__(gamma / 2, every)
 
     def value(self, shown: Shown) -> Tensor:
-        return gradient_norms_squared(shown, shown.real).mean()
+        return through_augmentation(shown, "real").mean()
 
 
 @part
@@ -150,7 +161,7 @@ class R2(Penalty):
         super().__init__(gamma / 2, every)
 
     def value(self, shown: Shown) -> Tensor:
-        return gradient_norms_squared(shown, shown.fake).mean()
+        return through_augmentation(shown, "fake").mean()
 
 
 @part
@@ -207,7 +218,8 @@ class LeCam(Penalty):
     """Tseng et al. (2021), "Regularizing GANs under limited data", arXiv:2104.03310, equations 6 and 7.
 
     D's scores of real images stay near the moving average of those of generated ones, and the other way round. The
-    averages are state: they are saved with the run.
+    averages are state: they are saved with the run. They move once a turn, after it: the authors' code has this turn's
+    scores in them, too, 1 - decay of it, which parts of a batch do not know of each other.
     """
 
     title = "lecam"
@@ -219,12 +231,13 @@ class LeCam(Penalty):
         self.decay = decay
         self.register_buffer("real_average", torch.zeros(()))
         self.register_buffer("fake_average", torch.zeros(()))
+        self.means = MeanOfTurn()
 
     def value(self, shown: Shown) -> Tensor:
-        for average, scores in ((self.real_average, shown.real_scores), (self.fake_average, shown.fake_scores)):
-            mean = scores.detach().mean().to(average.dtype)
-            processes.average([mean])
-            average.lerp_(mean, 1 - self.decay)
         from_fake = (shown.real_scores - self.fake_average.clone()).square().mean()
         from_real = (shown.fake_scores - self.real_average.clone()).square().mean()
+        means = self.means(torch.stack([shown.real_scores.mean(), shown.fake_scores.mean()]), shown.play.draws)
+        if means is not None:
+            self.real_average.lerp_(means[0].to(self.real_average.dtype), 1 - self.decay)
+            self.fake_average.lerp_(means[1].to(self.fake_average.dtype), 1 - self.decay)
         return from_fake + from_real

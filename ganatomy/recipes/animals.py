@@ -33,7 +33,7 @@ def variant(name: str, paper: str, **fields: Any) -> Recipe:
 
 @recipe
 def animals64_dcgan() -> Recipe:
-    """Animal faces: five convolutions in each player, 30 latents, Adam 1e-4, as the report has it.
+    """Animal faces: five convolutions in each player, 30 latents, Adam 1e-4, as the animal-faces report has it.
 
     The first of G's five is the projection of the latent, the last of D's the score. The number of maps is ours.
 
@@ -71,7 +71,7 @@ def animals64_wgan_report() -> Recipe:
 
 @recipe
 def animals64_wgan_dense_report() -> Recipe:
-    """Its dense players with batch norm and clipping.
+    """The animal-faces report's dense WGAN, with batch norm and clipping.
 
     ganatomy train animals64-wgan-dense-report. Score and time: not measured; the data is not here.
     """
@@ -86,7 +86,7 @@ def animals64_wgan_dense_report() -> Recipe:
 
 @recipe
 def animals64_cwgan_report() -> Recipe:
-    """Its class-conditional WGAN: a label embedding of 3 beside 97 latents, which it found too weak.
+    """The animal-faces report's conditional WGAN: a label embedding of 3 beside 97 latents, which it found too weak.
 
     ganatomy train animals64-cwgan-report. Score and time: not measured; the data is not here.
     """
@@ -102,7 +102,7 @@ def animals64_cwgan_report() -> Recipe:
 
 @recipe
 def animals64_cwgan() -> Recipe:
-    """As `animals64-cwgan-report`, with a gradient penalty, and an embedding as large as it takes.
+    """The animal-faces report's conditional WGAN with a gradient penalty, and an embedding as large as it takes.
 
     ganatomy train animals64-cwgan. Score and time: not measured; the data is not here.
     """
@@ -141,10 +141,10 @@ def animals64_bigan() -> Recipe:
 
 @recipe
 def cats64_dcgan() -> Recipe:
-    """Cat faces, 5,153 of them: small data, so flipped at random. Else as `animals64-dcgan`, at twice its rate.
+    """Radford et al. (2016) on 5,153 cat faces, flipped at random as so few are; else `animals64-dcgan`, twice as fast.
 
-    ganatomy train cats64-dcgan --data ../shared/data/afhq-cat64. Time: not measured. One class, so no judge and no
-    score: watch the grids.
+    ganatomy train cats64-dcgan --data ../shared/data/afhq-cat64. Score and time: not measured; one class has no judge:
+    watch the grids.
     """
     return on_cats(animals64_dcgan(), "cats64-dcgan").replace(
         optimizers={"G": Spec(Adam, lr=2e-4), "D": Spec(Adam, lr=2e-4)}
@@ -153,9 +153,9 @@ def cats64_dcgan() -> Recipe:
 
 @recipe
 def cats64_bigan() -> Recipe:
-    """`animals64-bigan` on cats.
+    """Donahue et al. (2017): `animals64-bigan` on cats.
 
-    ganatomy train cats64-bigan --data ../shared/data/afhq-cat64. Time: not measured.
+    ganatomy train cats64-bigan --data ../shared/data/afhq-cat64. Score and time: not measured; one class has no judge.
     """
     return on_cats(animals64_bigan(), "cats64-bigan")
 
@@ -164,7 +164,7 @@ def cats64_bigan() -> Recipe:
 def cats64_r3gan() -> Recipe:
     """Huang et al. (2024) at the size of a DCGAN, with DiffAugment, as the data is small.
 
-    ganatomy train cats64-r3gan --data ../shared/data/afhq-cat64. Time: not measured.
+    ganatomy train cats64-r3gan --data ../shared/data/afhq-cat64. Score and time: not measured; one class has no judge.
     """
     game = Spec(
         Adversarial,

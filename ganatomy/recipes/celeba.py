@@ -47,7 +47,9 @@ def celeba64_dcgan() -> Recipe:
 
 @recipe
 def celeba64_dcgan_report() -> Recipe:
-    """The report's best at 64 px: 1024 maps at 4x4, then 768, 512, 384 and 256; D 128, 256, 512; three discrete steps.
+    """The dcgan-representation report's best at 64 px: 1024 maps at 4x4, then 768, 512, 384 and 256; D 128, 256, 512.
+
+    D on real images, D on generated ones and G step one after the other.
 
     ganatomy train celeba64-dcgan-report --data ../shared/data/celeba data.crop=0.7. Score and time: not measured;
     it is made for a GPU.
@@ -57,7 +59,7 @@ def celeba64_dcgan_report() -> Recipe:
 
 @recipe
 def celeba32_dcgan() -> Recipe:
-    """The report's faces at 32 px: D 128, 256, 512. G's maps are ours.
+    """The dcgan-representation report's faces at 32 px: D 128, 256, 512. G's maps are ours.
 
     ganatomy train celeba32-dcgan --data ../shared/data/celeba data.crop=0.7. Score and time: not measured.
     """
@@ -86,27 +88,28 @@ def celeba64_r3gan() -> Recipe:
 
 @recipe
 def celeba128_dcgan_start() -> Recipe:
-    """128 px by a larger start, 8x8, which the report found the best of three ways. Mechanics only: not measured.
+    """128 px by a larger start, 8x8, which the dcgan-representation report found the best of three ways.
 
     ganatomy train celeba128-dcgan-start --data my_faces; with `players.G.activation=selu`, as Curto et al. (2017).
+    Score and time: not measured.
     """
     return at_128("start", (512, 256, 128, 64), start=8)
 
 
 @recipe
 def celeba128_dcgan_deep() -> Recipe:
-    """128 px by one more layer from 4x4, where D outran G in the report. Mechanics only: not measured.
+    """128 px by one more layer from 4x4, where D outran G in the dcgan-representation report.
 
-    ganatomy train celeba128-dcgan-deep --data my_faces
+    ganatomy train celeba128-dcgan-deep --data my_faces. Score and time: not measured.
     """
     return at_128("deep", (1024, 512, 256, 128, 64))
 
 
 @recipe
 def celeba128_dcgan_stride() -> Recipe:
-    """128 px by a last stride of 4 from 4x4, with which G could not learn in the report. Mechanics only: not measured.
+    """128 px by a last stride of 4 from 4x4, with which G could not learn in the dcgan-representation report.
 
-    ganatomy train celeba128-dcgan-stride --data my_faces
+    ganatomy train celeba128-dcgan-stride --data my_faces. Score and time: not measured.
     """
     return at_128("stride", (512, 256, 128, 64), last_stride=4)
 

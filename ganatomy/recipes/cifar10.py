@@ -24,7 +24,7 @@ ARCHITECTURES_REPORT = "a study report, 'cifar10-architectures'"
 
 @recipe
 def cifar10_dcgan() -> Recipe:
-    """Radford et al. (2016) at 32 px. One report trained such a DCGAN to an FID of 68 and, in other runs, 150.
+    """Radford et al. (2016) at 32 px. The cifar10-architectures report came to an FID of 68 and, in other runs, 150.
 
     ganatomy train cifar10-dcgan --data ../shared/data/cifar10 --for 25m, two CPU cores with AVX-512 and bfloat16:
     866,560 images. Seed 0, last checkpoint: Fréchet distance 18 times its floor, still falling (52 after 250,000
@@ -63,7 +63,8 @@ def variant(name: str, paper: str, **fields: Any) -> Recipe:
 def cifar10_cgan() -> Recipe:
     """Mirza and Osindero (2014), the class as planes beside D's picture and beside G's latent.
 
-    ganatomy train cifar10-cgan --data ../shared/data/cifar10. Score and time: not measured. Reported: FID 241, IS 2.4.
+    ganatomy train cifar10-cgan --data ../shared/data/cifar10. Score and time: not measured. The cifar10-architectures
+    report has FID 241, IS 2.4.
     """
     players = {name: spec.replace(conditional=True) for name, spec in cifar10_dcgan().players.items()}
     return variant("cifar10-cgan", "Mirza and Osindero (2014), arXiv:1411.1784", players=players)
@@ -71,9 +72,10 @@ def cifar10_cgan() -> Recipe:
 
 @recipe
 def cifar10_wgan_report() -> Recipe:
-    """Arjovsky et al. (2017), the gains of D's batch norms clipped, too. Reported: all black, FID 496, IS 1.
+    """Arjovsky et al. (2017), the gains of D's batch norms clipped, too.
 
-    ganatomy train cifar10-wgan-report --data ../shared/data/cifar10. Score and time: not measured.
+    ganatomy train cifar10-wgan-report --data ../shared/data/cifar10. Score and time: not measured. The
+    cifar10-architectures report has all black, FID 496, IS 1.
     """
     return variant(
         "cifar10-wgan-report",
@@ -87,7 +89,8 @@ def cifar10_wgan_report() -> Recipe:
 def cifar10_acgan() -> Recipe:
     """Odena et al. (2017), D with a softmax head.
 
-    ganatomy train cifar10-acgan --data ../shared/data/cifar10. Score and time: not measured. Reported: FID 148, IS 2.8.
+    ganatomy train cifar10-acgan --data ../shared/data/cifar10. Score and time: not measured. The cifar10-architectures
+    report has FID 148, IS 2.8.
     """
     return variant(
         "cifar10-acgan",
@@ -120,10 +123,10 @@ def cifar10_reacgan() -> Recipe:
 
 @recipe
 def cifar10_acgan_biggan() -> Recipe:
-    """ACGAN with BigGAN's discriminator and a gradient penalty.
+    """Odena et al. (2017) with the discriminator of Brock et al. (2019) and a gradient penalty.
 
-    ganatomy train cifar10-acgan-biggan --data ../shared/data/cifar10. Score and time: not measured. Reported: FID 102,
-    IS 3.2.
+    ganatomy train cifar10-acgan-biggan --data ../shared/data/cifar10. Score and time: not measured. The
+    cifar10-architectures report has FID 102, IS 3.2.
     """
     return variant(
         "cifar10-acgan-biggan",
@@ -147,7 +150,7 @@ def cifar10_sngan() -> Recipe:
         "Miyato et al. (2018), arXiv:1802.05957",
         game=Spec(Adversarial, loss=Hinge(), constraint=Spec(SpectralNormalization), d_steps=5),
         players={
-            "G": Spec(BigGANGenerator, latent=128, channels=(256, 256, 256), attention=()),
+            "G": Spec(BigGANGenerator, latent=128, channels=(256, 256, 256), attention=(), split=False),
             "D": Spec(BigGANDiscriminator, channels=(128, 128, 128, 128), attention=()),
         },
         optimizers={name: Spec(Adam, lr=2e-4, beta1=0.0, beta2=0.9) for name in ("G", "D")},
@@ -161,8 +164,8 @@ def cifar10_biggan() -> Recipe:
     Shared embedding, conditional batch norm, split latents, self-attention at 16 px, hinge, spectral norm on both
     players, orthogonal start, four steps of D for one of G, standing statistics when sampled.
 
-    ganatomy train cifar10-biggan --data ../shared/data/cifar10. Score and time: not measured. Reported: FID 46, IS 6.2;
-    and 51.5, 6.74.
+    ganatomy train cifar10-biggan --data ../shared/data/cifar10. Score and time: not measured. The cifar10-architectures
+    report has FID 46, IS 6.2; and 51.5, 6.74.
     """
     return variant(
         "cifar10-biggan",

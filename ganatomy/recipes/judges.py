@@ -69,10 +69,12 @@ def mnist_judge() -> Recipe:
 def cifar10_judge() -> Recipe:
     """A residual judge of CIFAR-10, trained on training images 0-24,999, flipped and shifted at random.
 
-    ganatomy train cifar10-judge --data ../shared/data/cifar10. Score and time: not measured. Adam with a warm-up, for
-    with SGD at the usual 0.1 it learned nothing (14 % after 20,000 images, the cross-entropy first at 7).
+    ganatomy train cifar10-judge --data ../shared/data/cifar10 --images 350000 optimizers.C.schedule.until=350000
+    optimizers.C.schedule.rise=17500: 26 min of one CPU core with AVX-512 and bfloat16; 85.4 % of the test images
+    recognized. It had not learned its half by heart yet (90 %), so the default is longer. Adam with a warm-up, for with
+    SGD at the usual 0.1 it learned nothing (14 % after 20,000 images, the cross-entropy first at 7).
     """
-    images = 350_000
+    images = 800_000
     base = judge(Spec(Images, source="cifar10", size=32, channels="rgb"), images=images, name="cifar10-judge")
     adam = Spec(Adam, lr=2e-3, beta1=0.9, weight_decay=1e-4, schedule=Cosine(until=images, rise=images // 20))
     return base.replace(
@@ -81,4 +83,6 @@ def cifar10_judge() -> Recipe:
         players={"C": Spec(ResidualClassifier)},
         optimizers={"C": adam},
         precision="auto",
+        expected="85.4 % of the test images recognized (seed 0, 350,080 images)",
+        time="26 min, 1 CPU core",
     )

@@ -92,7 +92,7 @@ def mnist_vanilla_report() -> Recipe:
 
 @recipe
 def mnist_dcgan_shallow() -> Recipe:
-    """Generator maps 128-64.
+    """The mnist-conditional report's shallow DCGAN: generator maps 128-64.
 
     ganatomy train mnist-dcgan-shallow --data ../shared/data/mnist --for 8m, two CPU cores with AVX-512 and bfloat16:
     323,008 images. Seed 0, last checkpoint: Fréchet distance 7.1 times its floor and falling, coverage 0.67 (real
@@ -106,15 +106,15 @@ def mnist_dcgan_shallow() -> Recipe:
 
 @recipe
 def mnist_dcgan_medium() -> Recipe:
-    """Generator maps 256-128.
+    """The mnist-conditional report's middle DCGAN: generator maps 256-128.
 
     ganatomy train mnist-dcgan-medium --data ../shared/data/mnist --for 20m, two CPU cores with AVX-512 and bfloat16:
     613,248 images. Seed 0, last checkpoint: Fréchet distance 4.0 times its floor and falling, coverage 0.74 (real
-    0.94), classifier score 0.87 of the real one, where one report's best was 7.3 of 9.67, which is 0.75. After 8 min,
-    seeds 0, 1 and 2: 7.7, 6.7 and 7.8 times the floor; none collapsed. D ends right 95 % of the time, so G wants help:
-    50,000 more images with two steps of G for one of D, both rates 1e-3, brought the first to 3.5 and 0.88; at a
-    quarter of both rates 90,000 to 3.5 and 0.87; a rate that falls from the start, with labels smoothed by 0.1, was
-    no better at as many images (4.4 and 0.87).
+    0.94), classifier score 0.87 of the real one, where that report's best was 7.3 of 9.67, which is 0.75. After 8 min,
+    seeds 0, 1 and 2: 7.7, 6.7 and 7.8 times the floor; none collapsed. D ends right 89 % of the time, so G wants help:
+    with game.g_steps=2 and both rates at 1e-3, which is the better choice, 2.9 times the floor, 0.77 and 0.88 after
+    502,656 images (38 min of one core). A rate that falls from the start, with labels smoothed by 0.1, was no
+    better at as many images (4.4 and 0.87).
     """
     return of_depth("medium", (256, 128)).replace(
         expected="Fréchet 4.0 x floor, coverage 0.74 of 0.94, score 0.87 of real (seed 0, 613,248 images)",
@@ -124,11 +124,12 @@ def mnist_dcgan_medium() -> Recipe:
 
 @recipe
 def mnist_dcgan_deep() -> Recipe:
-    """Generator maps 512-256, at a quarter of the reported rate, with which they collapse (`mnist-dcgan-deep-report`).
+    """The mnist-conditional report's deep DCGAN: generator maps 512-256, at a quarter of its rate, which collapses.
 
     ganatomy train mnist-dcgan-deep --data ../shared/data/mnist --for 16m, one CPU core with AVX-512 and bfloat16:
     136,576 images. Seed 0, last checkpoint: Fréchet distance 13.7 times its floor and falling, coverage 0.50 (real
-    0.94), classifier score 0.79 of the real one, every digit between 7.3 % and 12.9 %; D is right about 82 %.
+    0.94), classifier score 0.79 of the real one, every digit between 7.3 % and 12.9 %; D is right about 82 %. The
+    whole rate is `mnist-dcgan-deep-report`.
     """
     slower = Spec(Adam, lr=5e-4)
     return of_depth("deep", (512, 256)).replace(
@@ -140,7 +141,7 @@ def mnist_dcgan_deep() -> Recipe:
 
 @recipe
 def mnist_dcgan_deep_report() -> Recipe:
-    """Generator maps 512-256 at the reported rate of 0.002, which collapses here.
+    """The mnist-conditional report's deep DCGAN: generator maps 512-256 at its rate of 0.002, which collapses here.
 
     ganatomy train mnist-dcgan-deep-report --data ../shared/data/mnist --for 8m, two CPU cores: D was right about every
     image after 17,000 of them, and after 125,952 G drew black and white checkerboards and nothing else (its tanh is
@@ -170,7 +171,7 @@ def of_depth(name: str, channels: tuple[int, ...]) -> Recipe:
 
 @recipe
 def mnist_dcgan_1024() -> Recipe:
-    """Four stacks in each player, 1024 maps halving in G and 128 doubling in D, minimax loss, as the report has them.
+    """The unpaired-translation report's DCGAN: four stacks, 1024 maps halving in G and 128 doubling in D, minimax loss.
 
     ganatomy train mnist-dcgan-1024 --data ../shared/data/mnist. Score and time: not measured.
     """
@@ -190,9 +191,10 @@ def mnist_dcgan_1024() -> Recipe:
 
 @recipe
 def mnist32_dcgan() -> Recipe:
-    """MNIST at 32 px, turned by up to 30 degrees; leaky ReLU in both players, three discrete steps, as reported.
+    """The dcgan-representation report's MNIST at 32 px, turned by up to 30 degrees; leaky ReLU in both players.
 
-    ganatomy train mnist32-dcgan --data ../shared/data/mnist. Score and time: not measured. The number of maps is ours.
+    ganatomy train mnist32-dcgan --data ../shared/data/mnist. Score and time: not measured. D on real images, D on
+    generated ones and G step one after the other. The number of maps is ours.
     """
     return mnist_dcgan().replace(
         name="mnist32-dcgan",

@@ -123,20 +123,29 @@ def mnist_wgan_report() -> Recipe:
 
 @recipe
 def mnist_wgan_dense_report() -> Recipe:
-    """Its second try, dense players with batch norm and clipping. Score and time: not measured."""
+    """The animal-faces report's second try of a WGAN: dense players with batch norm and clipping.
+
+    ganatomy train mnist-wgan-dense-report --data ../shared/data/mnist. Score and time: not measured.
+    """
     return clipped("mnist-wgan-dense-report", dense_players((128, 256, 512), "batch"), lr=1e-3, gains=True)
 
 
 @recipe
 def mnist_wgan_dense_bare_report() -> Recipe:
-    """Its first try, dense players with neither norm nor clipping. Score and time: not measured."""
+    """The animal-faces report's first try of a WGAN: dense players with neither norm nor clipping.
+
+    ganatomy train mnist-wgan-dense-bare-report --data ../shared/data/mnist. Score and time: not measured.
+    """
     bare = clipped("mnist-wgan-dense-bare-report", dense_players((128, 256, 512), "none"), lr=1e-3)
     return bare.replace(game=Spec(Adversarial, loss=Wasserstein()))
 
 
 @recipe
 def mnist_wgan_dense_wide_report() -> Recipe:
-    """Its third try, dense players with more and wider layers. Score and time: not measured."""
+    """The animal-faces report's third try of a WGAN: dense players with more and wider layers.
+
+    ganatomy train mnist-wgan-dense-wide-report --data ../shared/data/mnist. Score and time: not measured.
+    """
     return clipped("mnist-wgan-dense-wide-report", dense_players((256, 512, 1024, 2048), "batch"), lr=1e-3, gains=True)
 
 
@@ -178,7 +187,7 @@ def mnist_bigan() -> Recipe:
     ganatomy train mnist-bigan --data ../shared/data/mnist --for 12m, one CPU core with AVX-512 and bfloat16: 175,360
     images. Seed 0, last checkpoint: Fréchet distance 16.6 times its floor and falling, coverage 0.46 (real 0.94),
     classifier score 0.78 of the real one. At 28 px the encoder has four convolutions and a linear layer. With Adam 1e-3
-    it is after 20,000 images where it is after 40,000 with the report's 2e-4 (`mnist-bigan-report`).
+    it is after 20,000 images where it is after 40,000 with the animal-faces report's 2e-4 (`mnist-bigan-report`).
     """
     adam = Spec(Adam, lr=1e-3)
     return variant(
@@ -200,7 +209,12 @@ def mnist_bigan() -> Recipe:
 
 @recipe
 def mnist_bigan_report() -> Recipe:
-    """`mnist-bigan` as the animal-faces report trains it: 100 latents, Adam 2e-4. Score and time: not measured."""
+    """`mnist-bigan` as the animal-faces report trains it: an encoder of five convolutions, 100 latents, Adam 2e-4.
+
+    The fifth is the linear layer: the report's last convolution makes the latents, with a kernel as large as its maps.
+
+    ganatomy train mnist-bigan-report --data ../shared/data/mnist. Score and time: not measured.
+    """
     adam = Spec(Adam, lr=2e-4)
     return mnist_bigan().replace(
         name="mnist-bigan-report",

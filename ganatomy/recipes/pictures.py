@@ -8,7 +8,7 @@ from ganatomy.recipes.celeba import celeba32_dcgan, celeba64_dcgan_report
 
 @recipe
 def lsun64_dcgan() -> Recipe:
-    """Bedrooms: five layers of 768, 512, 384 and 256 maps after a start of 1024, and 128 latents, as the report has it.
+    """The dcgan-representation report's bedrooms: 1024 maps at the start, then 768, 512, 384 and 256, and 128 latents.
 
     ganatomy train lsun64-dcgan --data my_bedrooms data.crop=0.7. Score and time: not measured; the data is not here.
     """
@@ -22,9 +22,10 @@ def lsun64_dcgan() -> Recipe:
 
 @recipe
 def imagenet32_dcgan() -> Recipe:
-    """ImageNet-1k at 32 px, flipped at random; its D (128, 256, 512) is the report's feature extractor for CIFAR-10.
+    """ImageNet-1k at 32 px, flipped at random, whose D is the dcgan-representation report's feature extractor.
 
-    ganatomy train imagenet32-dcgan. Score and time: not measured; the data is not here. G's maps are ours.
+    ganatomy train imagenet32-dcgan. Score and time: not measured; the data is not here. D 128, 256, 512; G's maps are
+    ours.
     """
     return celeba32_dcgan().replace(
         name="imagenet32-dcgan", data=Spec(Images, source="imagenet-32", size=32, channels="rgb", flip=True)

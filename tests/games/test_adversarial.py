@@ -1,6 +1,7 @@
 """Who plays, in which order, and what is logged."""
 
 from collections import Counter
+from copy import deepcopy
 
 import pytest
 import torch
@@ -10,11 +11,14 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.core.game import Batch, Play
 from ganatomy.core.players import Discriminator, Generator
 from ganatomy.core.prior import Prior
-from ganatomy.core.randomness import Draws
+from ganatomy.core.randomness import Draws, keyed, reseed_default_generator
 from ganatomy.engine.engine import Engine, Settings
 from ganatomy.engine.optimizers import SGD
 from ganatomy.games.adversarial import Adversarial
-from ganatomy.objectives.adversarial import Minimax, NonSaturating
+from ganatomy.networks.mlp import MLPDiscriminator, MLPGenerator
+from ganatomy.objectives.adversarial import LeastSquares, Minimax, NonSaturating
+from ganatomy.objectives.augment import AdaptiveAugment, Augment, DiffAugment, InstanceNoise
+from ganatomy.objectives.penalties import R1, R2, Consistency, GradientPenalty, LeCam
 
 
 class G(Generator):
@@ -183,6 +187,69 @@ def test_held_out_images_are_only_looked_at():
     figures = game.held_out(batch())
     assert set(figures) == {"score_real", "accuracy_real"}
     assert game.G.given == []
+
+
+def test_held_out_images_are_augmented_as_those_of_training_are():
+    """Else D would seem to be better or worse at images that it never saw."""
+    game, asked = Adversarial(G(), D(), augment=(InstanceNoise(sigma=1.0),)), batch()
+    figures = game.held_out(asked)
+    game.discriminator(asked)
+    (held_out, _), (trained, _), _ = game.D.shown
+    assert torch.equal(held_out, trained) and not torch.equal(held_out, asked.x)
+    assert figures["score_real"] == asked.play.notes["score_real"]
+
+
+@pytest.mark.parametrize(("scores", "rises"), [(0.4, False), (0.6, True)])
+def test_adaptive_augmentation_hears_on_which_side_of_the_middle_a_score_is(scores, rises):
+    """With least squares D is undecided at 0.5, so 0.4 is no sign of overfitting."""
+    augment = AdaptiveAugment(images=8)
+    augment.probability.fill_(0.5)
+    game = Adversarial(G(), D(), loss=LeastSquares(), augment=(augment,))
+    game.D.forward = lambda x, y: x.flatten(1).sum(1) * 0 * game.D.weight[0] + scores
+    game.discriminator(batch())
+    assert (augment.probability > 0.5) == rises
+
+
+class Squared(Augment):
+    def forward(self, x: Tensor, play: Play, which: str) -> Tensor:
+        return x**2
+
+
+def test_r1_and_r2_are_of_the_images_before_they_are_augmented():
+    """The gradient of w x^2 at x is 2 w x."""
+    game = Adversarial(G(), D(), penalties=(R1(gamma=2.0), R2(gamma=2.0)), augment=(Squared(),))
+    terms, (fake, _) = game.discriminator(batch()), game.generated(batch())
+    for title, x in (("r1", batch().x), ("r2", fake)):
+        torch.testing.assert_close(terms[title], (2 * x.flatten(1) * game.D.weight).square().sum(1).mean())
+
+
+RULES = {
+    "penalties": (GradientPenalty(), R1(every=2), R2(), Consistency(on="both", shift=1), LeCam(decay=0.5)),
+    "augment": (DiffAugment(changes=("translation",)), AdaptiveAugment(images=16, target=-0.9), InstanceNoise()),
+}
+
+
+def test_parts_of_a_batch_equal_the_whole_with_every_penalty_and_augmentation():
+    def played(accumulate: int) -> tuple[dict[str, Tensor], dict[str, float]]:
+        reseed_default_generator("players")
+        players = {"G": MLPGenerator((1, 4, 4), latent=3, hidden=(5,)), "D": MLPDiscriminator((1, 4, 4), hidden=(5,))}
+        game = Adversarial(**players, **deepcopy(RULES))
+        settings = Settings(batch=8, accumulate=accumulate, precision="float64")
+        engine = Engine(game, {"G": SGD(lr=0.02), "D": SGD(lr=0.02)}, Squares(), settings)
+        for _ in range(4):
+            engine.play_round()
+        return dict(game.state_dict()), engine.ledger.means()
+
+    (whole, figures), (parts, of_parts) = played(1), played(4)
+    assert whole["augment.1.probability"] > 0 and whole["penalties.4.real_average"] != 0
+    torch.testing.assert_close(parts, whole, rtol=0, atol=1e-10)
+    assert of_parts == pytest.approx(figures, abs=1e-10)
+
+
+class Squares:
+    def batch(self, number: int, size: int, rows: slice | None = None) -> tuple[Tensor, None]:
+        x = torch.from_numpy(keyed("squares", number).random((size, 1, 4, 4))) * 2 - 1
+        return x[rows or slice(None)], None
 
 
 def test_bfloat16_scores_become_float32_and_float64_stays():

@@ -1,14 +1,17 @@
 """Pairs of images and latents, and who wants what of them."""
 
+import pytest
 import torch
 
+from ganatomy.core.errors import GanatomyError
 from ganatomy.core.game import Batch, Play
 from ganatomy.core.randomness import Draws
+from ganatomy.core.recipe import find_recipe
 from ganatomy.core.shape import Shape
 from ganatomy.games.bigan import BiGAN
 from ganatomy.networks.bigan import ConvEncoder, JointDiscriminator
 from ganatomy.networks.dcgan import DCGANGenerator
-from ganatomy.objectives.adversarial import NonSaturating
+from ganatomy.objectives.adversarial import LeastSquares, NonSaturating, Wasserstein
 
 SHAPE = Shape(1, 16, 12)
 
@@ -43,6 +46,40 @@ def test_d_tells_encoded_from_generated_pairs_and_the_others_turn_the_labels():
     torch.testing.assert_close(d["fake"], loss.fake(generated))
     torch.testing.assert_close(ge["generated"], loss.real(generated))
     torch.testing.assert_close(ge["encoded"], loss.fake(encoded))
+
+
+def test_e_wants_the_label_of_generated_pairs():
+    bigan, asked = game(loss=LeastSquares()), batch()
+    encoded = bigan.D(asked.x, bigan.E(asked.x))
+    torch.testing.assert_close(bigan.generator_and_encoder(asked)["encoded"], 0.5 * encoded.square().mean())
+    bigan.discriminator(asked)
+    assert asked.play.notes["accuracy_real"] == (encoded > 0.5).float().mean()
+    assert bigan.held_out(asked)["accuracy_real"] == asked.play.notes["accuracy_real"]
+
+
+def test_a_critic_is_never_right_or_wrong():
+    bigan, asked = game(loss=Wasserstein()), batch()
+    bigan.discriminator(asked)
+    assert set(asked.play.notes) == {"score_real", "score_fake"} and set(bigan.held_out(asked)) == {"score_real"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["players.G.latent=50"], r"players\.G\.latent=50, players\.E\.latent=100, .*: set all three alike"),
+        (["players.G.conditional=true"], r"set players\.G\.conditional=false"),
+        (["players.E.normalization=virtual"], "should be 'batch', 'instance', 'layer' or 'none'"),
+        (["game.loss.two_sided=true"], "two_sided=true does nothing with smoothing=0"),
+    ],
+)
+def test_what_does_not_fit_is_refused_when_declared(words, said):
+    with pytest.raises(GanatomyError, match=said):
+        find_recipe("mnist-bigan").overridden(words)
+
+
+def test_latents_of_another_size_are_one_setting_for_three():
+    words = [f"players.{name}.latent=50" for name in ("G", "E", "D")]
+    assert find_recipe("mnist-bigan").overridden(words).players["E"].settings["latent"] == 50
 
 
 def test_simultaneous_play_asks_the_same():

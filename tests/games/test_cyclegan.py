@@ -10,6 +10,7 @@ from ganatomy.core.game import Batch, Play
 from ganatomy.core.players import PatchDiscriminator, Translator
 from ganatomy.core.randomness import Draws
 from ganatomy.core.shape import Shape
+from ganatomy.distributed import processes
 from ganatomy.engine.engine import Engine, Settings
 from ganatomy.engine.optimizers import SGD
 from ganatomy.games.cyclegan import CycleGAN
@@ -158,6 +159,54 @@ def test_a_history_fills_and_then_shows_half_old_images():
     assert 70 < len(old) < 126
     assert len(set(old)) == len(old), "an image that was shown again is not kept"
     assert len(set(history.images.flatten().tolist())) == 4
+
+
+def test_a_history_that_was_read_from_a_checkpoint_goes_on_where_it_stood():
+    """Old or new, in a half-full and in a full history."""
+    for before in (2, 9):
+        straight, again = ImageHistory(Shape(1, 1, 1), 4), ImageHistory(Shape(1, 1, 1), 4)
+        for n in range(20):
+            draws, fresh = Draws((0, n), slice(0, 1), 1), torch.full((1, 1, 1, 1), float(n))
+            shown = straight.shown(fresh, draws, "X")
+            if n == before:
+                again.load_state_dict(straight.state_dict())
+            if n > before:
+                assert torch.equal(again.shown(fresh, draws, "X"), shown)
+        assert torch.equal(again.images, straight.images) and int(again.count) == 4
+
+
+def test_processes_keep_one_history_and_show_their_own_rows(monkeypatch):
+    """Each of two gives its half of a batch of four and sees the other's only through the history."""
+    rows = (slice(0, 2), slice(2, 4))
+    alone, halves = ImageHistory(Shape(1, 1, 1), 3), [ImageHistory(Shape(1, 1, 1), 3) for _ in rows]
+    for n in range(12):
+        fresh = torch.arange(4.0).view(4, 1, 1, 1) + 4 * n
+        whole = Draws((0, n), slice(0, 4), 4)
+        wanted = alone.shown(fresh, whole, "X")
+        everyone = (fresh, whole.uniform("X history") < 0.5, whole.integers("X history place", 3))
+        for rank, own in enumerate(rows):
+            told = iter(everyone)
+
+            def gather(part, own=own, told=told):
+                gathered = next(told)
+                assert torch.equal(gathered[own], part)
+                return gathered
+
+            with monkeypatch.context() as several:
+                for name, value in (("world", lambda: 2), ("rank", lambda rank=rank: rank), ("gather", gather)):
+                    several.setattr(processes, name, value)
+                shown = halves[rank].shown(fresh[own], Draws((0, n), own, 4), "X")
+            assert torch.equal(shown, wanted[own])
+    assert all(torch.equal(half.images, alone.images) for half in halves)
+
+
+def test_accuracies_are_logged_under_their_own_discriminator():
+    engine = Engine(
+        small(), dict.fromkeys(("G", "F", "D_X", "D_Y"), SGD(lr=0.1)), Pairs(), Settings(2, precision="float32")
+    )
+    engine.play_round()
+    named = {name for name in engine.ledger.means() if "accuracy" in name}
+    assert named == {f"{player}/accuracy_{kind}" for player in ("D_X", "D_Y") for kind in ("real", "fake")}
 
 
 def test_no_history_shows_what_is_new():

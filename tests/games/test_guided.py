@@ -65,6 +65,11 @@ def test_a_classifier_of_another_size_is_one_line(taught: Run, tmp_path: Path) -
         train(other, *TINY, images=512, out=tmp_path / "run")
 
 
+def test_a_classifier_without_classes_to_guide_to_is_refused_when_declared() -> None:
+    with pytest.raises(GanatomyError, match=r"set players\.G\.conditional=true and players\.D\.conditional=true"):
+        guided("x").overridden(["players.G.conditional=false", "players.D.conditional=false"])
+
+
 def test_an_optimizer_for_a_frozen_player_is_refused() -> None:
     recipe = guided("x")
     with pytest.raises(GanatomyError, match="optimizers are needed for G, D, not for G, D, C"):

@@ -76,6 +76,16 @@ def test_a_picture_too_small_for_d_is_refused():
         DCGANDiscriminator(Shape(1, 4, 4))
 
 
+def test_instance_norm_of_single_numbers_is_refused():
+    with pytest.raises(
+        GanatomyError, match=r"^DCGANDiscriminator: instance norm makes zeros of maps of 1x1; use fewer"
+    ):
+        DCGANDiscriminator(Shape(1, 8, 8), channels=(4, 4, 4), normalization="instance")
+    with pytest.raises(GanatomyError, match=r"^DCGANGenerator: instance norm makes zeros"):
+        DCGANGenerator(Shape(1, 4, 4), latent=5, channels=(6, 4), normalization="instance")
+    DCGANDiscriminator(Shape(1, 8, 16), channels=(4, 4, 4), normalization="instance")(torch.zeros(2, 1, 8, 16))
+
+
 def players(**how) -> tuple[DCGANGenerator, DCGANDiscriminator]:
     torch.manual_seed(0)
     return DCGANGenerator(Shape(3, 16, 16), **how), DCGANDiscriminator(Shape(3, 16, 16), channels=(64, 128), **how)

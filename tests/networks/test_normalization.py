@@ -136,6 +136,18 @@ def test_minibatch_deviation_is_zero_for_equal_images_and_known_for_two():
     assert MinibatchDeviation(4)(torch.randn(3, 2, 2, 2)).shape == (3, 3, 2, 2)
 
 
+@pytest.mark.parametrize("norm", ["none", "virtual"])
+def test_a_batch_of_equal_images_has_no_deviation_whatever_the_reference_batch_is(norm):
+    D = DCGANDiscriminator(Shape(1, 8, 8), channels=(4, 6), normalization=norm, minibatch_deviation=True)
+    if D.reference is not None:
+        D.reference.take(torch.randn(len(D.reference), 1, 8, 8), None)
+    seen = []
+    D.differing.register_forward_hook(lambda _module, _given, out: seen.append(out[:, -1]))
+    D(torch.randn(1, 1, 8, 8).expand(4, 1, 8, 8))
+    D(torch.randn(4, 1, 8, 8))
+    assert seen[0].abs().max() < 1e-3 < seen[1].min()
+
+
 @pytest.mark.parametrize("size", [(), (3, 5)])
 def test_virtual_batch_norm_has_the_gradients_of_its_formula_twice(size: tuple[int, ...]) -> None:
     norm = VirtualBatchNorm(4, reference=3).double()

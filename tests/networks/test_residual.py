@@ -38,6 +38,25 @@ def test_one_embedding_is_shared_by_all_blocks_and_a_latent_is_cut_into_chunks()
         assert torch.equal(given, torch.cat([G.shared(Y[:2]), z[:, 4 * (i + 1) : 4 * (i + 2)]], 1))
 
 
+@pytest.mark.parametrize("conditional", [False, True])
+def test_an_unsplit_latent_is_the_input_and_no_gain(conditional):
+    """SNGAN's generator: only the first layer sees z, and batch norms have gains of their own, or of each class."""
+    torch.manual_seed(0)
+    rules = {"channels": (8, 8), "attention": (), "split": False, "conditional": conditional}
+    G = BigGANGenerator(Shape(3, 16, 16), 3, latent=7, **rules)
+    assert G.project.in_features == 7 and G.shared is None
+    assert not any(isinstance(m, ToldBatchNorm) for m in G.modules())
+    z, y = torch.randn(3, 7), Y if conditional else None
+    gains = [norm[0].gain if conditional else norm[0].weight for block in G.blocks for norm in block.norms]
+    assert [gain.shape for gain in gains] == [(3, 8) if conditional else (8,)] * 4
+    plain = G(z, y)
+    assert torch.equal(G(z, y), plain)
+    with torch.no_grad():
+        (gains[0][0] if conditional else gains[0]).mul_(2)
+    changed = (G(z, y) - plain).flatten(1).norm(dim=1)
+    assert changed[0] > 1e-4
+
+
 def test_batch_norm_told_nothing_new_is_batch_norm():
     layer, x = ToldBatchNorm(3, 4), torch.randn(5, 3, 2, 2)
     torch.testing.assert_close(layer(x, torch.zeros(5, 4)), nn.BatchNorm2d(3)(x))

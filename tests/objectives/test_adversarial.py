@@ -115,6 +115,41 @@ def test_least_squares_smooth_the_real_label():
     torch.testing.assert_close(LeastSquares(smoothing=0.1).fake(SCORES), LeastSquares().fake(SCORES))
 
 
+def test_least_squares_smooth_both_labels_when_asked():
+    both = LeastSquares(fake_label=-1, real_label=1, smoothing=0.1, two_sided=True)
+    assert both.real(torch.tensor([0.8], dtype=torch.float64)) < 1e-12
+    assert both.fake(torch.tensor([-0.8], dtype=torch.float64)) < 1e-12
+
+
+TURNED = {
+    NonSaturating: lambda s: -torch.log(1 - probability(s)).mean(),
+    Minimax: lambda s: torch.log(probability(s)).mean(),
+    LeastSquares: lambda s: 0.5 * (s**2).mean(),  # least at the label of generated things
+    Wasserstein: lambda s: s.mean(),
+    Hinge: lambda s: s.mean(),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_who_wants_real_taken_for_generated_minimizes_the_turned_loss(loss):
+    torch.testing.assert_close(loss().turned(SCORES), TURNED[loss](SCORES))
+
+
+def test_turned_least_squares_want_what_g_wants_on_the_other_side_of_the_middle():
+    odd = LeastSquares(fake_label=1, real_label=4, wanted=3)
+    torch.testing.assert_close(odd.turned(SCORES), 0.5 * ((SCORES - 2) ** 2).mean())
+
+
+@pytest.mark.parametrize("loss", ALL)
+def test_d_is_right_on_its_side_of_the_middle(loss):
+    for kind, sign in (("real", 1), ("fake", -1)):
+        figures = loss().figures(
+            kind, torch.tensor([sign * 0.1, sign * 0.2, sign * 0.3, sign * -3]) + (loss().middle or 0)
+        )
+        assert set(figures) == {f"score_{kind}"} | ({f"accuracy_{kind}"} if loss().middle is not None else set())
+        assert figures.get(f"accuracy_{kind}", 0.75) == 0.75
+
+
 def test_two_sided_smoothing_labels_generated_images_too():
     best = torch.tensor([math.log(0.1 / 0.9)], dtype=torch.float64, requires_grad=True)
     (gradient,) = torch.autograd.grad(NonSaturating(smoothing=0.1, two_sided=True).fake(best), best)

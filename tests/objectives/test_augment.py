@@ -93,5 +93,13 @@ def test_adaptive_probability_rises_when_d_overfits_and_falls_when_not():
     assert set(augment.state_dict()) == {"probability"}
 
 
+def test_adaptive_probability_moves_once_a_turn_by_what_all_parts_say():
+    """Of this batch 5 in 8 are positive, r = 0.25: the first half alone would make p rise, the second fall twice."""
+    scores, augment = torch.tensor([1.0, 1, 1, 1, 1, -1, -1, -1]), AdaptiveAugment(target=0.2, images=80)
+    for rows in (slice(0, 4), slice(4, 8)):
+        augment.learn(scores[rows], play(rows=rows))
+    torch.testing.assert_close(augment.probability.item(), 0.1)
+
+
 def test_adaptive_augmentation_begins_with_nothing():
     assert torch.equal(AdaptiveAugment()(X, play(), "real"), X)

@@ -1,14 +1,22 @@
 """Weights stay within the bounds that were asked for."""
 
 import copy
+from collections import Counter
+from typing import get_args
 
 import pytest
 import torch
 from torch import nn
 
+from ganatomy.core.errors import GanatomyError
 from ganatomy.core.shape import Shape
+from ganatomy.networks.conditioning import ConditionalBatchNorm
 from ganatomy.networks.dcgan import DCGANDiscriminator, DCGANGenerator
-from ganatomy.objectives.constraints import SpectralNormalization, WeightClipping
+from ganatomy.networks.layers import NarrowConv2d
+from ganatomy.networks.normalization import Normalization, normalization
+from ganatomy.networks.r3gan import R3GANDiscriminator
+from ganatomy.networks.residual import BigGANGenerator
+from ganatomy.objectives.constraints import Spectral, SpectralNormalization, WeightClipping
 from ganatomy.objectives.regularizers import OrthogonalRegularization, filters
 
 
@@ -34,6 +42,25 @@ def test_clipping_bounds_the_weights_of_d_and_leaves_gains_and_g():
     assert max(p.abs().max() for p in both["D"].parameters()) > 0.5, "the gains are as they were"
     for name, value in before["G"].state_dict().items():
         assert torch.equal(both["G"].state_dict()[name], value)
+
+
+NORMS = {
+    **{
+        kind: (lambda kind=kind: normalization(kind, 3, reference=2))
+        for kind in get_args(Normalization)
+        if kind != "none"
+    },
+    "by class": lambda: ConditionalBatchNorm(3, 4),
+}
+
+
+@pytest.mark.parametrize("kind", NORMS)
+def test_clipping_knows_the_gains_of_every_normalization(kind):
+    gains, asked = NORMS[kind](), NORMS[kind]()
+    WeightClipping().project({"D": gains}, ("D",))
+    WeightClipping(clip_gains=True).project({"D": asked}, ("D",))
+    largest = [max(p.abs().max().item() for p in layer.parameters()) for layer in (gains, asked)]
+    assert largest == [1, pytest.approx(0.01)]
 
 
 def test_clipping_clips_gains_when_asked():
@@ -70,7 +97,7 @@ def test_spectral_normalization_makes_every_largest_singular_value_one():
     assert checked == 6
 
 
-def test_spectral_normalization_iterates_once_a_pass_in_training_only():
+def test_spectral_normalization_iterates_in_training_only():
     D = players()["D"]
     SpectralNormalization().attach({"D": D})
     buffers = lambda: torch.cat([b.flatten() for n, b in D.named_buffers() if n.endswith(".u")]).clone()  # noqa: E731
@@ -84,6 +111,40 @@ def test_spectral_normalization_iterates_once_a_pass_in_training_only():
     matrix = D.score.parametrizations.weight.original.detach()
     u, v = D.score.parametrizations.weight[0].u, D.score.parametrizations.weight[0].v
     torch.testing.assert_close(torch.dot(u, matrix @ v), torch.linalg.matrix_norm(matrix, ord=2))
+
+
+@pytest.mark.parametrize("iterations", [1, 3])
+def test_spectral_normalization_iterates_as_often_as_it_says_in_every_pass(iterations, monkeypatch):
+    shape = Shape(3, 8, 16)
+    both = {
+        "G": BigGANGenerator(shape, latent=6, channels=(4, 4), attention=(4,)),
+        "D": DCGANDiscriminator(shape, 3, channels=(4, 4, 4), conditional=True, conditioning="projection"),
+    }
+    assert any(isinstance(m, NarrowConv2d) for m in both["D"].modules())
+    SpectralNormalization(iterations=iterations, players=("G", "D")).attach(both)
+    seen = Counter()
+    monkeypatch.setattr(Spectral, "_iterate", lambda self, matrix, times: seen.update({self: times}))
+    both["D"](both["G"](torch.randn(2, 6)), torch.tensor([0, 2]))
+    spectrals = {m for player in both.values() for m in player.modules() if isinstance(m, Spectral)}
+    assert seen == dict.fromkeys(spectrals, iterations)
+
+
+def test_gs_embeddings_are_inputs_and_keep_their_length():
+    """As in BigGAN's code; D's are its weights."""
+    shape = Shape(1, 8, 8)
+    both = {
+        "G": DCGANGenerator(shape, 3, latent=4, channels=(4, 4), conditional=True, embedding=5),
+        "D": DCGANDiscriminator(shape, 3, channels=(4, 4), conditional=True, embedding=5),
+    }
+    before = both["G"].label.table.weight.clone()
+    SpectralNormalization(players=("G", "D")).attach(both)
+    assert torch.equal(both["G"].label.table.weight, before)
+    torch.testing.assert_close(torch.linalg.matrix_norm(both["D"].label.table.weight, ord=2), torch.tensor(1.0))
+
+
+def test_a_layer_of_zeros_is_refused_by_its_name():
+    with pytest.raises(GanatomyError, match=r"weights of R3GANDiscriminator's 'body\.1\.0\.body\.4' begin at zero"):
+        SpectralNormalization().attach({"D": R3GANDiscriminator(Shape(1, 8, 8), channels=(4, 4))})
 
 
 def test_spectral_normalization_is_the_same_under_autocast():
