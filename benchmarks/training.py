@@ -6,7 +6,8 @@ D one after the other, the same generated images for G; fed from a tensor that i
 images are the same. The two play in turns, so that a machine that slows down slows both, and the ratio is of the two
 halves of one turn.
 
-`--overhead` tells instead what the engine adds to the networks' own work: feed, averaging, logging.
+`--overhead` tells instead what the engine adds to the networks' own work: feed, averaging, and logging, which is
+keeping the figures, reading them, those of held-out images, and writing all of it to metrics.jsonl and for TensorBoard.
 """
 
 import argparse
@@ -27,14 +28,15 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import ganatomy.recipes
+from ganatomy.core.errors import GanatomyError
 from ganatomy.core.recipe import Recipe, find_recipe
 from ganatomy.core.shape import Shape
 from ganatomy.data.images import ImageSet, Split
 from ganatomy.engine.engine import Engine
 from ganatomy.engine.precision import find_device
 from ganatomy.experiments.build import build_engine, build_players
-from ganatomy.experiments.observers import FigureLog
-from ganatomy.networks.layers import Dropout
+from ganatomy.experiments.observers import FigureLog, TensorBoard
+from ganatomy.networks.layers import Dropout, ToPicture
 from ganatomy.runs.environment import cpu_model
 from ganatomy.runs.folder import RunFolder
 
@@ -97,10 +99,13 @@ class UsualLoop:
 
 
 def with_torchs_own_layers(network: nn.Module) -> nn.Module:
-    """The network with `nn.Dropout` for ours; in float32 our convolutions are torch's own already."""
+    """The network with torch's dropout and default memory layout; in float32 our convolutions are torch's already."""
     for name, module in list(network.named_modules()):
         if isinstance(module, Dropout):
             network.set_submodule(name, nn.Dropout(module.p))
+        elif isinstance(module, ToPicture):
+            height, width, channels = module.size
+            network.set_submodule(name, nn.Unflatten(1, (channels, height, width)))
     return network
 
 
@@ -114,9 +119,14 @@ def timed(play_round: Callable[[], None], rounds: int, device: torch.device) -> 
     start = time.perf_counter()
     for _ in range(rounds):
         play_round()
+    settled(device)
+    return time.perf_counter() - start
+
+
+def settled(device: torch.device) -> None:
+    """Wait for what was asked of the device."""
     if device.type == "cuda":
         torch.cuda.synchronize()
-    return time.perf_counter() - start
 
 
 def compare(name: str, case: Case, device: torch.device, repeats: int, rate: float) -> None:
@@ -205,13 +215,14 @@ def overhead(name: str, case: Case, device: torch.device) -> None:
     spent = {"feed": 0.0, "averaging": 0.0, "logging": 0.0}
     with tempfile.TemporaryDirectory() as folder:
         run = RunFolder(Path(folder))
-        engine = build_engine(recipe, data, device, [FigureLog(run)])
+        engine = build_engine(recipe, data, device, [FigureLog(run), TensorBoard(run)])
         engine.play(until=4 * case.batch)
         engine.feed.batch = clocked(engine.feed.batch, "feed", spent, device)  # type: ignore[method-assign]
         for averaged in engine.averaged.values():
             averaged.update = clocked(averaged.update, "averaging", spent, device)  # type: ignore[method-assign]
         engine.ledger.record = clocked(engine.ledger.record, "logging", spent, device)  # type: ignore[method-assign]
-        engine.ledger.means = clocked(engine.ledger.means, "logging", spent, device)  # type: ignore[method-assign]
+        engine._means = clocked(engine._means, "logging", spent, device)  # type: ignore[method-assign]
+        engine.on_held_out = clocked(engine.on_held_out, "logging", spent, device)  # type: ignore[method-assign]
         for observer in engine.observers:
             observer.figures = clocked(observer.figures, "logging", spent, device)  # type: ignore[method-assign]
         start = time.perf_counter()
@@ -227,10 +238,10 @@ def clocked(
     """The function, with its time added to `spent[what]`."""
 
     def wrapped(*arguments: Any, **named: Any) -> Any:
+        settled(device)
         start = time.perf_counter()
         result = function(*arguments, **named)
-        if device.type == "cuda":
-            torch.cuda.synchronize()
+        settled(device)
         spent[what] += time.perf_counter() - start
         return result
 
@@ -247,7 +258,12 @@ def main(words: Sequence[str] | None = None) -> None:
     for name in asked.cases:
         if name not in CASES:
             parser.error(f"no case called '{name}'; there are: {', '.join(CASES)}")
-    device = find_device(asked.device)
+    if asked.repeats < 1:
+        parser.error(f"--repeats {asked.repeats}: at least one turn, please")
+    try:
+        device = find_device(asked.device)
+    except GanatomyError as error:
+        parser.error(str(error))
     rate = matrix_product_rate(device)
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_model()
     print(

@@ -7,6 +7,8 @@ function here that exchanges something must be called by all processes in the sa
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -16,6 +18,9 @@ from torch.distributed.rendezvous import rendezvous
 from ganatomy.core.errors import GanatomyError, one_line
 from ganatomy.distributed.meeting import meet
 
+PATIENCE = timedelta(hours=12)  # while one packs data or trains a judge; if a process dies, torchrun stops the others
+
+T = TypeVar("T")
 _alone = False
 
 
@@ -61,7 +66,8 @@ def together(find_device: Callable[[], torch.device]) -> Iterator[torch.device]:
     try:
         store, rank, world = next(iter(rendezvous("env://")))
         store = meet(store, rank, world)
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", store=store, rank=rank, world_size=world)
+        backend = "nccl" if device.type == "cuda" else "gloo"
+        dist.init_process_group(backend, timeout=PATIENCE, store=store, rank=rank, world_size=world)
     except (RuntimeError, ValueError) as error:
         raise GanatomyError(f"The {count} processes could not meet: {one_line(error)}") from None
     try:
@@ -137,6 +143,15 @@ def gather(rows: Tensor) -> Tensor:
     parts = [torch.empty_like(padded) for _ in range(world())]
     dist.all_gather(parts, padded)
     return torch.cat([part[:count] for part, count in zip(parts, counts.tolist(), strict=True)]).cpu()
+
+
+def everyones(own: T) -> list[T]:
+    """What each process has, process after process: on all of them."""
+    if world() == 1:
+        return [own]
+    found: list[Any] = [None] * world()
+    dist.all_gather_object(found, own)
+    return found
 
 
 def share(count: int, of: int = 1) -> range:

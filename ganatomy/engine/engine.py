@@ -183,21 +183,24 @@ class Engine:
             named = {
                 f"{'+'.join(movers)}/{name}": value for movers, own in grouped.items() for name, value in own.items()
             }
-            named |= {f"{turn.movers[0]}/{name}": value for name, value in batch.play.notes.items()}
+            named |= {noted(name, turn.movers): value for name, value in batch.play.notes.items()}
             for name, value in named.items():
                 figures[name] = figures.get(name, 0) + value.detach() / parts
         return figures
 
     def _batches(self, key: Key) -> Iterator[Batch]:
         """This process' parts of the batch last drawn, each with its rows of the turn's draws."""
-        size = self.settings.batch // self.settings.parts()
-        first = processes.rank() * self.settings.accumulate
-        rows = [slice((first + i) * size, (first + i + 1) * size) for i in range(self.settings.accumulate)]
-        dtype = weights_dtype(self.precision)
+        rows, dtype = self._rows(), weights_dtype(self.precision)
         for (x, y), own in zip(self._data(rows), rows, strict=True):
             draws = Draws(key, own, self.settings.batch, self.device, dtype)
             y = y.to(dtype) if y is not None and y.is_floating_point() else y
             yield Batch(x.to(dtype), y, Play(self.round, self.images, draws))
+
+    def _rows(self) -> list[slice]:
+        """Where in a batch this process' parts are."""
+        size = self.settings.batch // self.settings.parts()
+        first = processes.rank() * self.settings.accumulate
+        return [slice((first + i) * size, (first + i + 1) * size) for i in range(self.settings.accumulate)]
 
     def _data(self, rows: list[slice]) -> list[tuple[Tensor, Tensor | None]]:
         number = max(self.drawn - 1, 0)
@@ -230,26 +233,27 @@ class Engine:
         """The game's figures on a batch of real images that nobody trained on; nothing of the run changes.
 
         Players are in training mode, as when the same figures are taken of training images: running batch-norm
-        statistics are of real and generated images mixed, and say nothing of either.
+        statistics are of real and generated images mixed, and say nothing of either. Every process takes its rows.
         """
         if self.held_out is None:
             return {}
         key, dtype = (self.settings.seed, self.round, "held out"), weights_dtype(self.precision)
-        batch, parts = self.settings.batch, self.settings.parts()
+        batch, parts = self.settings.batch, self._rows()  # a whole batch may not fit
         buffers = [buffer.clone() for buffer in self.game.buffers()]
         reseed_default_generator(*key)
         figures: dict[str, float] = {}
-        for part in range(parts):  # a whole batch may not fit
-            rows = slice(part * batch // parts, (part + 1) * batch // parts)
+        for rows in parts:
             x, y = self.held_out.batch(self.round, batch, rows)
             draws = Draws(key, rows, batch, self.device, dtype)
-            with autocast(self.precision, self.device):
+            with autocast(self.precision, self.device), all_here():
                 terms = self.game.held_out(Batch(x.to(dtype), y, Play(self.round, self.images, draws)))
             for name, value in terms.items():
-                figures[f"held_out/{name}"] = figures.get(f"held_out/{name}", 0.0) + float(value) / parts
+                figures[f"held_out/{name}"] = figures.get(f"held_out/{name}", 0.0) + float(value) / len(parts)
         for buffer, before in zip(self.game.buffers(), buffers, strict=True):
             buffer.copy_(before)
-        return figures
+        means = torch.tensor(list(figures.values()), dtype=torch.float64, device=self.device)
+        processes.average([means])
+        return dict(zip(figures, means.tolist(), strict=True))
 
     # ---- state: all that a later session needs to go on as if this one had never stopped
 
@@ -340,6 +344,16 @@ def grouped_by_movers(terms: Any, movers: tuple[str, ...]) -> dict[tuple[str, ..
 
 def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def noted(name: str, movers: Sequence[str]) -> str:
+    """A note under the player that its name begins with, or else under the first mover.
+
+    >>> noted("accuracy_real", ["D"]), noted("D_Y_accuracy_real", ["D_X", "D_Y"])
+    ('D/accuracy_real', 'D_Y/accuracy_real')
+    """
+    owner = next((mover for mover in movers if name.startswith(f"{mover}_")), None)
+    return f"{movers[0]}/{name}" if owner is None else f"{owner}/{name.removeprefix(f'{owner}_')}"
 
 
 def load(module: nn.Module, prefix: str, tensors: Mapping[str, Tensor]) -> None:

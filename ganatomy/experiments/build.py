@@ -65,7 +65,7 @@ def feeds(data: ImageSet, seed: int, device: torch.device) -> tuple[AnyFeed, Any
             unpaired_feed(data, "held_out", seed=seed, device=device),
         )
     train = Feed(data.train, shape=data.shape, flip=data.flip, rotate=data.rotate, seed=seed, device=device)
-    if not len(data.held_out) or (data.held_out.labels is None) != (data.train.labels is None):
+    if not data.unseen or not len(data.held_out) or (data.held_out.labels is None) != (data.train.labels is None):
         return train, None
     return train, Feed(data.held_out, shape=data.shape, flip=False, seed=seed, device=device)
 
@@ -90,5 +90,11 @@ def data_facts(data: ImageSet) -> dict[str, Any]:
         "classes": list(data.classes) if data.classes else None,
         "train": len(data.train.images),
         "held_out": len(data.held_out.images),
-        **({"domains": list(data.names)} if isinstance(data, UnpairedSet) else {}),
+        **(facts_of_domains(data) if isinstance(data, UnpairedSet) else {}),
     }
+
+
+def facts_of_domains(data: UnpairedSet) -> dict[str, Any]:
+    """What the domains are called, and how many images the second has."""
+    other = data.of_y()
+    return {"domains": list(data.names), "other": {"train": len(other.train), "held_out": len(other.held_out)}}

@@ -5,6 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
 from torch import nn
 
 from ganatomy.core.errors import GanatomyError, one_line
@@ -16,7 +18,7 @@ from ganatomy.distributed import processes
 from ganatomy.engine.engine import Engine
 from ganatomy.experiments.judging import CHOOSING_SEED, Bench
 from ganatomy.experiments.sampling import Sampler
-from ganatomy.metrics.scores import shown_scores, times_floor
+from ganatomy.metrics.scores import drawn_scores
 from ganatomy.report.curves import curves
 from ganatomy.report.grid import grid
 from ganatomy.report.png import write_png
@@ -37,31 +39,64 @@ class FigureLog(Observer):
         self.log.append({**clock, **figures})
 
 
-class TensorBoard(Observer):
-    """The same figures and scores for TensorBoard, by images shown."""
+class NewGrid:
+    """The picture in samples/ that was drawn at a moment, given out once."""
 
     def __init__(self, folder: RunFolder) -> None:
-        self.path = folder.path / "tensorboard"
+        self.samples, self.given = folder.samples, -1
+
+    def at(self, moment: Moment) -> Path | None:
+        picture = self.samples / f"{moment.images:010d}.png"
+        if moment.images == self.given or not picture.exists():
+            return None
+        self.given = moment.images
+        return picture
+
+
+class TensorBoard(Observer):
+    """The same figures, scores and grids for TensorBoard, by images shown."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.path, self.grid = folder.path / "tensorboard", NewGrid(folder)
         self.writer: Any = None
 
     def begin(self, moment: Moment) -> None:
         from torch.utils.tensorboard.writer import SummaryWriter
 
         self.writer = SummaryWriter(str(self.path), purge_step=moment.images + 1)
+        if moment.images == 0:
+            self.after_round(moment)
 
     def figures(self, moment: Moment, figures: Mapping[str, float]) -> None:
         for name, value in figures.items():
             self.writer.add_scalar(name, value, moment.images)
 
+    def after_round(self, moment: Moment) -> None:
+        if path := self.grid.at(moment):
+            with Image.open(path) as picture:
+                pixels = np.asarray(picture.convert("RGB"))
+            self.writer.add_image("samples", pixels, moment.images, dataformats="HWC")
+
     def scored(self, moment: Moment, scores: Mapping[str, Any]) -> None:
-        for name, value in shown_scores(scores["scores"]).items():
-            if isinstance(value, (int, float)):
-                self.writer.add_scalar(f"scores/{name}", value, moment.images)
-        self.writer.add_scalar("scores/frechet_x_floor", times_floor(scores), moment.images)
+        for name, value in drawn_scores(scores).items():
+            self.writer.add_scalar(f"scores/{name}", value, moment.images)
+
+    def end(self, moment: Moment) -> None:
+        self.after_round(moment)
 
     def close(self) -> None:
         if self.writer is not None:
             self.writer.close()
+
+
+def import_wandb() -> Any:
+    try:
+        import wandb
+    except ImportError:
+        raise GanatomyError(
+            "watch.wandb=true needs Weights & Biases, which is an extra: pip install 'ganatomy[wandb]'"
+        ) from None
+    return wandb
 
 
 class WeightsAndBiases(Observer):
@@ -70,16 +105,10 @@ class WeightsAndBiases(Observer):
     A run that is continued goes on under the same id.
     """
 
-    def __init__(self, folder: RunFolder, recipe: Recipe) -> None:
-        try:
-            import wandb
-        except ImportError:
-            raise GanatomyError(
-                "watch.wandb=true needs Weights & Biases, which is an extra: pip install 'ganatomy[wandb]'"
-            ) from None
-        self.wandb, self.folder, self.recipe = wandb, folder, recipe
+    def __init__(self, folder: RunFolder, recipe: Recipe, show: Observer) -> None:
+        self.wandb, self.folder, self.recipe, self.show = import_wandb(), folder, recipe, show
+        self.grid = NewGrid(folder)
         self.run: Any = None
-        self.shown: Path | None = None  # the newest grid that is there
 
     def begin(self, moment: Moment) -> None:
         place = self.folder.path / "wandb"
@@ -101,24 +130,24 @@ class WeightsAndBiases(Observer):
             raise GanatomyError(
                 f"Weights & Biases did not start ({one_line(error)}): log in, or set WANDB_MODE=offline."
             ) from None
+        if self.run.offline:
+            files = Path(self.run.dir).parent
+            self.show.announce(f"wandb      offline; `wandb sync {files}` sends it to wandb.ai")
+        if moment.images == 0:
+            self.after_round(moment)
 
     def figures(self, moment: Moment, figures: Mapping[str, float]) -> None:
-        self._log(moment, {**figures, **self._new_grid()})
+        self._log(moment, figures)
+
+    def after_round(self, moment: Moment) -> None:
+        if path := self.grid.at(moment):
+            self._log(moment, {"samples": self.wandb.Image(str(path))})
 
     def scored(self, moment: Moment, scores: Mapping[str, Any]) -> None:
-        shown = {k: v for k, v in shown_scores(scores["scores"]).items() if isinstance(v, (int, float))}
-        self._log(moment, {f"scores/{k}": v for k, v in {**shown, "frechet_x_floor": times_floor(scores)}.items()})
+        self._log(moment, {f"scores/{name}": value for name, value in drawn_scores(scores).items()})
 
     def end(self, moment: Moment) -> None:
-        if grid := self._new_grid():
-            self._log(moment, grid)
-
-    def _new_grid(self) -> dict[str, Any]:
-        newest = max(self.folder.samples.glob("*.png"), default=None)
-        if newest is None or newest == self.shown:
-            return {}
-        self.shown = newest
-        return {"samples": self.wandb.Image(str(newest))}
+        self.after_round(moment)
 
     def close(self) -> None:
         if self.run is not None:
@@ -136,17 +165,20 @@ class Plateau(Observer):
         self.folder, self.stop, self.show, self.reached = folder, stop, show, False
 
     def begin(self, moment: Moment) -> None:
-        self.reached = self.stop.due(self._distances())
+        distances, patience = self._distances(), self.stop.patience
+        self.reached = self.stop.due(distances)
+        if self.reached and patience is not None:
+            self.show.announce(
+                f"plateau    none of the last {patience} Fréchet distances is {100 * self.stop.by:g} % below the best "
+                f"before them, {min(distances[:-patience]):.2f} (stop.patience={patience}); stop.patience=none goes on"
+            )
 
     def scored(self, moment: Moment, scores: Mapping[str, Any]) -> None:
         self.begin(moment)
-        if self.reached:
-            self.show.announce(
-                f"plateau    no Fréchet distance of the last {self.stop.patience} was {self.stop.by:.0%} lower"
-            )
 
     def _distances(self) -> list[float]:
-        return [row["scores"]["frechet"] for row in self.folder.scores.read() if row["scores"]["frechet"] is not None]
+        found = [row["scores"].get("frechet") for row in self.folder.scores.read()]
+        return [distance for distance in found if distance is not None]
 
 
 class Grids(Observer):
@@ -293,5 +325,5 @@ def best_round(folder: RunFolder, also: Collection[int] = ()) -> int | None:
     Of the rounds that have a checkpoint, and of those in `also`, which are about to have one.
     """
     there = {*folder.checkpoints.rounds(), *also}
-    rows = [row for row in folder.scores.read() if row["scores"]["frechet"] is not None and row["round"] in there]
+    rows = [row for row in folder.scores.read() if row["scores"].get("frechet") is not None and row["round"] in there]
     return min(rows, key=lambda row: row["scores"]["frechet"])["round"] if rows else None

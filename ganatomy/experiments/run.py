@@ -184,7 +184,7 @@ class Run:
             )
         records = []
         for which in checkpoints:
-            if which == "best" and best_round(self.folder) is None:
+            if which == "best" and "last" in checkpoints and best_round(self.folder) is None:
                 continue
             found = self.checkpoint(which)
             player = self._player(found, "G", weights)
@@ -221,7 +221,10 @@ def load(path: Path | str) -> Run:
 
 
 def facts_line(facts: Mapping[str, Any]) -> str:
-    """The data of a run in a few words."""
-    shape = Shape(*facts["shape"])
+    """The data of a run in a few words; of two domains, both counts."""
+    shape, other = Shape(*facts["shape"]), facts.get("other")
     classes = f", {len(facts['classes'])} classes" if facts["classes"] else ", no labels"
-    return f"{facts['source']}: {facts['train']:,} images to train on, {facts['held_out']:,} held out, {shape}{classes}"
+    train, held_out = (
+        f"{facts[part]:,}" + (f" and {other[part]:,}" if other else "") for part in ("train", "held_out")
+    )
+    return f"{facts['source']}: {train} images to train on, {held_out} held out, {shape}{'' if other else classes}"

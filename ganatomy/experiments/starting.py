@@ -3,8 +3,11 @@
 from ganatomy.core.errors import GanatomyError
 from ganatomy.engine.engine import Engine
 from ganatomy.engine.engine import load as load_weights
+from ganatomy.experiments.observers import best_round
 from ganatomy.networks.classifier import PretrainedClassifier
-from ganatomy.runs.folder import find_run
+from ganatomy.runs.folder import RunFolder, find_run
+
+BEST = "@best"
 
 
 def load_pretrained(engine: Engine) -> list[str]:
@@ -20,15 +23,28 @@ def load_pretrained(engine: Engine) -> list[str]:
     return done
 
 
+def find_start(path: str) -> tuple[RunFolder, int | None]:
+    """The folder that RUN or RUN@best names, and the round of its best checkpoint; None means the newest."""
+    folder = find_run(path.removesuffix(BEST))
+    if not folder.checkpoints.rounds():
+        raise GanatomyError(f"{folder.path} has no checkpoint to start from.")
+    if not path.endswith(BEST):
+        return folder, None
+    best = best_round(folder)
+    if best is None:
+        raise GanatomyError(f"{folder.path} was never scored, so it has no best checkpoint; start from its last.")
+    return folder, best
+
+
 def start_from(engine: Engine, path: str) -> str:
-    """Give every player the weights it has in another run's last checkpoint, and every average that run's average.
+    """Give every player the weights it has in another run's checkpoint, and every average that run's average.
 
     Optimizers and the clock start anew. Nothing is loaded unless everything fits; what does not is a one-line error.
     Returns what was done, for people to read.
     """
-    found = find_run(path).checkpoints.newest()
-    if found is None:
-        raise GanatomyError(f"{path} has no checkpoint to start from.")
+    folder, best = find_start(path)
+    found = folder.checkpoints.newest() if best is None else folder.checkpoints.read(best)
+    assert found is not None
     wanted = {f"game.{name}.{key}": v for name, p in engine.players.items() for key, v in p.state_dict().items()}
     for name in engine.players:
         if not any(key.startswith(f"game.{name}.") for key in found.tensors):

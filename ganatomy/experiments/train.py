@@ -5,7 +5,7 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,14 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.core.observer import Observer
 from ganatomy.core.players import Generator
 from ganatomy.core.recipe import DESCRIPTION, WATCHING, Recipe, find_recipe, read_recipe
-from ganatomy.core.spec import Spec
+from ganatomy.core.spec import Spec, key_and_value
 from ganatomy.core.watch import Watch
 from ganatomy.data.images import ImageSet
 from ganatomy.data.sources import sources
 from ganatomy.data.unpaired import UnpairedSet
 from ganatomy.distributed import processes
 from ganatomy.engine.engine import Engine
+from ganatomy.engine.optimizers import Optimizer
 from ganatomy.engine.precision import find_device
 from ganatomy.experiments.build import build_engine, data_facts
 from ganatomy.experiments.judging import Bench, can_be_judged
@@ -35,10 +36,12 @@ from ganatomy.experiments.observers import (
     Scorer,
     TensorBoard,
     WeightsAndBiases,
+    import_wandb,
 )
 from ganatomy.experiments.run import Run, facts_line, open_bench
-from ganatomy.experiments.starting import load_pretrained, start_from
+from ganatomy.experiments.starting import find_start, load_pretrained, start_from
 from ganatomy.experiments.translation import TranslationGrids
+from ganatomy.experiments.translation_scores import TranslationScorer
 from ganatomy.runs.environment import environment
 from ganatomy.runs.files import read_json, write_json, write_text
 from ganatomy.runs.folder import LOCK, RUNS, RunFolder
@@ -75,8 +78,9 @@ def train(
     """Train a recipe, by name, by file or as it is; `assignments` are overrides such as "optimizers.D.lr=1e-4".
 
     A folder that holds a run of the same recipe is continued to `images`. `duration`, such as "20m" or seconds, only
-    stops early. `init_from` is the folder of a run whose last weights this one starts from. Raises GanatomyError for
-    the caller's mistakes and Stopped after SIGINT or SIGTERM; either way the run can be continued.
+    stops early. `init_from` is the folder of a run whose last weights this one starts from, or its best ones with
+    "@best" behind it. Raises GanatomyError for the caller's mistakes and Stopped after SIGINT or SIGTERM; either way
+    the run can be continued.
 
     >>> ganatomy.train("digits-dcgan", "game.d_steps=2", images=10_000)  # doctest: +SKIP
     """
@@ -103,13 +107,19 @@ def _train(
         raise GanatomyError(f"{folder.path} is a file, not a folder to train into.")
     if not fresh:
         check_place(folder, recipe)
+    anew = fresh or not folder.checkpoints.rounds()
+    if anew and recipe.init_from is not None:
+        find_start(recipe.init_from)
+    if recipe.watch.settings["wandb"] and leading:
+        import_wandb()
     with processes.first_alone():
         opened: ImageSet = recipe.data.build().open(progress=leading)
+    session = Session(recipe, opened, folder, where, show if leading else Observer(), anew)
     if fresh and leading and folder.path.exists():
         show.announce(f"The run that was there is now {folder.move_aside()}.")
     processes.wait()
     with folder.lock() if leading else nullcontext():
-        return Session(recipe, opened, folder, where, show if leading else Observer(), command).play(seconds)
+        return session.play(seconds, command)
 
 
 def prepared(
@@ -122,7 +132,8 @@ def prepared(
     init_from: Path | str | None = None,
 ) -> Recipe:
     """The recipe that will be run: a named one with all that was asked to be otherwise."""
-    found = (find_recipe(recipe) if isinstance(recipe, str) else recipe).overridden(assignments)
+    found = find_recipe(recipe) if isinstance(recipe, str) else recipe
+    found = without_other_domain(found, {key_and_value(word)[0] for word in assignments}, data).overridden(assignments)
     if data is not None:
         found = found.override("data.source", described(data))
     if found.data.settings.get("other") is not None:
@@ -132,6 +143,20 @@ def prepared(
     if init_from is not None:
         found = found.replace(init_from=os.path.abspath(init_from))
     return found if seed is None else found.override("seed", str(seed))
+
+
+def without_other_domain(recipe: Recipe, said: Collection[str], data: Path | str | None) -> Recipe:
+    """The recipe without its own second domain, where another way to have one was said, or another first source.
+
+    A first source that holds both, in two folders or cut by a column, needs no second one.
+    """
+    if "other" not in recipe.data.settings or {"data.other", "data.split"} <= set(said):
+        return recipe
+    if "data.other" in said:
+        return recipe.replace(data=recipe.data.replace(split=None))
+    if data is not None or {"data.source", "data.split"} & set(said):
+        return recipe.replace(data=recipe.data.replace(other=None))
+    return recipe
 
 
 def described(data: Path | str) -> str:
@@ -154,7 +179,10 @@ def check_place(folder: RunFolder, recipe: Recipe) -> None:
 
 
 class Session:
-    """One sitting of a run, from the checkpoint it finds to where it stops."""
+    """One sitting of a run, from the checkpoint it finds to where it stops.
+
+    What cannot be played is refused when a session is made; `play` is the first to write, and wants the folder's lock.
+    """
 
     def __init__(
         self,
@@ -163,28 +191,23 @@ class Session:
         folder: RunFolder,
         device: torch.device,
         show: Observer,
-        command: Sequence[str],
+        anew: bool,
     ) -> None:
         self.recipe, self.data, self.folder, self.show = recipe, data, folder, show
         self.watch: Watch = recipe.watch.build()
         self.facts = data_facts(data)
         self.engine: Engine = build_engine(recipe, data, device)
-        self._resume()
-        if processes.rank() == 0:
-            self._write_down(command)
-        for line in self.plan():
-            self.show.announce(line)
-        self.bench = self._bench()
         self.plateau = Plateau(self.folder, recipe.stop.build(), self.show)
-        if self.plateau.stop.patience is not None and (self.bench is None or not self.watch.score):
+        if self.plateau.stop.patience is not None and not self._scored():
             raise GanatomyError(
-                "stop.patience watches the scores, and this run takes none: it needs labelled data, "
-                "scores and watch.score."
+                f"stop.patience watches the scores, and {data.source} gives none: they need a generator, and labels of "
+                "two classes or more."
             )
-        self.engine.observers = self._observers()
+        self.started = self._first_weights() if anew else []
 
-    def play(self, seconds: float | None) -> Run:
+    def play(self, seconds: float | None, command: Sequence[str]) -> Run:
         """Train until the budget, the clock or a signal; then score the last and the best checkpoint."""
+        self._open(command)
         start = time.monotonic()
         reason = 0  # why any process wants to stop: nothing yet, ENOUGH, or the number of a signal
         with stop_signals() as received:
@@ -197,7 +220,7 @@ class Session:
                 return reason > 0
 
             self.engine.play(self.recipe.images, stop)
-        processes.wait()
+            processes.wait()
         run = Run(self.folder)
         if reason > ENOUGH:
             raise Stopped(reason, run)
@@ -215,6 +238,7 @@ class Session:
             f"data       {facts_line(self.facts)}{preparation_line(self.recipe.data)}",
             f"players    {players} parameters",
             f"budget     {begin}to {self.recipe.images:,} images, batch {self.recipe.batch}, seed {self.recipe.seed}",
+            *schedule_lines(engine.optimizers, self.recipe.images),
             f"device     {engine.device}, {engine.precision}, {torch.get_num_threads()} threads{of_processes()}",
         ]
         if self.data.skipped:
@@ -222,6 +246,20 @@ class Session:
         if self.recipe.scores is not None and not can_be_judged(self.data):
             lines.append("scores     none: a judge needs labels of two classes or more; watch the grids")
         return lines
+
+    def _open(self, command: Sequence[str]) -> None:
+        self._resume()
+        if processes.rank() == 0:
+            self._write_down(command)
+        for line in self.plan():
+            self.show.announce(line)
+        self.bench = self._bench()
+        self.engine.observers = self._observers()
+
+    def _first_weights(self) -> list[str]:
+        """Where a new run does not begin at random; what was done, for people to read."""
+        done = load_pretrained(self.engine)
+        return done if self.recipe.init_from is None else [*done, start_from(self.engine, self.recipe.init_from)]
 
     def _resume(self) -> None:
         found = self.folder.checkpoints.newest() if self.folder.exists() else None
@@ -232,10 +270,8 @@ class Session:
             )
         processes.wait()  # nobody changes what another one may still read
         if found is None:
-            for line in load_pretrained(self.engine):
+            for line in self.started:
                 self.show.announce(line)
-            if self.recipe.init_from is not None:
-                self.show.announce(start_from(self.engine, self.recipe.init_from))
             self._cut_logs({"metrics": 0, "scores": 0})
             return
         if found.state["data"]["content"] != self.facts["content"]:
@@ -253,31 +289,35 @@ class Session:
         for name, offset in offsets.items() if processes.rank() == 0 else ():
             getattr(self.folder, name).truncate(offset)
 
+    def _scored(self) -> bool:
+        generated = isinstance(self.engine.players.get("G"), Generator)
+        return self.recipe.scores is not None and generated and can_be_judged(self.data)
+
     def _bench(self) -> Bench | None:
-        if self.recipe.scores is None or not isinstance(self.engine.players.get("G"), Generator):
-            return None
-        if not can_be_judged(self.data):
+        if self.recipe.scores is None or not self._scored():
             return None
         return open_bench(self.data, self.recipe, self.recipe.scores.build(), self.show.announce)
 
     def _observers(self) -> list[Observer]:
         engine = self.engine
+        scorers: list[Observer] = []
+        if self.bench is not None:
+            scorers.append(Scorer(self.folder, self.watch, engine, self.bench))
+        elif isinstance(self.data, UnpairedSet) and self.watch.score:
+            scorers.append(TranslationScorer(self.folder, self.recipe, engine, self.data, self.show.announce))
         if processes.rank() > 0:  # takes part in what all do together: scores, and reading the figures
-            scorers = [Scorer(self.folder, self.watch, engine, self.bench)] if self.bench is not None else []
             return [*scorers, Checkpointer(self.folder, self.watch, engine, self.facts)]
         observers: list[Observer] = [FigureLog(self.folder)]
-        if self.watch.tensorboard:
-            observers.append(TensorBoard(self.folder))
-        if self.watch.wandb:
-            observers.append(WeightsAndBiases(self.folder, self.recipe))
         if isinstance(engine.players.get("G"), Generator):
             observers.append(Grids(self.folder, self.watch, engine, self.data.classes))
         elif isinstance(self.data, UnpairedSet):
             observers.append(TranslationGrids(self.folder, self.watch, engine, self.data, self.recipe.seed))
-        if self.bench is not None:
-            observers.append(Scorer(self.folder, self.watch, engine, self.bench))
+        if self.watch.tensorboard:
+            observers.append(TensorBoard(self.folder))
+        if self.watch.wandb:
+            observers.append(WeightsAndBiases(self.folder, self.recipe, self.show))
         checkpointer = Checkpointer(self.folder, self.watch, engine, self.facts)
-        return [*observers, checkpointer, Curves(self.folder), self.show, self.plateau]
+        return [*observers, *scorers, checkpointer, Curves(self.folder), self.show, self.plateau]
 
     def _write_down(self, command: Sequence[str]) -> None:
         """recipe.yaml and environment.json; a session whose arithmetic may differ from the last one's is marked."""
@@ -322,6 +362,18 @@ def preparation_line(data: Spec) -> str:
     return f" ({', '.join(told)})" if told else ""
 
 
+def schedule_lines(optimizers: Mapping[str, Optimizer], images: int) -> list[str]:
+    """Whose learning rate is 0 before the budget is used up, or has not begun to fall when it is."""
+    whose: dict[str, list[str]] = {}
+    for name, how in optimizers.items():
+        begin, end = how.schedule.fall() or (-1, images)
+        if images > end:
+            whose.setdefault(f"is 0 from image {end:,} on: raise schedule.until, or lower the budget", []).append(name)
+        if images <= begin:
+            whose.setdefault(f"falls from image {begin:,} on: the budget ends before that", []).append(name)
+    return [f"schedule   the learning rate of {', '.join(names)} {text}" for text, names in whose.items()]
+
+
 def of_processes() -> str:
     return f", each of {processes.world()} processes" if processes.world() > 1 else ""
 
@@ -347,15 +399,21 @@ def parse_duration(text: str | float | None) -> float | None:
 
 @contextmanager
 def stop_signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of dying of them. A second one is obeyed at once."""
+    """Collect SIGINT and SIGTERM instead of dying of them. A second one is obeyed at once.
+
+    Not by one of several processes: it gets each signal twice, from whoever stops the job and from torchrun, which
+    kills those that do not stop in time.
+    """
     received: list[int] = []
+    alone = processes.world() == 1
     if threading.current_thread() is not threading.main_thread():
         yield received
         return
 
     def note(number: int, frame: object) -> None:
         received.append(number)
-        restore()
+        if alone:
+            restore()
 
     before: dict[int, Any] = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
 
@@ -366,4 +424,5 @@ def stop_signals() -> Iterator[list[int]]:
     try:
         yield received
     finally:
-        restore()
+        if alone or not received:
+            restore()

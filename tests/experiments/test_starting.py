@@ -1,18 +1,25 @@
 """Fine-tuning, early stopping, truncated sampling, and Weights & Biases."""
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.prior import Prior
 from ganatomy.core.recipe import Recipe, find_recipe
 from ganatomy.core.watch import Stop
+from ganatomy.experiments.build import build_engine
+from ganatomy.experiments.observers import best_round
 from ganatomy.experiments.run import Run
+from ganatomy.experiments.starting import start_from
 from ganatomy.experiments.train import train
 from tests.conftest import TINY
+from tests.experiments.test_train import Told
 
 
 def test_a_run_starts_from_the_weights_of_another(trained: Run, tmp_path: Path) -> None:
@@ -45,28 +52,64 @@ def test_weights_that_do_not_fit_are_refused_in_one_line(
     with pytest.raises(GanatomyError, match=told) as error:
         train("digits-dcgan", *TINY, *overrides, images=64, out=tmp_path / "run", init_from=trained.path)
     assert "\n" not in str(error.value)
+    assert not (tmp_path / "run").exists()
 
 
-def test_a_start_that_is_no_run_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(GanatomyError, match="is not a run"):
-        train("digits-dcgan", *TINY, images=64, out=tmp_path / "run", init_from=tmp_path / "nothing")
+@pytest.mark.parametrize(
+    ("words", "start", "told"),
+    [
+        ((), "nothing", "nothing is not a run"),
+        (("stop.patience=2", "watch.score=0"), None, r"stop\.patience=2 watches the scores, and this recipe takes"),
+        (("stop.patience=2", "scores=none"), None, r"stop\.patience=2 watches the scores, and this recipe takes"),
+        (("watch.wandb=true",), None, r"ganatomy\[wandb\]"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_the_data_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], start: str | None, told: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    start = start and str(tmp_path / start)
+    with pytest.raises(GanatomyError, match=told):
+        train("digits-dcgan", *TINY, *words, data=tmp_path / "no data", out=tmp_path / "run", init_from=start)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_starts_from_the_best_weights_of_another(trained: Run, copied: Callable[[], Path]) -> None:
+    best = best_round(trained.folder)
+    assert best is not None and best != trained.checkpoint().round
+    engine = build_engine(trained.recipe, trained.data(), torch.device("cpu"))
+    assert f"after round {best}" in start_from(engine, f"{trained.path}@best")
+    kept = trained.folder.checkpoints.read(best).tensors
+    for name, value in engine.game.state_dict().items():
+        assert torch.equal(value, kept[f"game.{name}"]), name
+    folder = copied()
+    (folder / "scores.jsonl").unlink()
+    with pytest.raises(GanatomyError, match="was never scored, so it has no best checkpoint"):
+        start_from(engine, f"{folder}@best")
 
 
 def test_patience_ends_a_run_that_no_longer_improves(tmp_path: Path) -> None:
     frozen = ("optimizers.G.lr=1e-12", "optimizers.D.lr=1e-12", "stop.patience=2", "watch.score=128", "watch.log=64")
-    run = train("digits-dcgan", *TINY, *frozen, images=5_000, out=tmp_path / "run")
+    told = Told()
+    run = train("digits-dcgan", *TINY, *frozen, images=5_000, out=tmp_path / "run", show=told)
     scores = run.folder.scores.read()
     assert len(scores) == 3 and run.checkpoint().state["drawn"] * 64 == scores[-1]["images"] == 384
-    again = train("digits-dcgan", *TINY, *frozen, images=5_000, out=tmp_path / "run")
+    again = train("digits-dcgan", *TINY, *frozen, images=5_000, out=tmp_path / "run", show=told)
     assert again.checkpoint().round == run.checkpoint().round, "a run on a plateau does not go on"
-    longer = [word for word in frozen if not word.startswith("stop")]
-    on = train("digits-dcgan", *TINY, *longer, images=448, out=tmp_path / "run")
-    assert on.checkpoint().round == 7, "unless it is told to"
+    said = (
+        "plateau    none of the last 2 Fréchet distances is 1 % below the best before them, "
+        f"{scores[0]['scores']['frechet']:.2f} (stop.patience=2); stop.patience=none goes on"
+    )
+    assert [line for line in told.lines if line.startswith("plateau")] == [said, said], "in each session"
+    on = train("digits-dcgan", *TINY, *frozen, "stop.patience=none", images=448, out=tmp_path / "run")
+    assert on.checkpoint().round == 7
 
 
-def test_patience_without_scores_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(GanatomyError, match=r"stop\.patience watches the scores"):
-        train("digits-dcgan", *TINY, "stop.patience=2", "watch.score=0", images=64, out=tmp_path / "run")
+def test_patience_with_images_that_have_no_judge_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "plain.npz", images=np.zeros((40, 8, 8), np.uint8))
+    with pytest.raises(GanatomyError, match=r"stop\.patience watches the scores, and .*plain\.npz gives none"):
+        train("digits-dcgan", *TINY, "stop.patience=2", data=tmp_path / "plain.npz", out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
@@ -107,18 +150,25 @@ def test_weights_and_biases_offline_keeps_a_run_and_continues_it(
 ) -> None:
     pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
-    out = tmp_path / "run"
+    out, told = tmp_path / "run", Told()
     for images in (128, 256):
-        train("digits-dcgan", *TINY, "watch.wandb=true", images=images, out=out)
+        train("digits-dcgan", *TINY, "watch.wandb=true", images=images, out=out, show=told)
     kept = [path for path in (out / "wandb").iterdir() if path.name.startswith("offline-run")]
     name = (out / "wandb" / "id").read_text()
     assert len(kept) == 2 and all(path.name.endswith(name) for path in kept)
     assert all(any(path.glob("*.wandb")) for path in kept)
+    said = [line for line in told.lines if line.startswith("wandb")]
+    assert len(said) == 2 and all(any(f"`wandb sync {path}`" in line for line in said) for path in kept)
     grids = [picture for path in kept for picture in path.rglob("samples_*.png")]
-    assert len(grids) >= 3, "every grid, not the last alone"
+    drawn = {int(path.stem) for path in (out / "samples").iterdir()}
+    assert {int(path.name.split("_")[1]) for path in grids} == drawn == {0, 128, 256}
 
 
-def test_weights_and_biases_without_the_extra_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "wandb", None)
-    with pytest.raises(GanatomyError, match=r"ganatomy\[wandb\]"):
-        train("digits-dcgan", *TINY, "watch.wandb=true", images=64, out=tmp_path / "run")
+def test_tensorboard_has_figures_scores_and_every_grid(tmp_path: Path) -> None:
+    run = train("digits-dcgan", *TINY, "watch.tensorboard=true", images=300, out=tmp_path / "run")
+    kept = EventAccumulator(str(run.path / "tensorboard"))
+    kept.Reload()
+    assert [event.step for event in kept.Scalars("D/real")] == [128, 256]
+    assert [event.step for event in kept.Scalars("scores/frechet_x_floor")] == [256]
+    grids = sorted(int(path.stem) for path in run.folder.samples.glob("*.png"))
+    assert [event.step for event in kept.Images("samples")] == grids == [0, 256, 320]

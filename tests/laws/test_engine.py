@@ -21,6 +21,7 @@ from ganatomy.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganatomy.objectives.adversarial import Minimax, NonSaturating
 
 SHAPE = (1, 8, 8)
+DEVICE = torch.device("cpu")  # tests/gpu has another
 
 
 class Noise:
@@ -32,7 +33,7 @@ class Noise:
     def batch(self, number: int, size: int, rows: slice | None = None) -> tuple[Tensor, Tensor | None]:
         self.asked.append(number)
         x = torch.from_numpy(keyed("feed", number).random((size, *SHAPE))).float() * 2 - 1
-        return x[rows or slice(None)], torch.arange(size)[rows or slice(None)] % 3
+        return x[rows or slice(None)].to(DEVICE), torch.arange(size, device=DEVICE)[rows or slice(None)] % 3
 
 
 def smooth_players(conditional: bool = False) -> dict[str, nn.Module]:
@@ -68,6 +69,7 @@ def engine(
         Noise(),
         fixed,
         average=average,
+        device=DEVICE,
         observers=observers,
     )
 

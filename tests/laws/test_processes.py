@@ -4,8 +4,10 @@ import copy
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,14 @@ import torch.distributed as dist
 import torch.multiprocessing
 from torch import Tensor, nn
 
-from ganatomy.core.randomness import Draws
+from ganatomy.core.randomness import Draws, reseed_default_generator
 from ganatomy.distributed import processes
 from ganatomy.distributed.batch_norm import SharedBatchNorm, all_here, share_batch_norms
 from ganatomy.engine.average import ExponentialAverage
 from ganatomy.engine.optimizers import Adam
 from ganatomy.networks.dcgan import DCGANDiscriminator, DCGANGenerator
-from tests.laws.test_engine import SHAPE, conv_players, engine, largest_difference, smooth_players, weights
+from ganatomy.runs.folder import RunFolder
+from tests.laws.test_engine import SHAPE, Noise, conv_players, engine, largest_difference, smooth_players, weights
 
 ROUNDS = 5
 
@@ -46,7 +49,8 @@ def played(**settings: Any) -> dict[str, Tensor]:
     one = engine(**settings)
     for _ in range(ROUNDS):
         one.play_round()
-    figures = one.ledger.means()
+    one.held_out = Noise()
+    figures = {**one.ledger.means(), **one.on_held_out()}
     tensors = {**weights(one.game), **{f"figure.{k}": torch.tensor(v, dtype=torch.float64) for k, v in figures.items()}}
     return {**tensors, **{name: value.clone() for name, value in one.game.named_buffers() if value.is_floating_point()}}
 
@@ -73,6 +77,7 @@ def work_batch_norm_in_float32() -> dict[str, Tensor]:
 
 
 def work_adam_split_play() -> dict[str, Tensor]:
+    reseed_default_generator("players")
     players = {
         "G": DCGANGenerator(SHAPE, latent=4, channels=(8, 4), normalization="none"),
         "D": DCGANDiscriminator(SHAPE, channels=(4, 8), normalization="none"),
@@ -82,7 +87,13 @@ def work_adam_split_play() -> dict[str, Tensor]:
 
 @pytest.mark.parametrize(
     ("work", "tolerance"),
-    [(work_smooth, 1e-10), (work_accumulated, 1e-10), (work_batch_norm, 1e-10), (work_batch_norm_in_float32, 1e-5)],
+    [
+        (work_smooth, 1e-10),
+        (work_accumulated, 1e-10),
+        (work_adam_split_play, 1e-10),
+        (work_batch_norm, 1e-10),
+        (work_batch_norm_in_float32, 1e-5),
+    ],
 )
 def test_two_processes_end_with_the_weights_and_figures_of_one(
     work: Callable[[], dict[str, Tensor]], tolerance: float, tmp_path: Path
@@ -158,12 +169,14 @@ def test_a_shared_batch_norm_keeps_weights_and_is_torchs_own_on_one_process() ->
 MEETING = """
 import os, signal, time
 import torch
+import torch.distributed as dist
 from ganatomy.distributed import processes
 
 rank, attempt = int(os.environ["RANK"]), int(os.environ["TORCHELASTIC_RESTART_COUNT"])
 if attempt and rank == attempt % 2:
     time.sleep(1.0)  # the other one is early, and finds in the store what the attempt before it left
 with processes.together(lambda: torch.device("cpu")):
+    assert dist.group.WORLD._get_backend(torch.device("cpu")).options._timeout.total_seconds() > 3600
     print(f"<{processes.largest(10 * attempt + rank)}>", flush=True)
     if attempt < 2 and rank == 1:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -188,7 +201,7 @@ def test_restarted_workers_meet_each_other_and_nobody_who_is_gone(tmp_path: Path
 
 
 KILLER = """
-import os, signal
+import os, signal, time
 from pathlib import Path
 from ganatomy import Spec, find_recipe, part, recipe
 from ganatomy.games.adversarial import Adversarial
@@ -200,7 +213,11 @@ class Mortal(Adversarial):
         if batch.play.round == 13 and os.environ.get("RANK") == "1" and not killed.exists():
             killed.touch()
             os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(float(os.environ.get("SECONDS_A_ROUND", 0)))
         return super().generator(batch)
+
+if "RANK" in os.environ:
+    Path(f"worker{os.environ['RANK']}").write_text(str(os.getpid()))
 
 @recipe
 def mortal():
@@ -220,13 +237,42 @@ TINY = (
 )
 
 
-def torchrun(folder: Path, out: str, *more: str, restarts: int = 0, killed: Path) -> subprocess.CompletedProcess[str]:
+def started(
+    folder: Path, out: str, *more: str, restarts: int = 0, killed: Path, seconds_a_round: float = 0
+) -> subprocess.Popen[str]:
     (folder / "killer.py").write_text(KILLER)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command += ["--max-restarts", str(restarts), "-m", "ganatomy", "train", "mortal", "--import", "killer.py"]
     command += ["--out", out, "--images", "1500", *TINY, *more]
-    environment = {**os.environ, "KILLED": str(killed), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240)
+    own = {"KILLED": str(killed), "OMP_NUM_THREADS": "1", "SECONDS_A_ROUND": str(seconds_a_round)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, cwd=folder, env={**os.environ, **own}, text=True, **pipes)
+
+
+def torchrun(folder: Path, out: str, *more: str, **how: Any) -> subprocess.CompletedProcess[str]:
+    with started(folder, out, *more, **how) as job:
+        stdout, stderr = job.communicate(timeout=240)
+    return subprocess.CompletedProcess(job.args, job.returncode, stdout, stderr)
+
+
+def test_a_signal_to_the_whole_job_saves_the_run(tmp_path: Path) -> None:
+    """As a scheduler stops a job: every worker is signalled, and once more by torchrun, which is signalled, too."""
+    unsaved = ("watch.checkpoint=0", "watch.score=0", "watch.log=64")
+    with started(tmp_path, "run", *unsaved, killed=tmp_path, seconds_a_round=0.3) as job:
+        try:
+            while not (tmp_path / "run" / "metrics.jsonl").exists():
+                assert job.poll() is None, job.communicate()[1]
+                time.sleep(0.05)
+            for worker in (int((tmp_path / f"worker{rank}").read_text()) for rank in range(2)):
+                os.kill(worker, signal.SIGTERM)
+            time.sleep(0.1)  # so that the first one was heard
+            job.send_signal(signal.SIGTERM)
+            stdout, _ = job.communicate(timeout=60)
+        finally:
+            job.kill()
+    assert "Stopped by SIGTERM. Continue with the same command" in stdout
+    run = RunFolder(tmp_path / "run")
+    assert run.checkpoints.rounds() == [run.metrics.read()[-1]["round"]]
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
