@@ -1,12 +1,14 @@
 """The benchmarks run and tell what they promise; how fast anything is, no test says."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from benchmarks import training
+from benchmarks import metrics, training
 from ganatomy.core.shape import Shape
+from ganatomy.metrics.extractors import Look
 
 CPU = torch.device("cpu")
 
@@ -27,9 +29,24 @@ def test_a_case_prints_its_ratio_both_speeds_shares_and_memory(tiny, monkeypatch
     assert "peak memory 12 MB and 12 MB" in told
 
 
-def test_overhead_names_its_parts(tiny, capsys) -> None:
+def test_the_usual_loop_keeps_pictures_in_the_default_layout(tiny) -> None:
+    recipe, data = training.Case("digits-dcgan", Shape(3, 8, 8), 8).build()
+    usual = training.UsualLoop(recipe, data, CPU)
+    assert usual.G(torch.randn(8, usual.latent)).is_contiguous()
+
+
+def test_overhead_names_its_parts_and_clocks_all_of_the_logging(tiny, monkeypatch, capsys) -> None:
+    clocked, found = training.clocked, set()
+
+    def noticed(function, what, spent, device):
+        found.add((what, function.__qualname__))
+        return clocked(function, what, spent, device)
+
+    monkeypatch.setattr(training, "clocked", noticed)
     training.main(["--overhead", "--device", "cpu"])
     assert re.search(r"overhead [\d.]+% of a round \(feed [\d.]+%, averaging [\d.]+%, logging", capsys.readouterr().out)
+    logging = {"Ledger.record", "Engine._means", "Engine.on_held_out", "FigureLog.figures", "TensorBoard.figures"}
+    assert {name for what, name in found if what == "logging"} == logging
 
 
 def test_memory_and_work_are_counted(tiny) -> None:
@@ -40,7 +57,48 @@ def test_memory_and_work_are_counted(tiny) -> None:
     assert 0.8 < ratio < 1.2, "G once more, for fresh noise, but no gradient of D in G's turn"
 
 
-def test_an_unknown_case_is_one_line(capsys) -> None:
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["nothing"], "no case called 'nothing'"),
+        (["--repeats", "0"], "--repeats 0: at least one turn, please"),
+        (["--device", "gpu"], "No device called 'gpu'"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_line(words, told, capsys) -> None:
     with pytest.raises(SystemExit):
-        training.main(["nothing"])
-    assert "no case called 'nothing'" in capsys.readouterr().err
+        training.main(words)
+    assert told in capsys.readouterr().err
+
+
+class Here:
+    """A pool whose one process is this one."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def apply(self, function, arguments):
+        return function(*arguments)
+
+
+def test_metrics_print_the_ratio_the_agreement_the_memory_of_statistics_and_the_arithmetic(monkeypatch, capsys) -> None:
+    class Network:
+        def __init__(self, *_):
+            self.look = lambda images: Look(images.mean((1, 2)))
+
+        def __call__(self, images):
+            return [images.float().mean((2, 3))]
+
+    for name, value in {"ROWS": 700, "SIZE": 5, "CLASSES": 3, "Inception": Network, "torch_fidelity": Network}.items():
+        monkeypatch.setattr(metrics, name, value)
+    monkeypatch.setattr(metrics, "random_weights", lambda folder: folder)
+    monkeypatch.setattr(metrics.multiprocessing, "get_context", lambda _: SimpleNamespace(Pool=lambda *_, **__: Here()))
+    metrics.main(["--images", "4", "--repeats", "1"])
+    told = capsys.readouterr().out
+    assert re.search(r"features: ratio \d+\.\d\d .* in 1\); ours [\d.]+ images/s, torch-fidelity [\d.]+; largest", told)
+    assert re.search(
+        r"statistics of 700 x 5: [\d,]+ MB, with probabilities [\d,]+ MB; Fréchet distance: [\d.]+ s", told
+    )

@@ -1,12 +1,13 @@
 """The images of a recipe: where they come from, and how they are prepared."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from ganatomy.core.errors import GanatomyError, near
 from ganatomy.core.kinds import Data
@@ -14,14 +15,14 @@ from ganatomy.core.registry import part
 from ganatomy.core.shape import Shape
 from ganatomy.core.spec import checked_value, declared_settings
 from ganatomy.data.decoding import Preparation
-from ganatomy.data.packed import OnError, Split, cache_folder, packed
+from ganatomy.data.packed import OnError, Split, cache_folder, content_of, packed
 from ganatomy.data.sources import source_of
 
 __all__ = ["ImageSet", "Images", "Split"]
 
 Size = PositiveInt | tuple[PositiveInt, PositiveInt]
 Part = Annotated[float, Field(gt=0, le=1)]
-Subset = Literal["all", "first-half"]
+Subset = Literal["all", "first-half", "train+test"]
 Degrees = Annotated[float, Field(ge=0, le=180)]
 ProperPart = Annotated[float, Field(gt=0, lt=1)]
 
@@ -35,6 +36,7 @@ class ImageSet:
     flip: whether training flips at random.
     rotate: by how many degrees at most, either way, training turns at random.
     skipped: the names of unreadable images that were left out.
+    unseen: whether the held-out images are not among those to train on.
     """
 
     train: Split
@@ -46,6 +48,17 @@ class ImageSet:
     flip: bool = False
     rotate: float = 0.0
     skipped: tuple[str, ...] = ()
+    unseen: bool = True
+
+    @property
+    def remarks(self) -> list[str]:
+        """What scores that are compared with these images must be read with."""
+        return [] if self.unseen else ["no unseen reference: the held-out images were trained on, too"]
+
+    @cached_property
+    def held_out_content(self) -> str:
+        """Hash of the packed held-out images and labels, as `content` is of those to train on."""
+        return content_of(self.held_out.images, self.held_out.labels)
 
     def pictures(self, split: Split, rows: slice = slice(None)) -> NDArray[np.uint8]:
         """Images of a split at the training size, uint8 [n, H, W, C]: the center of those packed larger."""
@@ -68,9 +81,11 @@ class Images(Data):
     label: the label column, or a boolean column by its name; None: recognized by itself.
     held_out: the part that is held out, where the source has no test or validation split.
     on_error: what to do about unreadable images.
-    subset: of the training images; a data set's judge is trained on the first half.
+    subset: of the training images; a data set's judge is trained on the first half. "train+test": the held-out ones and
+        then all others, so that nothing is unseen: scores say so, and D has no held-out figures.
     portion: of the training images of each class (or of all, without labels) that are kept, in one fixed shuffle.
     per_class: how many training images of each class are kept, in the same shuffle; None: all of them.
+    draw: which shuffle that is, so that several choices of few images can be compared.
     only: the one class, by name, whose images are kept, held-out ones too.
 
     >>> Images(source="digits").open().shape
@@ -90,6 +105,7 @@ class Images(Data):
     subset: Subset = "all"
     portion: Part = 1.0
     per_class: PositiveInt | None = None
+    draw: NonNegativeInt = 0
     only: str | None = None
 
     def __post_init__(self) -> None:
@@ -130,6 +146,8 @@ class Images(Data):
         train, held_out = entry.split("train"), entry.split("held_out")
         if self.subset == "first-half":
             train = train.first(len(train) // 2)
+        if self.subset == "train+test":
+            train = together(held_out, train)
         train = self.kept(train, entry.classes)
         if self.only is not None and held_out.labels is not None:
             held_out = chosen(held_out, np.flatnonzero(held_out.labels == (entry.classes or ()).index(self.only)))
@@ -144,39 +162,57 @@ class Images(Data):
             flip=source.flip if self.flip is None else self.flip,
             rotate=self.rotate,
             skipped=entry.skipped,
+            unseen=self.subset != "train+test",
         )
 
     def marks(self) -> list[str]:
         """What tells a part of the training images from all of them."""
-        chosen = {"subset": self.subset, "portion": self.portion, "per_class": self.per_class, "only": self.only}
-        usual = {"subset": "all", "portion": 1.0, "per_class": None, "only": None}
+        chosen = {
+            "subset": self.subset,
+            "portion": self.portion,
+            "per_class": self.per_class,
+            "draw": self.draw if self.chooses else 0,
+            "only": self.only,
+        }
+        usual = {"subset": "all", "portion": 1.0, "per_class": None, "draw": 0, "only": None}
         return [
             str(value) if name == "subset" else f"{name}={value}"
             for name, value in chosen.items()
             if value != usual[name]
         ]
 
+    @property
+    def chooses(self) -> bool:
+        """Whether some training images of a class are kept and others not."""
+        return self.portion < 1 or self.per_class is not None
+
     def kept(self, train: Split, classes: tuple[str, ...] | None) -> Split:
         """The training images that `portion`, `per_class` and `only` leave."""
-        if self.portion == 1 and self.per_class is None and self.only is None:
+        if not self.chooses and self.only is None:
             return train
         if train.labels is None:
             if self.per_class is not None or self.only is not None:
                 raise GanatomyError(f"{self.source} has no labels, so data.per_class and data.only mean nothing.")
-            return chosen(train, shuffled(np.arange(len(train)), self.portion, None))
+            return chosen(train, shuffled(np.arange(len(train)), self.portion, None, self.draw))
         if self.only is not None and self.only not in (classes or ()):
             raise GanatomyError(f"{self.source} has no class '{self.only}'. {near(self.only, classes or ())}")
         numbers = range(len(classes or ())) if self.only is None else [(classes or ()).index(self.only)]
-        rows = [shuffled(np.flatnonzero(train.labels == n), self.portion, self.per_class) for n in numbers]
+        own = [np.flatnonzero(train.labels == n) for n in numbers]
+        rows = [shuffled(of_class, self.portion, self.per_class, self.draw) for of_class in own]
         if self.per_class is not None and (fewest := min(map(len, rows))) < self.per_class:
             raise GanatomyError(f"data.per_class={self.per_class}: {self.source} has a class of {fewest} images.")
         return chosen(train, np.concatenate(rows))
 
 
-def shuffled(rows: NDArray[np.int64], portion: float, count: int | None) -> NDArray[np.int64]:
+def shuffled(rows: NDArray[np.int64], portion: float, count: int | None, draw: int = 0) -> NDArray[np.int64]:
     """The first of a fixed shuffle of these rows, in their own order: smaller parts are parts of larger ones."""
     kept = count if count is not None else max(1, round(portion * len(rows)))
-    return np.sort(np.random.default_rng(0).permutation(rows)[:kept])
+    return np.sort(np.random.default_rng(draw).permutation(rows)[:kept])
+
+
+def together(one: Split, other: Split) -> Split:
+    labels = None if one.labels is None or other.labels is None else np.concatenate([one.labels, other.labels])
+    return Split(np.concatenate([one.images, other.images]), labels)
 
 
 def chosen(split: Split, rows: NDArray[np.int64]) -> Split:

@@ -367,7 +367,9 @@ def find_npz(path: Path) -> Found:
     except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise GanatomyError(f"{path} cannot be read: {one_line(error)}") from None
     if "images" not in held:
-        raise GanatomyError(f"{path} has no array 'images'. It has: {listed(names)}.")
+        raise GanatomyError(
+            f"{path} has no array 'images'. It has: {listed(names)}. np.savez(file, images=array) names it."
+        )
     images = held["images"]
     if images.dtype not in (np.uint8, np.uint16):
         raise GanatomyError(

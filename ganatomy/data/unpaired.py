@@ -1,6 +1,7 @@
 """Images of two domains that have nothing to do with each other, each in its own number."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -9,12 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganatomy.core.errors import GanatomyError
+from ganatomy.core.errors import GanatomyError, unknown
 from ganatomy.core.kinds import Data
 from ganatomy.core.registry import part
 from ganatomy.data.feed import Feed
 from ganatomy.data.images import Images, ImageSet, Part, ProperPart, Size
+from ganatomy.data.labels import listed
 from ganatomy.data.packed import OnError, Split
+from ganatomy.data.sources import Place, source_of
 
 APART = 1_000_003  # between the seeds of the two domains' shuffles
 
@@ -34,10 +37,11 @@ class UnpairedSet(ImageSet):
 @part
 @dataclass(frozen=True, kw_only=True)
 class Unpaired(Data):
-    """Two domains: a source and an `other`; or one source in two parts, by its label or an attribute (`split`).
+    """Two domains: a source and an `other`; or one source in two parts (`split`).
 
-    Without either, the source's own two classes are the domains, as a folder with two folders in it has them. The rest
-    is as in `Images`, for both alike.
+    split: a column of two classes, such as an attribute; or two of the source's own classes, a comma between. Without
+    either, the source has two classes itself, as a folder with two folders in it. The rest is as in `Images`, for both
+    alike.
     """
 
     source: str
@@ -63,16 +67,43 @@ class Unpaired(Data):
         if self.other is not None:
             x, y = (Images(source=s, **how).open(progress=progress, cache=cache) for s in (self.source, self.other))
             return unpaired(without_labels(x), without_labels(y), titles(self.source, self.other))
-        whole = Images(source=self.source, label=self.split, **how).open(progress=progress, cache=cache)
-        if whole.classes is None or len(whole.classes) != 2:
-            there = "no classes" if whole.classes is None else f"{len(whole.classes)} classes"
-            raise GanatomyError(
-                f"{self.source} has {there}; two domains are wanted: name a second source with data.other=, or an "
-                "attribute that cuts it in two with data.split=."
-            )
-        x, y = (only_class(whole, number) for number in (0, 1))
-        first, second = whole.classes
-        return unpaired(x, y, (f"{first}", f"{second}"))
+        names = tuple(name.strip() for name in self.split.split(",")) if self.split and "," in self.split else None
+        column = self.split if names is None else None
+        source = source_of(self.source)
+        if isinstance(source, Place):  # what is wrong is told before minutes of packing
+            two_of(classes_at(source, column), names, self.source)
+        whole = Images(source=self.source, label=column, **how).open(progress=progress, cache=cache)
+        first, second = two_of(whole.classes, names, self.source)
+        assert whole.classes is not None
+        x, y = (only_class(whole, whole.classes.index(name)) for name in (first, second))
+        return unpaired(x, y, (first, second))
+
+
+def classes_at(place: Place, column: str | None) -> Sequence[str] | None:
+    """The classes that lie there, or those of a column, before anything is decoded."""
+    try:
+        return place.find(column).classes
+    except GanatomyError as error:
+        if column is None:
+            raise
+        told = str(error).replace("data.label", "data.split")
+        raise GanatomyError(f"{told} With data.split=none its own two classes are the domains.") from None
+
+
+def two_of(classes: Sequence[str] | None, names: Sequence[str] | None, source: str) -> tuple[str, str]:
+    """The classes that are the domains: those named, or the only two."""
+    for name in names or ():
+        if name not in (classes or ()):
+            raise unknown(f"class of {source}", name, classes or ())
+    found = tuple(dict.fromkeys(names or classes or ()))
+    if len(found) == 2 and (names is None or len(names) == 2):
+        return found[0], found[1]
+    there = "no classes" if not classes else f"{len(classes)} classes ({listed(classes)})"
+    example = f"two of them with data.split={classes[0]},{classes[1]}, " if classes and len(classes) > 2 else ""
+    raise GanatomyError(
+        f"{source} has {there}; two domains are wanted: name {example}a second source with data.other=, or a column "
+        "that cuts it in two with data.split=."
+    )
 
 
 def titles(source: str, other: str) -> tuple[str, str]:

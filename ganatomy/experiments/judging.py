@@ -32,6 +32,7 @@ from ganatomy.metrics.moments import Array, Moments
 from ganatomy.metrics.scores import Scores, judge_scores
 from ganatomy.networks.classifier import ConvClassifier
 from ganatomy.recipes.judges import judge as judge_recipe
+from ganatomy.report.results import roughness
 from ganatomy.runs.files import read_json, write_bytes, write_json
 
 BATCH = 250
@@ -104,7 +105,8 @@ class Bench:
         return {
             "reference": f"training images {self.first}-{len(self.data.train.images) - 1}",
             "content": self.data.content,
-            "floor": f"{self.how.count} held-out images",
+            "held_out_content": self.data.held_out_content,
+            "floor": f"{self.how.count} held-out images" + ("" if self.data.unseen else ", trained on"),
             "count": self.how.count,
             "extractor": "judge",
             "extractor_sha256": self.judge.sha256,
@@ -119,8 +121,9 @@ class Bench:
         }
 
     def record(self, scores: Scores, **protocol: Any) -> dict[str, Any]:
-        """A score as it is written down: never without its floor and its protocol."""
-        return {"scores": asdict(scores), "floor": asdict(self.floor), "protocol": self.protocol(**protocol)}
+        """A score as it is written down: never without its floor and its protocol, and told where it is rough."""
+        record = {"scores": asdict(scores), "floor": asdict(self.floor), "protocol": self.protocol(**protocol)}
+        return {**record, "remarks": self.data.remarks + ([rough] if (rough := roughness(record)) else [])}
 
     def _scores(self, features: Array, probabilities: Array, asked: Array | None) -> Scores:
         return judge_scores(
@@ -138,7 +141,7 @@ def can_be_judged(data: ImageSet) -> bool:
 
 def find_judge(data: ImageSet, spec: Spec, announce: Callable[[str], None] = lambda text: None) -> Judge:
     """The shipped judge of these pixels, or the cached one, or a new one. `spec`: the data, as its recipe has it."""
-    kept = cache_folder() / "judges" / f"{content_name(data.content)}.json"
+    kept = kept_judge(data.content)
     for file in [*shipped_judges(), kept]:
         judge = read_judge(file, data.content)
         if judge is not None:
@@ -150,6 +153,11 @@ def find_judge(data: ImageSet, spec: Spec, announce: Callable[[str], None] = lam
     write_json(kept, facts)
     announce(f"It recognizes {facts['accuracy']:.1%} of the held-out images; scores are worth as much.")
     return load_judge(facts, tensors)
+
+
+def kept_judge(content: str) -> Path:
+    """Where the cache has the judge of these pixels, or would have it."""
+    return cache_folder() / "judges" / f"{content_name(content)}.json"
 
 
 def content_name(content: str) -> str:

@@ -1,8 +1,10 @@
-"""Scores of a run, or of any two sets of images, under any extractor: each with its protocol, its floor, its spread."""
+"""Scores of a run under any extractor: each with its protocol, its floor, its spread."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,9 @@ import numpy as np
 import torch
 
 from ganatomy.core.errors import GanatomyError, unknown
+from ganatomy.core.randomness import CPU
 from ganatomy.core.spec import Spec
-from ganatomy.data.images import Images, ImageSet
+from ganatomy.data.images import ImageSet
 from ganatomy.distributed import processes
 from ganatomy.experiments.judging import CHOOSING_SEED, REPORTING_SEED, Judge, can_be_judged, find_judge
 from ganatomy.experiments.observers import as_generator, best_round
@@ -20,24 +23,38 @@ from ganatomy.experiments.sampling import CHUNK, Sampler
 from ganatomy.experiments.statistics import (
     STEP,
     Part,
-    StoredStatistics,
+    Shown,
     in_parts,
+    kept_features,
     kept_statistics,
     labels_at,
-    opened,
     pictures_at,
     rows_of,
+    seen_at,
+    seen_together,
+    unshown,
 )
 from ganatomy.metrics.extractors import Extractor, Inception, Look, extractors
-from ganatomy.metrics.measured import METRICS, Statistics, measure, remarks, statistics_of
-from ganatomy.metrics.memorization import memorization
+from ganatomy.metrics.measured import METRICS, NEIGHBOURS, Statistics, measure, parameters, remarks
+from ganatomy.metrics.memorization import honest_distances, memorized, nearest_distances
 from ganatomy.metrics.moments import Array
 from ganatomy.metrics.similarity import similarity_of_pairs
 from ganatomy.networks.inception import Resize
 
 OF_IMAGES = ("ssim", "nearest")  # beside those of statistics
 COMPARED = 2_000  # images that similarity draws its pairs from
-UNCOUNTED = "the reference's file does not say of how many images it is: compare only with others against the same file"
+MOST = 50_000  # samples drawn unless said
+FEWEST = {"fid": 2, "kid": 3, "is": 1, "prdc": max(NEIGHBOURS) + 1}  # images of a set that a score needs
+
+
+class Nothing(Extractor):
+    """In the place of an extractor where scores are of the pictures themselves."""
+
+    def look(self, images: Array) -> Look:
+        raise AssertionError
+
+    def facts(self) -> dict[str, Any]:
+        return dict.fromkeys(("extractor", "extractor_sha256", "resize", "precision"))
 
 
 @dataclass(frozen=True)
@@ -47,21 +64,45 @@ class Asked:
     metrics: fid, kid, is, prdc; ssim: multi-scale structural similarity of pairs, within classes too, which rises as a
     generator collapses; nearest: distances to the nearest training images, beside those of held-out ones.
     per_class: the scores of statistics also class by class.
+    shown: shows how far it is.
     """
 
-    extractor: Extractor
+    extractor: Extractor = field(default_factory=Nothing)
     metrics: tuple[str, ...] = ("fid", "kid", "prdc")
     count: int | None = None
     per_class: bool = False
+    shown: Shown = unshown
 
     def __post_init__(self) -> None:
+        if not self.metrics:
+            raise GanatomyError(f"No metric is named. There are: {', '.join((*METRICS, *OF_IMAGES))}.")
         for name in self.metrics:
+            if name == "accuracy":
+                raise GanatomyError("accuracy is the judge's, as asked of a conditional run: evaluate without metrics.")
             if name not in (*METRICS, *OF_IMAGES):
                 raise unknown("metric", name, (*METRICS, *OF_IMAGES))
+        if self.looks and isinstance(self.extractor, Nothing):
+            raise GanatomyError(f"{self.metrics[0]} is of an extractor's features: say which extractor.")
+        if self.per_class and not self.of_statistics:
+            raise GanatomyError(f"Scores per class are of {', '.join(METRICS)}: ask for one of them, too.")
 
     @property
     def of_statistics(self) -> tuple[str, ...]:
         return tuple(name for name in self.metrics if name in METRICS)
+
+    @property
+    def looks(self) -> bool:
+        """Whether anything is of an extractor's features."""
+        return needs_features(self.metrics)
+
+    def facts(self) -> dict[str, Any]:
+        """The extractor's part of a protocol; where it looks at nothing, none."""
+        return (self.extractor if self.looks else Nothing()).facts()
+
+
+def needs_features(metrics: Sequence[str]) -> bool:
+    """Whether one of these scores is of features, not of the pictures themselves."""
+    return any(name != "ssim" for name in metrics)
 
 
 class Judged(Extractor):
@@ -91,32 +132,38 @@ def measure_run(
     repeats: int = 1,
     weights: Weights = "average",
     checkpoints: Sequence[Which] = ("last", "best"),
+    device: torch.device = CPU,
 ) -> list[dict[str, Any]]:
     """Of the last and the best checkpoint, against training images (see `Reference`), beside their floor.
 
     With `repeats`, samples of as many seeds, without the one that chose the best, and the deviation between them. The
     floor is taken at as many held-out images as there are samples; where there are fewer, at all of them, and the
-    scores are given at that count, too.
+    scores are given at that count, too. Where the last checkpoint is the best, it is measured once.
     """
     if "best" in checkpoints and seed == CHOOSING_SEED:
         raise GanatomyError(
             f"Seed {CHOOSING_SEED} chose the best checkpoint, so its samples flatter it: evaluate with another."
         )
+    if asked.per_class and (run.classes is None or as_generator(run.player("G", weights="raw")).classes is None):
+        raise GanatomyError("This run is not conditional, so none of its samples is of a class: leave per class.")
     seeds = [s for s in range(seed, seed + repeats + 1) if s != CHOOSING_SEED][:repeats]
     reference = Reference(run.data(), asked)
+    of_round: dict[int, dict[str, Any]] = {}
     records = []
     for which in checkpoints:
-        if which == "best" and best_round(run.folder) is None:
+        if which == "best" and "last" in checkpoints and best_round(run.folder) is None:
             continue
         found = run.checkpoint(which)
-        sampler = Sampler(as_generator(run.player("G", weights=weights, checkpoint=which)))
+        if found.round not in of_round:
+            sampler = Sampler(as_generator(run.player("G", weights=weights, checkpoint=which)), device)
+            of_round[found.round] = reference.score(sampler, seeds)
         records.append(
             {
                 "round": found.round,
                 "images": found.state["drawn"] * run.recipe.batch,
                 "seconds": found.state["seconds"],
                 "which": which,
-                **reference.score(sampler, seeds),
+                **of_round[found.round],
                 "protocol": {
                     **reference.protocol(),
                     "seeds": seeds,
@@ -138,28 +185,34 @@ class Reference:
 
     def __init__(self, data: ImageSet, asked: Asked) -> None:
         self.data, self.asked = data, asked
-        self.count = asked.count or min(len(data.train.images), 50_000)
+        self.count = asked.count or min(len(data.train.images), MOST if asked.looks else COMPARED)
         self.floor_count = min(self.count, len(data.held_out.images))
         self.part: Part = "second-half" if isinstance(asked.extractor, Judged) else "train"
-        self.real = kept_statistics(data, self.part, asked.extractor)
-        self.held_out = statistics_of(in_parts(data, rows_of(data, "held-out")[: self.floor_count]), asked.extractor)
-        self.floor = {**self._compared(self.held_out), "count": self.floor_count}
-        if self._compares_pictures:
+        if asked.per_class:
+            self._refuse_small_classes()
+        self.floor: dict[str, Any] = {"count": self.floor_count}
+        if asked.looks:
+            self.real = kept_statistics(data, self.part, asked.extractor, shown=asked.shown)
+            rows = rows_of(data, "held-out")[: self.floor_count]
+            self.held_out = seen_at(data, rows, asked.extractor, asked.shown, "held out", asked.of_statistics)
+            self.floor = {**self._compared(self.held_out), **self._nearest(None), **self.floor}
+        if "ssim" in asked.metrics:
             rows = np.random.default_rng(0).permutation(rows_of(data, self.part))[:COMPARED]
             labels = None if data.train.labels is None else labels_at(data, rows)
             self.floor |= similarities(pictures_at(data, rows), labels)
 
     def score(self, sampler: Sampler, seeds: Sequence[int]) -> dict[str, Any]:
         """Scores of a generator's samples of these seeds, their floor, and what one should know of them."""
-        drawn = [self._drawn(sampler, seed) for seed in seeds]
-        scores = [{**self._compared(one.whole), **self._similar(sampler, one.first)} for one in drawn]
-        record = {
-            **spread(scores),
-            "floor": self.floor,
-            "remarks": remarks(self.real, drawn[0].whole, self.asked.metrics),
-        }
-        if self.floor_count < self.count:
-            record["scores_at_floor_count"] = self._compared(drawn[0].fewer)
+        scores, fewer, said = [], [], list[str]()
+        for seed in seeds:
+            one = self._drawn(sampler, seed)
+            nearest, similar = self._nearest(one.whole), self._similar(sampler, one.first)
+            scores.append({**self._compared(one.whole), **nearest, **similar})
+            fewer.append(self._compared(one.fewer))
+            said = said or self._remarks(one.whole)
+        record = {**spread(scores), "floor": self.floor, "remarks": [*self.data.remarks, *said]}
+        if self.floor_count < self.count and self.asked.of_statistics:
+            record["at_floor_count"] = {**spread(fewer), "count": self.floor_count}
         if self.asked.per_class:
             record["per_class"] = self._by_class(sampler, seeds[0])
         return record
@@ -167,41 +220,68 @@ class Reference:
     def protocol(self) -> dict[str, Any]:
         return {
             "reference": "training images" + (", second half" if self.part == "second-half" else ""),
-            "reference_count": self.real.count,
+            "reference_count": self.real.count if self.asked.looks else len(rows_of(self.data, self.part)),
             "content": self.data.content,
+            "held_out_content": self.data.held_out_content,
             "count": self.count,
-            **self.asked.extractor.facts(),
+            **self.asked.facts(),
+            **parameters(self.asked.metrics, self.count),
         }
 
     def _drawn(self, sampler: Sampler, seed: int) -> "Drawn":
         """Each sample of a seed is drawn once, for all that is measured of it."""
         first: list[Array] = []
-        kept = COMPARED if self._compares_pictures else 0
-
-        def seen(indices: range) -> Statistics:
-            return statistics_of(keeping(samples(sampler, seed, indices), first, kept), self.asked.extractor)
-
-        fewer = seen(range(self.floor_count))
+        fewer = self._seen(sampler, seed, range(self.floor_count), first)
         if self.floor_count == self.count:
             return Drawn(fewer, fewer, first)
         whole = copy.deepcopy(fewer)
-        whole.merge(seen(range(self.floor_count, self.count)))
+        rest = self._seen(sampler, seed, range(self.floor_count, self.count), first)
+        if whole is not None and rest is not None:
+            whole.merge(rest)
         return Drawn(whole, fewer, first)
 
-    def _compared(self, seen: Statistics) -> dict[str, float]:
-        scores = measure(self.real, seen, self.asked.of_statistics)
-        if "nearest" in self.asked.metrics:
-            assert self.real.features is not None and seen.features is not None and self.held_out.features is not None
-            found = memorization(self.real.features, seen.features, self.held_out.features)
-            scores |= {"nearest": found.median, "copies": found.copies}
-        return scores
+    def _seen(self, sampler: Sampler, seed: int, indices: range, first: list[Array]) -> Statistics | None:
+        """What an extractor sees of these samples, each process of its part; those that similarity needs are kept."""
+        part = processes.share(len(indices), CHUNK)
+        own = indices[part.start : part.stop]
+        kept: list[Array] = [np.empty((0, *self.data.shape[1:], self.data.shape[0]), np.uint8)]
+        missing = max(0, COMPARED - own.start) if "ssim" in self.asked.metrics else 0
+        images = keeping(own_samples(sampler, seed, own), kept, missing)
+        shown = self.asked.shown(images, len(own), f"samples of seed {seed}")
+        asked = self.asked
+        seen = None
+        if asked.looks:
+            seen = seen_together(shown, len(own), asked.extractor, asked.of_statistics)
+        else:
+            deque(shown, maxlen=0)
+        if "ssim" in self.asked.metrics:
+            first.append(processes.gather(torch.from_numpy(np.concatenate(kept))).numpy())
+        return seen
 
-    @property
-    def _compares_pictures(self) -> bool:
-        return "ssim" in self.asked.metrics
+    def _compared(self, seen: Statistics | None) -> dict[str, float]:
+        return {} if seen is None else measure(self.real, seen, self.asked.of_statistics)
+
+    def _remarks(self, seen: Statistics | None) -> list[str]:
+        return [] if seen is None else remarks(self.real, seen, self.asked.metrics)
+
+    def _nearest(self, seen: Statistics | None) -> dict[str, float]:
+        """Distances of samples, or of the held-out images, to all images to train on, whatever the reference is."""
+        if "nearest" not in self.asked.metrics:
+            return {}
+        found = self._honest if seen is None else nearest_distances(self._training, known(seen.features))
+        compared = memorized(found, self._honest)
+        return {"nearest": compared.median, "copies": compared.copies}
+
+    @cached_property
+    def _training(self) -> Array:
+        return kept_features(self.data, "train", self.asked.extractor, self.asked.shown)
+
+    @cached_property
+    def _honest(self) -> tuple[Array, Array]:
+        return honest_distances(self._training, known(self.held_out.features))
 
     def _similar(self, sampler: Sampler, first: Sequence[Array]) -> dict[str, float]:
-        if not self._compares_pictures:
+        if "ssim" not in self.asked.metrics:
             return {}
         images = np.concatenate(first)
         labels = sampler.labels(range(len(images)))
@@ -209,29 +289,45 @@ class Reference:
 
     def _by_class(self, sampler: Sampler, seed: int) -> dict[str, Any]:
         """Of each class: scores of samples asked for, the floor at their count, and another class as the ceiling."""
-        if sampler.classes is None or self.data.classes is None:
-            raise GanatomyError("This run is not conditional, so none of its samples is of a class: leave per class.")
         found = {}
-        for number, name in enumerate(self.data.classes):
+        for number, name in enumerate(self.data.classes or ()):
             real = kept_statistics(self.data, self.part, self.asked.extractor, number)
-            own, other = (
-                rows_of(self.data, "held-out", which % len(self.data.classes)) for which in (number, number + 1)
-            )
-            count = min(len(own), len(other), -(-self.count // len(self.data.classes)))
-            fake = statistics_of(samples(sampler, seed, range(count), [number] * count), self.asked.extractor)
-            seen = (statistics_of(in_parts(self.data, rows[:count]), self.asked.extractor) for rows in (own, other))
+            own, other, count = self._of_class(number)
+            drawn = processes.share(count, CHUNK)
+            asked = [number] * len(drawn)
+            fake = seen_together(own_samples(sampler, seed, drawn, asked), len(drawn), self.asked.extractor)
+            seen = (seen_at(self.data, rows[:count], self.asked.extractor) for rows in (own, other))
             floor, ceiling = (measure(real, one, self.asked.of_statistics) for one in seen)
             scores = measure(real, fake, self.asked.of_statistics)
             found[name] = {"scores": scores, "floor": floor, "ceiling": ceiling, "count": count}
         return found
+
+    def _of_class(self, number: int) -> tuple[Array, Array, int]:
+        """Held-out rows of a class and of the next, and how many of each, and samples of the class, are compared."""
+        classes = len(self.data.classes or ())
+        own, other = (rows_of(self.data, "held-out", which % classes) for which in (number, number + 1))
+        return own, other, min(len(own), len(other), -(-self.count // classes))
+
+    def _refuse_small_classes(self) -> None:
+        """Before anything is drawn: classes of which there are too few samples, or real images, for the scores."""
+        names = self.data.classes or ()
+        fewest, metric = max((FEWEST[name], name) for name in self.asked.of_statistics)
+        for number, name in enumerate(names):
+            real, count = len(rows_of(self.data, self.part, number)), self._of_class(number)[2]
+            if min(real, count) < fewest:
+                raise GanatomyError(
+                    f"{metric} per class needs {fewest} images of each: of '{name}' there would be {count} samples of "
+                    f"{self.count:,}, as many held out, against {real}. Ask for {fewest * len(names)} samples or more, "
+                    f"or leave {metric} or per class."
+                )
 
 
 @dataclass(frozen=True)
 class Drawn:
     """Statistics of all samples of a seed, and of as many as the floor has; the first of them as pictures, if asked."""
 
-    whole: Statistics
-    fewer: Statistics
+    whole: Statistics | None
+    fewer: Statistics | None
     first: Sequence[Array]
 
 
@@ -243,80 +339,9 @@ def keeping(images: Iterator[Array], kept: list[Array], count: int) -> Iterator[
         yield part
 
 
-def measure_sources(
-    real: str,
-    fake: str,
-    asked: Asked,
-    *,
-    real_part: Part = "all",
-    fake_part: Part = "all",
-    size: int | None = None,
-) -> dict[str, Any]:
-    """Of any two sources of images, or of statistics in files; `size` converts both to it, in pixels.
-
-    Under the real images' own judge they are the half of those to train on that it has not seen.
-    """
-    refuse_what_needs_a_run(asked)
-    if isinstance(asked.extractor, Judged) and real_part in ("all", "train"):
-        real_part = "second-half"
-    a, b = opened(real, size), opened(fake, size)
-    if isinstance(a, ImageSet) and isinstance(b, ImageSet) and a.shape != b.shape:
-        raise GanatomyError(
-            f"{real} is {a.shape} and {fake} is {b.shape}: resizing one of them would be measured, too. Convert both "
-            "with --size, and to the same channels."
-        )
-    if isinstance(a, StoredStatistics):
-        seen_real = a.under(asked.extractor)
-    else:
-        seen_real = kept_statistics(a, real_part, asked.extractor)
-    if isinstance(b, StoredStatistics):
-        seen_fake = b.under(asked.extractor)
-    else:
-        rows = np.random.default_rng(0).permutation(rows_of(b, fake_part))[: asked.count]  # they may lie class by class
-        seen_fake = statistics_of(in_parts(b, rows), asked.extractor)
-    counted = isinstance(a, ImageSet) or a.known
-    return {
-        "scores": {**measure(seen_real, seen_fake, asked.of_statistics), **similarity_within(b, fake_part, asked)},
-        "floor": own_floor(a, real_part, asked, seen_fake.count),
-        "remarks": remarks(seen_real, seen_fake, asked.metrics) if counted else [UNCOUNTED],
-        "protocol": {
-            "reference": f"{real} ({real_part})",
-            "reference_count": seen_real.count if counted else None,
-            "content": a.content if isinstance(a, ImageSet) else None,
-            "generated": f"{fake} ({fake_part})",
-            "count": seen_fake.count,
-            **seen_fake.facts,
-        },
-    }
-
-
-def refuse_what_needs_a_run(asked: Asked) -> None:
-    if "nearest" in asked.metrics:
-        raise GanatomyError("nearest asks for copies of what was trained on, which only a run knows: evaluate a run.")
-    if asked.per_class:
-        raise GanatomyError("Scores per class are those of samples that a run was asked for: evaluate a run.")
-
-
-def own_floor(real: ImageSet | StoredStatistics, part: Part, asked: Asked, count: int) -> dict[str, Any] | None:
-    """What one part of the real images scores against the other, each of `count`; None where there are too few."""
-    if isinstance(real, StoredStatistics):
-        return None
-    rows = np.random.default_rng(0).permutation(rows_of(real, part))
-    half = min(count, len(rows) // 2)
-    if half < 8:
-        return None
-    a, b = (statistics_of(in_parts(real, rows[start : start + half]), asked.extractor) for start in (0, half))
-    scores = {**measure(a, b, asked.of_statistics), **similarity_within(real, part, asked)}
-    return {**scores, "count": half, "reference_count": half}
-
-
-def similarity_within(side: ImageSet | StoredStatistics, part: Part, asked: Asked) -> dict[str, float]:
-    if "ssim" not in asked.metrics:
-        return {}
-    if isinstance(side, StoredStatistics):
-        raise GanatomyError("ssim compares pictures, and a file of statistics holds none: leave it out.")
-    rows = np.random.default_rng(0).permutation(rows_of(side, part))[:COMPARED]
-    return similarities(pictures_at(side, rows), None if side.train.labels is None else labels_at(side, rows))
+def known(features: Array | None) -> Array:
+    assert features is not None
+    return features
 
 
 def similarities(images: Array, labels: Array | None) -> dict[str, float]:
@@ -338,6 +363,15 @@ def spread(scores: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     }
 
 
+def own_samples(
+    sampler: Sampler, seed: int, indices: Sequence[int], labels: Sequence[int] | None = None
+) -> Iterator[Array]:
+    """A generator's samples of a seed, in parts, for this process alone."""
+    for start in range(0, len(indices), STEP):
+        rows = slice(start, start + STEP)
+        yield sampler.images(seed, indices[rows], labels[rows] if labels else None)
+
+
 def samples(
     sampler: Sampler, seed: int, indices: Sequence[int], labels: Sequence[int] | None = None
 ) -> Iterator[Array]:
@@ -351,30 +385,35 @@ def samples(
         yield processes.gather(torch.from_numpy(images)).numpy()
 
 
-def make_extractor(name: str, weights: Path | None = None, resize: Resize = "legacy") -> Extractor:
-    """An extractor by name, but for judges; weights and resize are Inception's."""
+def make_extractor(
+    name: str,
+    weights: Path | None = None,
+    resize: Resize = "legacy",
+    layer: str = "2048",
+    device: torch.device = CPU,
+) -> Extractor:
+    """An extractor by name, but for judges; weights, resize and layer are Inception's."""
     if extractors[name] is Inception:
-        return Inception(weights, resize)
-    if weights is not None or resize != "legacy":
-        raise GanatomyError(f"--weights-file and --resize are Inception's; the extractor {name} has neither.")
+        return Inception(weights, resize, layer, device)
+    if weights is not None or resize != "legacy" or layer != "2048":
+        raise GanatomyError(f"--weights-file, --resize and --layer are Inception's; the extractor {name} has neither.")
     return extractors[name]()
 
 
-def judge_of_run(run: Run) -> Judged:
-    return judge_of(run.data(), run.recipe.data)
+def judge_of_run(run: Run, announce: Callable[[str], None] = lambda text: None) -> Judged:
+    return judge_of(run.data(), run.recipe.data, announce)
 
 
-def judge_of_source(source: str, size: int | None = None) -> Judged:
-    """The judge of a labelled source of images."""
-    spec = Spec(Images, source=source, size=size)
-    return judge_of(spec.build().open(), spec)
+def judge_of_source(spec: Spec, announce: Callable[[str], None] = lambda text: None) -> Judged:
+    """The judge of a labelled source of images, as these `Images` prepare it."""
+    return judge_of(spec.build().open(), spec, announce)
 
 
-def judge_of(data: ImageSet, spec: Spec) -> Judged:
+def judge_of(data: ImageSet, spec: Spec, announce: Callable[[str], None] = lambda text: None) -> Judged:
     if not can_be_judged(data):
         raise GanatomyError(f"{data.source} has no labels of two classes or more, so there is no judge to look with.")
     with processes.first_alone():
-        return Judged(find_judge(data, spec))
+        return Judged(find_judge(data, spec, announce))
 
 
 def balanced_accuracy(data: ImageSet, judge: Judged) -> float:

@@ -1,29 +1,56 @@
-"""Put a trained judge into the package: `python -m ganatomy.experiments.ship_judge runs/mnist-judge`."""
+"""Make a judge that was trained as a run its data set's.
+
+Into the cache: `ganatomy judge runs/cifar10-judge`. Into the package: `python -m ganatomy.experiments.ship_judge RUN`.
+"""
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import save
 
 import ganatomy.recipes
 from ganatomy.core.errors import GanatomyError
-from ganatomy.experiments.judging import SHIPPED, judge_facts
+from ganatomy.experiments.judging import SHIPPED, can_be_judged, judge_facts, kept_judge, read_judge, shipped_judges
 from ganatomy.experiments.run import Run, load
 from ganatomy.runs.files import write_bytes, write_json
 
 
-def ship(run: Run) -> Path:
-    """Write the judge's weights and facts beside those that are shipped; return the facts' file."""
-    data = run.data()
-    tensors = save({name: value.contiguous() for name, value in run.player("C").state_dict().items()})
+def trained_judge(run: Run) -> tuple[dict[str, Any], bytes]:
+    """Of a run whose C classifies the first half of the training images: a judge's facts and weights."""
+    network = run.player("C")
     whole = run.recipe.data.replace(subset="all").build().open()
+    if run.recipe.data.settings["subset"] != "first-half" or not can_be_judged(whole):
+        raise GanatomyError(
+            f"{run.path} is no judge: one is trained on labels with data.subset=first-half, since the other half is "
+            "what scores compare with."
+        )
+    tensors = save({name: value.contiguous() for name, value in network.state_dict().items()})
     command = f"ganatomy train {run.recipe.name} --seed {run.recipe.seed} --images {run.recipe.images}"
-    name = run.recipe.name.removesuffix("-judge")
-    assert data.content.startswith(whole.content)
-    write_bytes(SHIPPED / f"{name}.safetensors", tensors)
-    file = SHIPPED / f"{name}.json"
-    write_json(file, {**judge_facts(run.recipe, whole, tensors), "command": command})
+    return {**judge_facts(run.recipe, whole, tensors), "command": command}, tensors
+
+
+def keep(run: Run) -> tuple[Path, dict[str, Any]]:
+    """Put a run's judge into the cache, in the place of one that may be there: from now on it judges these pixels."""
+    facts, tensors = trained_judge(run)
+    for file in shipped_judges():
+        if (shipped := read_judge(file, facts["content"])) is not None:
+            raise GanatomyError(f"The package has a judge of these pixels and uses it: {shipped.sha256[:12]}.")
+    file = kept_judge(facts["content"])
+    written(file, facts, tensors)
+    return file, facts
+
+
+def ship(run: Run) -> Path:
+    """Write a run's judge beside those that are shipped; return the facts' file."""
+    file = SHIPPED / f"{run.recipe.name.removesuffix('-judge')}.json"
+    written(file, *trained_judge(run))
     return file
+
+
+def written(file: Path, facts: dict[str, Any], tensors: bytes) -> None:
+    write_bytes(file.with_suffix(".safetensors"), tensors)
+    write_json(file, facts)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,10 @@ Images come in parts, so no more than a part of a data set is held in memory.
 import hashlib
 import io
 import json
+import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,34 +21,65 @@ from ganatomy.data.images import Images, ImageSet
 from ganatomy.data.packed import cache_folder
 from ganatomy.distributed import processes
 from ganatomy.metrics.extractors import Extractor
-from ganatomy.metrics.measured import Statistics, statistics_of
+from ganatomy.metrics.measured import METRICS, Statistics, statistics_of
 from ganatomy.metrics.moments import Array, Moments
 from ganatomy.runs.files import write_bytes
 
 Part = Literal["train", "second-half", "held-out", "all"]  # second-half: of those to train on, which no judge has seen
 STEP = 512  # images looked at at a time
+UNSAID = 2  # rows that a file is taken to be of that does not say of how many it is
+Shown = Callable[[Iterator[Array], int, str], Iterator[Array]]
+"""Hands images on while it shows how many of how many, and of what, have been looked at."""
+
+
+def unshown(parts: Iterator[Array], count: int, what: str) -> Iterator[Array]:
+    return parts
 
 
 @dataclass(frozen=True)
 class StoredStatistics:
-    """Statistics read from a file; `known` is whether it says which extractor made them."""
+    """Statistics read from a file.
+
+    about: the images that they are of, as `about_images` says it; empty where the file does not say.
+    """
 
     statistics: Statistics
-    known: bool
+    about: Mapping[str, Any]
+
+    @property
+    def known(self) -> bool:
+        """Whether the file says which extractor made them, and of how many images; pytorch-fid's do not."""
+        return bool(self.statistics.facts)
 
     def under(self, extractor: Extractor) -> Statistics:
-        """These statistics; pytorch-fid's do not say what made them, so they are taken to be the extractor's."""
+        """These statistics; those that do not say what made them are taken to be the extractor's."""
         return self.statistics if self.known else Statistics(self.statistics.moments, extractor.facts())
 
 
-def opened(source: str, size: int | None) -> ImageSet | StoredStatistics:
-    """A source of images, or a file of statistics."""
+def opened(source: str, settings: Mapping[str, Any]) -> ImageSet | StoredStatistics:
+    """A source of images, prepared by these settings of `Images`, or a file of statistics."""
     path = Path(source)
     if path.suffix == ".npz" and path.is_file():
         stored = read_statistics(path)
         if stored is not None:
             return stored
-    return Images(source=source, size=size).open()
+    return Images(source=source, **settings).open()
+
+
+def about_images(data: ImageSet, part: Part, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Which images, and how they were prepared; the content of the held-out ones where they are among them."""
+    return {
+        "source": data.source,
+        "part": part,
+        "content": data.content,
+        "held_out_content": data.held_out_content if of_held_out(part) else None,
+        "shape": str(data.shape),
+        "settings": dict(settings),
+    }
+
+
+def of_held_out(part: Part) -> bool:
+    return part in ("held-out", "all")
 
 
 # images
@@ -86,23 +118,116 @@ def in_parts(data: ImageSet, rows: Array) -> Iterator[Array]:
         yield pictures_at(data, rows[start : start + STEP])
 
 
+# looking at them
+
+
+def seen_at(
+    data: ImageSet,
+    rows: Array,
+    extractor: Extractor,
+    shown: Shown = unshown,
+    what: str = "real",
+    metrics: Collection[str] = tuple(METRICS),
+) -> Statistics:
+    """What an extractor sees of these rows; each process looks at a part of them."""
+    own = processes.share(len(rows))
+    parts = shown(in_parts(data, rows[own.start : own.stop]), len(own), what)
+    return seen_together(parts, len(own), extractor, metrics)
+
+
+def seen_together(
+    parts: Iterator[Array], count: int, extractor: Extractor, metrics: Collection[str] = tuple(METRICS)
+) -> Statistics:
+    """What an extractor sees of the `count` images of this process and of everyone's, merged process after process."""
+    own = statistics_of(parts, extractor, metrics) if count or processes.world() == 1 else None
+    whole, *others = (found for found in processes.everyones(own) if found is not None)
+    for other in others:
+        whole.merge(other)
+    return whole
+
+
 # statistics that are kept
 
 
-def kept_statistics(data: ImageSet, part: Part, extractor: Extractor, of_class: int | None = None) -> Statistics:
-    """Of all images of a part, or of a class of it; from the cache where they were computed before."""
+def kept_statistics(
+    data: ImageSet,
+    part: Part,
+    extractor: Extractor,
+    of_class: int | None = None,
+    shown: Shown = unshown,
+    metrics: Collection[str] = (),
+) -> Statistics:
+    """Of all images of a part, or of a class of it; from the cache where they were computed before.
+
+    A reference needs no probabilities, so they are kept where `metrics` has the Inception Score.
+    """
     facts, rows = extractor.facts(), rows_of(data, part, of_class)
     if facts["extractor_sha256"] is None:
-        return statistics_of(in_parts(data, rows), extractor)
-    mark = json.dumps([data.content, data.shape, part, facts, *([] if of_class is None else [of_class])])
-    file = cache_folder() / "statistics" / f"{hashlib.sha256(mark.encode()).hexdigest()[:24]}.npz"
-    with processes.first_alone():
-        stored = undamaged(file)
-        if stored is not None and dict(stored.statistics.facts) == facts:
-            return stored.statistics
-        found = statistics_of(in_parts(data, rows), extractor)
+        return seen_at(data, rows, extractor, shown, metrics=metrics)
+    file = kept_file(data, part, [facts, *([] if of_class is None else [of_class]), *({"is"} & {*metrics})], "npz")
+    stored = undamaged(file)
+    if not processes.largest(int(stored is None or dict(stored.statistics.facts) != facts)):
+        assert stored is not None
+        return stored.statistics
+    found = seen_at(data, rows, extractor, shown, metrics=metrics)
+    if processes.local_rank() == 0:
         write_statistics(file, found)
+    return found
+
+
+def kept_features(data: ImageSet, part: Part, extractor: Extractor, shown: Shown = unshown) -> Array:
+    """Features [N, d] of every image of a part, float32; a file of the cache, mapped, if the extractor has a hash."""
+    facts, rows = extractor.facts(), rows_of(data, part)
+
+    def looked() -> Iterator[Array]:
+        return (extractor.look(images).features for images in shown(in_parts(data, rows), len(rows), "training"))
+
+    if facts["extractor_sha256"] is None:
+        return np.concatenate([features.astype(np.float32) for features in looked()])
+    file = kept_file(data, part, [facts, "features"], "npy")
+    with processes.first_alone():
+        found = mapped(file, len(rows))
+        if found is None:
+            write_rows(file, looked(), len(rows))
+            found = mapped(file, len(rows))
+        assert found is not None
         return found
+
+
+def kept_file(data: ImageSet, part: Part, of: list[Any], ending: str) -> Path:
+    """Where the cache keeps what was seen; its name is a hash of the images and of all that decides."""
+    content = [data.content, *([data.held_out_content] if of_held_out(part) else [])]
+    mark = json.dumps([*content, data.shape, part, *of])
+    return cache_folder() / "statistics" / f"{hashlib.sha256(mark.encode()).hexdigest()[:24]}.{ending}"
+
+
+def mapped(file: Path, count: int) -> Array | None:
+    """The rows of a .npy, mapped; None where it is not there or not whole."""
+    try:
+        found: Array = np.load(file, mmap_mode="r")
+    except (OSError, ValueError, EOFError):
+        return None
+    return found if len(found) == count else None
+
+
+def write_rows(file: Path, parts: Iterator[Array], count: int) -> None:
+    """A .npy of `count` rows of float32 that come in parts: whole, or not there at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    aside = file.with_name(f"{file.name}.{os.getpid()}.aside")
+    try:
+        rows, start = None, 0
+        for part in parts:
+            if rows is None:
+                rows = np.lib.format.open_memmap(aside, "w+", np.float32, (count, part.shape[1]))
+            rows[start : start + len(part)] = part
+            start += len(part)
+        assert rows is not None
+        rows.flush()
+        aside.replace(file)
+    except OSError as error:
+        raise GanatomyError(f"Cannot write {file}: {one_line(error)}") from None
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def undamaged(file: Path) -> StoredStatistics | None:
@@ -113,13 +238,14 @@ def undamaged(file: Path) -> StoredStatistics | None:
         return None
 
 
-def write_statistics(file: Path, statistics: Statistics) -> None:
-    """An .npz that this and pytorch-fid read: mu, sigma; beside them count, facts, features, probabilities."""
+def write_statistics(file: Path, statistics: Statistics, about: Mapping[str, Any] | None = None) -> None:
+    """An .npz that this and pytorch-fid read: mu, sigma; beside them count, facts, about, features, probabilities."""
     arrays: dict[str, Any] = {
         "mu": statistics.moments.mean,
         "sigma": statistics.moments.covariance,
         "count": np.array(statistics.count),
         "facts": np.array(json.dumps(dict(statistics.facts))),
+        "about": np.array(json.dumps(dict(about or {}))),
     }
     if statistics.features is not None:
         arrays["features"] = statistics.features
@@ -137,13 +263,14 @@ def read_statistics(file: Path) -> StoredStatistics | None:
             if not {"mu", "sigma"} <= set(arrays.files):
                 return None
             known = {"count", "facts"} <= set(arrays.files)
-            count = int(arrays["count"]) if known else 2
-            facts = json.loads(str(arrays["facts"])) if known else {}
+            count = int(arrays["count"]) if known else UNSAID
+            said = set(arrays.files) if known else set()
+            facts, about = (json.loads(str(arrays[name])) if name in said else {} for name in ("facts", "about"))
             moments = Moments.known(arrays["mu"], arrays["sigma"], count)
             features = arrays["features"] if "features" in arrays.files else None
             probabilities = arrays["probabilities"] if "probabilities" in arrays.files else None
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise GanatomyError(f"{file} cannot be read: {one_line(error)}") from None
-    if moments.mean.ndim != 1 or moments.scatter.shape != (len(moments.mean),) * 2:
-        raise GanatomyError(f"{file}: mu must be [d] and sigma [d, d].")
-    return StoredStatistics(Statistics(moments, facts, features, probabilities), known)
+    except GanatomyError as error:
+        raise GanatomyError(f"{file}: {error}") from None
+    return StoredStatistics(Statistics(moments, facts, features, probabilities), about)

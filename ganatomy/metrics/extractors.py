@@ -11,17 +11,20 @@ One's own is any function from images, uint8 [N, H, W, C], to features [N, d]:
 """
 
 import hashlib
+import inspect
 import urllib.request
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from torch import nn
 
 from ganatomy.core.errors import GanatomyError, one_line
+from ganatomy.core.randomness import CPU
 from ganatomy.core.registry import Registry
 from ganatomy.data.packed import cache_folder
 from ganatomy.metrics.moments import Array
@@ -54,23 +57,39 @@ class Extractor(ABC):
 
 
 extractors: Registry[Callable[..., Extractor]] = Registry("extractor")
+Function = TypeVar("Function", bound=Callable[[Array], Any])
 
 
-def extractor(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
-    """Register one's own function from images to features under its name, with dashes."""
-    name = function.__name__.replace("_", "-")
-    extractors.add(name, lambda: Own(name, function))
+def extractor(function: Function, name: str | None = None, version: str | None = None) -> Function:
+    """Register one's own function from images, uint8 [N, H, W, C], to features [N, d].
+
+    name: its own with dashes, unless said. version: what else than its source decides its features, such as the
+    weights that it loads; scores of different versions are not compared.
+
+    >>> mean = extractor(lambda images: images.mean((1, 2)), name="mean-color", version="2")
+    >>> extractors["mean-color"]().facts()["extractor_version"]
+    '2'
+    """
+    called = name or getattr(function, "__name__", "").replace("_", "-")
+    if not called:
+        raise GanatomyError(f"A {type(function).__name__} has no name of its own: extractor(..., name='my-network').")
+    extractors.add(called, lambda: Own(called, function, version))
     return function
 
 
 class Own(Extractor):
-    """A function that somebody registered."""
+    """A function that somebody registered; arrays or tensors come out of it. Its version is its source's, unless said.
 
-    def __init__(self, name: str, function: Callable[[Array], Array]) -> None:
-        self.name, self.function = name, function
+    It has no SHA-256, because its source does not tell all, and so what it sees is not kept in the cache.
+    """
 
+    def __init__(self, name: str, function: Callable[[Array], Any], version: str | None = None) -> None:
+        self.name, self.function, self.version = name, function, version or source_version(function)
+
+    @torch.no_grad()
     def look(self, images: Array) -> Look:
-        features = np.asarray(self.function(images))
+        made = self.function(images)
+        features = made.detach().cpu().double().numpy() if isinstance(made, torch.Tensor) else np.asarray(made)
         if features.ndim != 2 or len(features) != len(images):
             raise GanatomyError(
                 f"The extractor {self.name} made {list(features.shape)} of {len(images)} images; features are [N, d]."
@@ -78,31 +97,55 @@ class Own(Extractor):
         return Look(features)
 
     def facts(self) -> dict[str, Any]:
-        return {"extractor": self.name, "extractor_sha256": None, "resize": None, "precision": None}
+        return {
+            "extractor": self.name,
+            "extractor_sha256": None,
+            "extractor_version": self.version,
+            "resize": None,
+            "precision": None,
+        }
+
+
+def source_version(function: Callable[..., Any]) -> str | None:
+    """Of a function's or an object's class's source, and of a module's weights; None where there is no source."""
+    try:
+        source = inspect.getsource(function if hasattr(function, "__name__") else type(function))
+    except (OSError, TypeError):
+        return None
+    hashed = hashlib.sha256(source.encode())
+    for name, value in function.state_dict().items() if isinstance(function, nn.Module) else ():
+        hashed.update(name.encode() + np.ascontiguousarray(value.detach().cpu().float()).tobytes())
+    return hashed.hexdigest()[:12]
 
 
 class Inception(Extractor):
     """TensorFlow's Inception-v3 of 2015-12-05: pool features [N, 2048], and unbiased logits' softmax [N, 1008]."""
 
-    def __init__(self, weights: Path | None = None, resize: Resize = "legacy", layer: str = "2048") -> None:
+    def __init__(
+        self,
+        weights: Path | None = None,
+        resize: Resize = "legacy",
+        layer: str = "2048",
+        device: torch.device = CPU,
+    ) -> None:
         file = weights or inception_file()
-        self.sha256, tensors = read_weights(file)
+        self.sha256, tensors = read_weights(file, None if weights else INCEPTION_SHA256)
         network = InceptionV3()
         try:
             network.load_state_dict(fitting(tensors))
         except RuntimeError as error:
             raise GanatomyError(f"{file} holds other weights than Inception-v3's: {one_line(error)}") from None
-        self.network = network.fold().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.resize, self.layer = resize, layer
+        self.network = network.fold().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.resize, self.layer, self.device = resize, layer, device
 
     @torch.inference_mode()
     def look(self, images: Array) -> Look:
         features, probabilities = [], []
         for start in range(0, len(images), BATCH):
-            x = scaled(torch.from_numpy(as_rgb(images[start : start + BATCH])), self.resize)
+            x = scaled(torch.from_numpy(as_rgb(images[start : start + BATCH])), self.resize).to(self.device)
             seen = self.network(x, {self.layer, "logits_unbiased"})
-            features.append(seen[self.layer].numpy())
-            probabilities.append(seen["logits_unbiased"].double().softmax(1).numpy())
+            features.append(seen[self.layer].cpu().numpy())
+            probabilities.append(seen["logits_unbiased"].cpu().double().softmax(1).numpy())
         return Look(np.concatenate(features), np.concatenate(probabilities))
 
     def facts(self) -> dict[str, Any]:
@@ -176,7 +219,7 @@ def inception_file() -> Path:
     try:
         with urllib.request.urlopen(INCEPTION_ADDRESS, timeout=30) as answer:
             fetched = answer.read()
-    except OSError as error:
+    except (OSError, HTTPException) as error:  # the latter where the connection broke off
         raise GanatomyError(
             f"Inception's weights could not be downloaded ({one_line(error)}): get {INCEPTION_ADDRESS} elsewhere "
             f"and put it at {file}, or name it with --weights-file; --extractor random needs none."
@@ -188,12 +231,19 @@ def inception_file() -> Path:
     return file
 
 
-def read_weights(file: Path) -> tuple[str, dict[str, torch.Tensor]]:
-    """The SHA-256 of a file and the tensors in it, read without running anything that it may hold."""
+def read_weights(file: Path, wanted: str | None = None) -> tuple[str, dict[str, torch.Tensor]]:
+    """The SHA-256 of a file, refused if another is wanted, and its tensors, read without running what it may hold."""
     try:
-        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-        return sha256, torch.load(file, map_location="cpu", weights_only=True)
+        with open(file, "rb") as opened:
+            sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as error:
         raise GanatomyError(f"{file} cannot be read: {error.strerror}.") from None
+    if wanted not in (None, sha256):
+        raise GanatomyError(
+            f"{file} is not Inception's public weights: its SHA-256 is {sha256}, theirs {wanted}. Remove it, and it is "
+            "fetched anew, or give your own with --weights-file."
+        )
+    try:
+        return sha256, torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:
         raise GanatomyError(f"{file} holds no weights: {one_line(error)}") from None

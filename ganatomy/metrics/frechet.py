@@ -23,9 +23,11 @@ def frechet_distance(a: Moments, b: Moments) -> float:
     if a.mean.shape != b.mean.shape:
         raise GanatomyError(f"Moments of {len(a.mean)} and of {len(b.mean)} features cannot be compared.")
     covariance_a, covariance_b = a.covariance, b.covariance
+    if not all(np.isfinite(part).all() for part in (a.mean, b.mean, covariance_a, covariance_b)):
+        raise GanatomyError("Moments must be finite; there are NaN or infinite ones: were the features too large?")
     means = float(np.sum((a.mean - b.mean) ** 2))
     spreads = float(np.trace(covariance_a) + np.trace(covariance_b))
-    return max(0.0, means + spreads - 2 * trace_of_root(covariance_a, covariance_b))
+    return float(np.maximum(0.0, means + spreads - 2 * trace_of_root(covariance_a, covariance_b)))  # NaN stays NaN
 
 
 def trace_of_root(a: Array, b: Array) -> float:
@@ -39,4 +41,4 @@ def trace_of_root(a: Array, b: Array) -> float:
 def _positive(values: Array) -> Array:
     """Eigenvalues without those that rounding made of 0: a root would turn 1e-16 into 1e-8, once per missing rank."""
     noise = len(values) * np.finfo(np.float64).eps * np.max(values, initial=0.0)
-    return np.where(values > noise, values, 0.0)
+    return np.where(values <= noise, 0.0, values)

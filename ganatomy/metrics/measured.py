@@ -4,7 +4,7 @@ The three stages are usable apart: what an extractor saw of a set is computed on
 with many others.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,20 +15,21 @@ from ganatomy.metrics.coverage import coverage, density
 from ganatomy.metrics.extractors import Extractor
 from ganatomy.metrics.frechet import frechet_distance
 from ganatomy.metrics.inception_score import inception_score_of_splits
-from ganatomy.metrics.kernel_distance import kernel_distance_of_subsets
+from ganatomy.metrics.kernel_distance import kernel_distance
 from ganatomy.metrics.moments import Array, Moments
 from ganatomy.metrics.precision_recall import precision, recall
 
 KEPT = 10_000  # rows whose features are kept for the scores that compare rows with rows
 SPLITS = 10  # of the Inception Score
+NEIGHBOURS = (3, 5)  # k of precision and recall, and of density and coverage
 
 
 @dataclass
 class Statistics:
     """What an extractor saw of a set of images.
 
-    moments: of all rows. features: [<= KEPT, d], the first rows, and probabilities of all [N, K] where it classifies;
-    None where only moments were read from a file.
+    moments: of all rows. features: [<= KEPT, d], the first rows, and probabilities of all [N, K], where it classifies
+    and they are wanted, in float32; None where only moments were read from a file.
     """
 
     moments: Moments
@@ -49,21 +50,27 @@ class Statistics:
         self.probabilities = _joined(self.probabilities, other.probabilities, None)
 
 
-def statistics_of(parts: Iterable[Array], extractor: Extractor) -> Statistics:
-    """What an extractor sees of images that come in parts, uint8 [n, H, W, C]; no more than a part is held."""
-    found: Statistics | None = None
+def statistics_of(
+    parts: Iterable[Array], extractor: Extractor, metrics: Collection[str] = ("fid", "kid", "is", "prdc")
+) -> Statistics:
+    """What an extractor sees of images that come in parts, uint8 [n, H, W, C]; no more than a part is held.
+
+    metrics: what will be measured; probabilities, which are many numbers, are kept for the Inception Score alone.
+    """
+    moments: Moments | None = None
+    features: list[Array] = []
+    probabilities: list[Array] = []
     for images in parts:
         seen = extractor.look(images)
-        own = Statistics(
-            Moments.of(seen.features), extractor.facts(), seen.features[:KEPT].astype(np.float32), seen.probabilities
-        )
-        if found is None:
-            found = own
-        else:
-            found.merge(own)
-    if found is None:
+        moments = moments or Moments(seen.features.shape[1])
+        features.append(seen.features[: max(0, KEPT - moments.count)].astype(np.float32))
+        moments.update(seen.features)
+        if "is" in metrics and seen.probabilities is not None:
+            probabilities.append(seen.probabilities.astype(np.float32))
+    if moments is None:
         raise GanatomyError("There are no images to look at.")
-    return found
+    kept = np.concatenate(probabilities) if probabilities else None
+    return Statistics(moments, extractor.facts(), np.concatenate(features), kept)
 
 
 Metric = Callable[[Statistics, Statistics], dict[str, float]]
@@ -74,14 +81,15 @@ def _fid(real: Statistics, fake: Statistics) -> dict[str, float]:
 
 
 def _kid(real: Statistics, fake: Statistics) -> dict[str, float]:
-    a, b = _features(real, "kid"), _features(fake, "kid")
-    found = kernel_distance_of_subsets(a, b, size=min(1000, len(a), len(b)))
-    return {"kid": found.mean, "kid_error": found.error}
+    found = kernel_distance(_features(real, "kid"), _features(fake, "kid"))
+    return {"kid": found.value, "kid_error": found.error}
 
 
 def _is(real: Statistics, fake: Statistics) -> dict[str, float]:
     if fake.probabilities is None:
-        raise GanatomyError(f"{fake.facts['extractor']} does not classify, so it has no Inception Score; leave out is.")
+        raise GanatomyError(
+            f"There are no probabilities: {fake.facts['extractor']} does not classify, or none were kept; leave out is."
+        )
     mean, deviation = inception_score_of_splits(fake.probabilities, min(SPLITS, len(fake.probabilities)))
     return {"is": mean, "is_deviation": deviation}
 
@@ -89,10 +97,10 @@ def _is(real: Statistics, fake: Statistics) -> dict[str, float]:
 def _prdc(real: Statistics, fake: Statistics) -> dict[str, float]:
     a, b = _features(real, "prdc"), _features(fake, "prdc")
     return {
-        "precision": precision(a, b, 3),
-        "recall": recall(a, b, 3),
-        "density": density(a, b, 5),
-        "coverage": coverage(a, b, 5),
+        "precision": precision(a, b, NEIGHBOURS[0]),
+        "recall": recall(a, b, NEIGHBOURS[0]),
+        "density": density(a, b, NEIGHBOURS[1]),
+        "coverage": coverage(a, b, NEIGHBOURS[1]),
     }
 
 
@@ -101,11 +109,11 @@ METRICS: dict[str, Metric] = {"fid": _fid, "kid": _kid, "is": _is, "prdc": _prdc
 
 def measure(real: Statistics, fake: Statistics, metrics: Sequence[str] = ("fid", "kid", "prdc")) -> dict[str, float]:
     """Scores by name: fid, kid and its error, is and its deviation, precision, recall, density, coverage."""
-    different = [name for name in real.facts if real.facts[name] != fake.facts.get(name)]
+    different = [name for name in {**real.facts, **fake.facts} if real.facts.get(name) != fake.facts.get(name)]
     if different:
         raise GanatomyError(
             "Not of one protocol: "
-            + ", ".join(f"{name} is {real.facts[name]} and {fake.facts.get(name)}" for name in different)
+            + ", ".join(f"{name} is {real.facts.get(name)} and {fake.facts.get(name)}" for name in different)
         )
     scores: dict[str, float] = {}
     for name in metrics:
@@ -113,6 +121,20 @@ def measure(real: Statistics, fake: Statistics, metrics: Sequence[str] = ("fid",
             raise unknown("metric", name, METRICS)
         scores |= METRICS[name](real, fake)
     return scores
+
+
+def parameters(metrics: Sequence[str], count: int | None) -> dict[str, Any]:
+    """What decides these scores, of `count` images, beside the images: a part of their protocol."""
+    found: dict[str, Any] = {}
+    if "kid" in metrics:
+        found["kid_estimate"] = "unbiased, of all rows compared"
+    if "is" in metrics:
+        found["is_splits"] = min(SPLITS, count or SPLITS)
+    if "prdc" in metrics:
+        found |= {"k_precision_recall": NEIGHBOURS[0], "k_density_coverage": NEIGHBOURS[1]}
+    if {"kid", "prdc", "nearest"} & {*metrics}:
+        found["rows_compared"] = f"the first {KEPT:,}"
+    return found
 
 
 def remarks(real: Statistics, fake: Statistics, metrics: Sequence[str]) -> list[str]:
@@ -129,8 +151,8 @@ def remarks(real: Statistics, fake: Statistics, metrics: Sequence[str]) -> list[
         said.append("the Inception Score crowns a generator of one picture per class; ask for fid or prdc, too")
     if "prdc" in metrics and max(real.count, fake.count) > KEPT:
         said.append(f"precision, recall, density and coverage are of the first {KEPT:,} images of each")
-    if "nearest" in metrics and real.count > KEPT:
-        said.append(f"nearest looks at the first {KEPT:,} training images; a copy of another is not seen")
+    if "nearest" in metrics and fake.count > KEPT:
+        said.append(f"nearest is of the first {KEPT:,} samples, against all images to train on")
     return said
 
 

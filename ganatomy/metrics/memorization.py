@@ -12,6 +12,8 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.metrics.coverage import NUMBERS, squared_distances
 from ganatomy.metrics.moments import Array
 
+BLOCK = 4096  # training images compared with at a time
+
 
 @dataclass(frozen=True)
 class Memorization:
@@ -35,28 +37,43 @@ def memorization(training: Array, generated: Array, held_out: Array) -> Memoriza
     >>> memorization(training, training[:50], held_out).copies
     1.0
     """
+    return memorized(nearest_distances(training, generated), honest_distances(training, held_out))
+
+
+def honest_distances(training: Array, held_out: Array) -> tuple[Array, Array]:
+    """How far held-out images are from the nearest training image, and which that is: [H] each."""
     if len(held_out) < 100:
         raise GanatomyError(f"{len(held_out)} held-out images are too few to say what is suspiciously near: take 100.")
-    distances, nearest = nearest_distances(training, generated)
-    honest, _ = nearest_distances(training, held_out)
-    edge = np.quantile(honest, 0.01)
+    return nearest_distances(training, held_out)
+
+
+def memorized(generated: tuple[Array, Array], held_out: tuple[Array, Array]) -> Memorization:
+    """Of the nearest distances of generated images beside those of held-out ones, both as `nearest_distances` gives."""
+    (distances, nearest), (honest, _) = generated, held_out
     return Memorization(
         float(np.median(distances)),
         float(np.median(honest)),
-        float((distances < edge).mean()),
+        float((distances < np.quantile(honest, 0.01)).mean()),
         tuple(int(row) for row in nearest),
     )
 
 
 def nearest_distances(training: Array, rows: Array) -> tuple[Array, Array]:
-    """Of each row [M, d], its distance to the nearest of [N, d], and which that is."""
-    training, rows = np.asarray(training, np.float64), np.asarray(rows, np.float64)
+    """Of each row [M, d], its distance to the nearest of [N, d], and which that is; both in blocks, so [N, d] may lie
+    in a mapped file."""
+    rows = np.asarray(rows, np.float64)
     if training.ndim != 2 or training.shape[1:] != rows.shape[1:]:
         raise GanatomyError(f"Features must be [N, d] and [M, d]; these are {training.shape} and {rows.shape}.")
-    distances, nearest = np.empty(len(rows)), np.empty(len(rows), np.int64)
-    step = max(1, NUMBERS // len(training))
-    for start in range(0, len(rows), step):
-        squares = squared_distances(rows[start : start + step], training)
-        nearest[start : start + step] = squares.argmin(axis=1)
-        distances[start : start + step] = np.sqrt(squares.min(axis=1))
-    return distances, nearest
+    squares, nearest = np.full(len(rows), np.inf), np.zeros(len(rows), np.int64)
+    for begin in range(0, len(training), BLOCK):
+        block = np.asarray(training[begin : begin + BLOCK], np.float64)
+        step = max(1, NUMBERS // len(block))
+        for start in range(0, len(rows), step):
+            part = slice(start, start + step)
+            found = squared_distances(rows[part], block)
+            closest = found.argmin(axis=1)
+            least = found[np.arange(len(found)), closest]
+            nearer = least < squares[part]
+            nearest[part] = np.where(nearer, begin + closest, nearest[part])
+            squares[part] = np.where(nearer, least, squares[part])
+    return np.sqrt(squares), nearest

@@ -37,10 +37,22 @@ class Moments:
     @classmethod
     def known(cls, mean: Array, covariance: Array, count: int) -> "Moments":
         """Moments that were computed before. mean: [d]; covariance: [d, d], of n - 1; count: of rows, at least 2."""
+        mean, covariance = np.asarray(mean), np.asarray(covariance)
+        if mean.ndim != 1 or covariance.shape != mean.shape * 2:
+            shapes = f"{list(mean.shape)} and {list(covariance.shape)}"
+            raise GanatomyError(f"mu must be [d] and sigma [d, d]; these are {shapes}.")
+        if np.iscomplexobj(mean) or np.iscomplexobj(covariance):
+            raise GanatomyError("mu and sigma must be real; these are complex.")
+        mean, covariance = mean.astype(np.float64), covariance.astype(np.float64)
+        if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+            raise GanatomyError("mu and sigma must be finite; there are NaN or infinite ones.")
+        largest = np.abs(covariance).max(initial=0.0)
+        if np.abs(covariance - covariance.T).max(initial=0.0) > 1e-4 * largest or (covariance.diagonal() < 0).any():
+            raise GanatomyError("sigma is no covariance: it must be symmetric, and no variance below 0.")
+        if count < 2:
+            raise GanatomyError(f"A covariance needs two rows or more; this is said to be of {count}.")
         moments = cls(len(mean))
-        moments.count = count
-        moments.mean = np.array(mean, np.float64)
-        moments.scatter = np.array(covariance, np.float64) * (count - 1)
+        moments.count, moments.mean, moments.scatter = count, mean, covariance * (count - 1)
         return moments
 
     @property

@@ -29,6 +29,8 @@ class Scores:
     class_shares: tuple[float, ...]  # of the classes the judge sees, also where others were asked for
     accuracy: float | None  # share that the judge recognizes as the class asked for; None where none was
     count: int
+    coverage_per_class: tuple[float | None, ...] = ()
+    accuracy_per_class: tuple[float | None, ...] | None = None  # None for a class that was not asked for
 
 
 def judge_scores(
@@ -66,7 +68,19 @@ def judge_scores(
         class_shares=tuple(class_shares(seen, classes).tolist()),
         accuracy=None if asked is None else float(np.mean(seen == asked)),
         count=len(features),
+        coverage_per_class=covered.per_class,
+        accuracy_per_class=None if asked is None else recognized(seen, asked, classes),
     )
+
+
+def recognized(seen: Array, asked: Array, classes: int) -> tuple[float | None, ...]:
+    """Of each class, how much of what was asked for is seen as it; None where nothing was.
+
+    >>> recognized(np.array([0, 1, 1]), np.array([0, 0, 1]), classes=3)
+    (0.5, 1.0, None)
+    """
+    right = [seen[asked == number] == number for number in range(classes)]
+    return tuple(float(np.mean(found)) if len(found) else None for found in right)
 
 
 def times_floor(record: Mapping[str, Any]) -> float:
@@ -77,6 +91,12 @@ def times_floor(record: Mapping[str, Any]) -> float:
 
 def shown_scores(scores: Mapping[str, Any]) -> dict[str, Any]:
     """Scores as they may be shown: those that a collapsed generator wins only beside a coverage that it loses."""
-    if scores["coverage"] is not None:
+    if scores.get("coverage") is not None or "classifier_score" not in scores:
         return dict(scores)
     return {**scores, "classifier_score": None, "accuracy": None}
+
+
+def drawn_scores(record: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers of a written score as they may be drawn, a Fréchet distance also as a multiple of its floor."""
+    found = {name: value for name, value in shown_scores(record["scores"]).items() if isinstance(value, (int, float))}
+    return {**found, "frechet_x_floor": times_floor(record)} if "frechet" in found else found

@@ -59,9 +59,33 @@ def test_pictures_that_differ_are_refused(cache: Path, tmp_path: Path, size: int
         Unpaired(source=str(x), other=str(y)).open()
 
 
-def test_more_than_two_classes_are_refused(cache: Path) -> None:
-    with pytest.raises(GanatomyError, match="digits has 10 classes; two domains are wanted"):
+def test_more_than_two_classes_are_refused_and_named(cache: Path) -> None:
+    with pytest.raises(
+        GanatomyError, match=r"digits has 10 classes \(0, 1, .*\); two domains .* data.split=0,1, a second"
+    ):
         Unpaired(source="digits").open()
+
+
+def test_two_classes_of_many_are_the_domains_in_the_order_said(cache: Path) -> None:
+    data = Unpaired(source="digits", split="8,3").open()
+    assert data.names == ("8", "3") and data.train.labels is None
+    back = Unpaired(source="digits", split="3, 8").open()
+    assert np.array_equal(data.train.images, back.of_y().train.images)
+    assert not np.array_equal(data.train.images[:9], back.train.images[:9])
+    with pytest.raises(GanatomyError, match="No class of digits called '12'"):
+        Unpaired(source="digits", split="3,12").open()
+    for split in ("3,3", "1,2,3"):
+        with pytest.raises(GanatomyError, match="two domains are wanted"):
+            Unpaired(source="digits", split=split).open()
+
+
+def test_what_has_no_two_classes_is_refused_before_it_is_packed(cache: Path, tmp_path: Path) -> None:
+    flat = folder(tmp_path / "flat", 4, 10)
+    (flat / "0.png").write_bytes(b"packing would stumble over it")
+    with pytest.raises(GanatomyError, match="flat has no classes; two domains are wanted: name a second source with"):
+        Unpaired(source=str(flat)).open()
+    with pytest.raises(GanatomyError, match=r"data.split=Smiling names a column, .* With data.split=none its own two"):
+        Unpaired(source=str(flat), split="Smiling").open()
 
 
 def test_two_ways_to_say_it_are_refused() -> None:

@@ -6,12 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from ganatomy.core.spec import Spec
 from ganatomy.data.images import Images, ImageSet
 from ganatomy.experiments.judging import Bench, find_judge, shipped_judges
+from ganatomy.experiments.run import Run
+from ganatomy.experiments.train import train
 from ganatomy.metrics.judged import JudgeScores
 from ganatomy.metrics.scores import Scores
+from ganatomy.recipes.judges import judge as judge_recipe
+from tests.conftest import Program
 
 
 def bench(source: str) -> Bench:
@@ -48,7 +53,10 @@ def test_the_shipped_judges_are_small_and_whole() -> None:
 def test_the_judge_of_digits_knows_digits_and_does_not_crown_a_collapsed_generator() -> None:
     on = bench("digits")
     real, collapsed = on.floor, one_picture_per_class(on)
-    assert real.accuracy is not None
+    assert real.accuracy is not None and real.accuracy_per_class is not None
+    assert np.mean(real.coverage_per_class) == pytest.approx(real.coverage)
+    assert min(real.accuracy_per_class) < real.accuracy < max(real.accuracy_per_class)
+    assert on.record(real, seed=0, weights="average", checkpoint="last")["remarks"] == ["rough: 600 samples"]
     assert real.accuracy > 0.97
     assert real.accuracy == pytest.approx(on.judge.facts["accuracy"])
     assert_the_collapsed_one_wins_what_it_wins_and_loses_what_is_shown(real, collapsed)
@@ -73,3 +81,21 @@ def assert_the_collapsed_one_wins_what_it_wins_and_loses_what_is_shown(real: Sco
     assert collapsed.coverage is not None
     assert real.coverage is not None
     assert collapsed.coverage < 0.2 * real.coverage
+
+
+def test_a_judge_that_was_trained_as_a_run_is_the_one_that_is_found(
+    trained: Run, ganatomy_says: Program, tmp_path: Path
+) -> None:
+    digits = trained.data()
+    np.savez(tmp_path / "own.npz", images=digits.train.images[:120], labels=digits.train.labels[:120])
+    spec = Spec(Images, source=str(tmp_path / "own.npz"))
+    recipe = judge_recipe(spec, images=512, channels=(4,), hidden=8)
+    run = train(recipe, "watch.tensorboard=false", out=tmp_path / "judge")
+    ran = ganatomy_says("judge", run.path)
+    assert ran.code == 0, ran.err
+    found = find_judge(spec.build().open(), spec)
+    assert f"judge      {found.sha256}, right about {found.facts['accuracy']:.2%}" in ran.out
+    assert found.facts["command"].startswith("ganatomy train judge --seed 0")
+    own = run.player("C").state_dict()
+    assert all(torch.equal(value, own[name]) for name, value in found.network.state_dict().items())
+    assert "This run has no player 'C'" in ganatomy_says("judge", trained.path).err

@@ -1,6 +1,11 @@
 """Scores of runs and of sources under any extractor: protocol, floor, spread, and what is refused."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +15,15 @@ from PIL import Image
 from ganatomy.core.errors import GanatomyError
 from ganatomy.data.packed import cache_folder
 from ganatomy.experiments import measuring
-from ganatomy.experiments.measuring import Asked, judge_of_run, make_extractor, measure_run, measure_sources
+from ganatomy.experiments.comparing import measure_sources
+from ganatomy.experiments.measuring import Asked, judge_of_run, make_extractor, measure_run
 from ganatomy.experiments.run import Run
 from ganatomy.experiments.sampling import Sampler
 from ganatomy.experiments.statistics import read_statistics, write_statistics
 from ganatomy.metrics.extractors import Own, Random, extractor
 from ganatomy.metrics.measured import Statistics, measure, remarks, statistics_of
 from ganatomy.metrics.moments import Array, Moments
+from ganatomy.runs.folder import RunFolder
 from tests.conftest import Program
 
 METRICS = ("fid", "kid", "prdc")
@@ -66,49 +73,64 @@ def test_the_seed_that_chose_the_best_is_refused(trained: Run, asked: Asked) -> 
     assert measure_run(trained, few, seed=0, repeats=3)[0]["protocol"]["seeds"] == [0, 2, 3]
 
 
-def test_two_folders_are_compared_and_the_floor_is_half_against_half(asked: Asked, tmp_path: Path) -> None:
+def test_two_folders_are_compared_and_the_floor_is_half_against_half(cache: Path, tmp_path: Path) -> None:
+    asked = Asked(Random(), METRICS)
     real, same, other = (
         folder(tmp_path / name, noise(60, seed, low))
         for name, seed, low in (("real", 0, 0), ("same", 1, 0), ("other", 2, 120))
     )
     near, far = measure_sources(real, same, asked), measure_sources(real, other, asked)
     assert near["scores"]["fid"] < far["scores"]["fid"] and near["scores"]["kid"] < far["scores"]["kid"]
-    assert near["floor"]["count"] == 30
+    assert near["floor"]["count"] == near["at_floor_count"]["count"] == 30
+    assert near["scores"]["fid"] < 0.8 * near["floor"]["fid"], "more images, less bias: not to be set beside each other"
+    assert near["at_floor_count"]["scores"]["fid"] == pytest.approx(near["floor"]["fid"], rel=0.2)
     assert near["protocol"]["reference_count"] == near["protocol"]["count"] == 60
     assert any("compare it only at equal counts" in remark for remark in near["remarks"])
 
 
-def test_sizes_that_differ_are_refused_unless_converted(asked: Asked, tmp_path: Path) -> None:
+def test_more_images_than_there_are_is_refused(asked: Asked, tmp_path: Path) -> None:
+    few = folder(tmp_path / "few", noise(20, 0))
+    with pytest.raises(GanatomyError, match=r"-n 120: .*few \(all\) has only 20 images"):
+        measure_sources(few, few, asked)
+
+
+def test_other_held_out_pictures_are_looked_at_anew(cache: Path, tmp_path: Path) -> None:
+    """The hash of a data set is of its training images alone."""
+    (tmp_path / "real").mkdir()
+    folder(tmp_path / "real" / "train", noise(30, 0))
+    fake, asked, held_out = (
+        folder(tmp_path / "fake", noise(30, 1)),
+        Asked(Random(), ("fid",)),
+        tmp_path / "real" / "test",
+    )
+    found = []
+    for low in (0, 200):
+        shutil.rmtree(held_out, ignore_errors=True)
+        folder(held_out, noise(30, 2, low))
+        record = measure_sources(str(tmp_path / "real"), fake, asked, real_part="held-out")
+        found.append((record["scores"]["fid"], record["protocol"]["held_out_content"], record["protocol"]["content"]))
+    (near, held_before, before), (far, held_after, after) = found
+    assert far > 3 * near and held_before != held_after and before == after
+
+
+def test_sizes_that_differ_are_refused_unless_converted(cache: Path, tmp_path: Path) -> None:
+    asked = Asked(Random(), METRICS)
     a, b = folder(tmp_path / "a", noise(20, 0)), folder(tmp_path / "b", noise(20, 1, size=8))
     with pytest.raises(GanatomyError, match=r"12x12x3 and .* is 8x8x3: resizing one of them would be measured"):
         measure_sources(a, b, asked)
-    assert measure_sources(a, b, asked, size=8)["protocol"]["count"] == 20
+    protocol = measure_sources(a, b, asked, settings={"size": 8})["protocol"]
+    assert protocol["count"] == 20 and protocol["shape"] == "8x8x3"
+    assert protocol["reference_prepared"] == protocol["generated_prepared"] == {"size": 8}
 
 
-def test_other_channels_are_refused(asked: Asked, tmp_path: Path) -> None:
+def test_other_channels_are_refused_unless_converted(cache: Path, tmp_path: Path) -> None:
+    asked = Asked(Random(), ("fid",))
     a, b = folder(tmp_path / "a", noise(20, 0)), folder(tmp_path / "b", noise(20, 1)[..., 0])
-    with pytest.raises(GanatomyError, match="to the same channels"):
-        measure_sources(a, b, asked)
-
-
-def test_one_picture_per_class_is_ranked_last_by_what_is_shown() -> None:
-    """Precision and the Inception Score may crown it, and the mean of a class covers the class; the others see it."""
-    draw = np.random.default_rng(0)
-    prototypes = draw.integers(0, 256, (10, 6, 6, 3))
-
-    def of(count: int, spread: float, seed: int) -> Array:
-        wobble = np.random.default_rng(seed).normal(0, spread, (count, 6, 6, 3))
-        return np.clip(prototypes[np.arange(count) % 10] + wobble, 0, 255).astype(np.uint8)
-
-    def look(images: Array) -> Array:
-        return images.reshape(len(images), -1) / 255.0
-
-    own = Own("pixels", look)
-    real, held_out, collapsed = (statistics_of([of(400, s, seed)], own) for s, seed in ((40, 1), (40, 2), (0, 3)))
-    good, bad = measure(real, held_out, METRICS), measure(real, collapsed, METRICS)
-    assert bad["fid"] > 4 * good["fid"] and bad["kid"] > good["kid"]
-    assert bad["recall"] < 0.1 < 0.5 < good["recall"]
-    assert bad["precision"] >= good["precision"]
+    c = folder(tmp_path / "c", np.concatenate([noise(20, 0), noise(20, 1)[..., :1]], axis=3))
+    for other in (b, c):
+        with pytest.raises(GanatomyError, match=r"to the same channels with data\.channels=rgb or gray"):
+            measure_sources(a, other, asked)
+        assert measure_sources(a, other, asked, settings={"channels": "gray"})["protocol"]["shape"] == "12x12x1"
 
 
 @pytest.mark.parametrize("parts", [1, 2, 7])
@@ -130,15 +152,46 @@ def test_statistics_of_other_extractors_neither_merge_nor_compare() -> None:
         measure(a, b)
 
 
-def test_a_file_stands_for_images(asked: Asked, tmp_path: Path) -> None:
+def test_a_file_stands_for_images(cache: Path, tmp_path: Path) -> None:
+    all_of = Asked(Random(), METRICS)
     real, fake = folder(tmp_path / "real", noise(40, 0)), folder(tmp_path / "fake", noise(40, 1))
     seen = statistics_of([noise(40, 0)], Random())
     write_statistics(tmp_path / "real.npz", seen)
     stored = read_statistics(tmp_path / "real.npz")
     assert stored is not None and stored.known and stored.statistics.facts == Random().facts()
-    by_file = measure_sources(str(tmp_path / "real.npz"), fake, asked)
-    assert by_file["scores"]["fid"] == pytest.approx(measure_sources(real, fake, asked)["scores"]["fid"], abs=1e-6)
-    assert by_file["floor"] is None
+    by_file = measure_sources(str(tmp_path / "real.npz"), fake, all_of)
+    assert by_file["scores"]["fid"] == pytest.approx(measure_sources(real, fake, all_of)["scores"]["fid"], abs=1e-6)
+    assert by_file["floor"] is None and "does not say of what size" in by_file["remarks"][0]
+
+
+def test_a_file_says_what_it_is_of_and_ignores_nothing_in_silence(ganatomy_says: Program, tmp_path: Path) -> None:
+    real, fake = folder(tmp_path / "real", noise(40, 0, size=8)), folder(tmp_path / "fake", noise(40, 1))
+    file, one_random = str(tmp_path / "real.npz"), Asked(Random(), ("fid",))
+    ran = ganatomy_says("stats", real, "--out", file, "--extractor", "random", "data.channels=gray", "--split", "train")
+    assert ran.code == 0 and "36 images (train), 64 features of random" in ran.out, ran.err
+    with pytest.raises(GanatomyError, match=r"real.npz is 8x8x1 and .*fake is 12x12x3"):
+        measure_sources(file, fake, one_random)
+    converted = {"size": 8, "channels": "gray"}
+    protocol = measure_sources(file, fake, one_random, settings=converted)["protocol"]
+    assert protocol["reference"] == f"{file}, of {real} (train)" and protocol["reference_count"] == 36
+    assert protocol["content"] is not None and protocol["shape"] == "8x8x1"
+    assert protocol["reference_prepared"] == {"channels": "gray"} and protocol["generated_prepared"] == converted
+    for said, what in (
+        ({"real": file, "fake": real, "real_part": "held-out"}, "--real-split is for images"),
+        ({"real": real, "fake": file, "fake_part": "train"}, "--fake-split is for images"),
+        ({"real": file, "fake": file, "settings": {"size": 8}}, "so nothing can be converted: leave data.size"),
+    ):
+        with pytest.raises(GanatomyError, match=what):
+            measure_sources(said.pop("real"), said.pop("fake"), one_random, **said)
+    with pytest.raises(GanatomyError, match="-n is for images"):
+        measure_sources(real, file, Asked(Random(), ("fid",), 10), settings={"channels": "gray"})
+
+
+def test_statistics_of_other_features_are_told_with_their_files(cache: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "nine.npz", mu=np.zeros(9), sigma=np.eye(9))
+    fake = folder(tmp_path / "fake", noise(20, 1))
+    with pytest.raises(GanatomyError, match=r"nine.npz is of 9 features and .*fake of 64"):
+        measure_sources(str(tmp_path / "nine.npz"), fake, Asked(Random(), ("fid",)))
 
 
 def test_pytorch_fids_files_are_read_without_unpickling(asked: Asked, tmp_path: Path) -> None:
@@ -150,8 +203,12 @@ def test_pytorch_fids_files_are_read_without_unpickling(asked: Asked, tmp_path: 
     found = measure_sources(str(tmp_path / "theirs.npz"), fake, only_fid)
     assert found["scores"]["fid"] == pytest.approx(wanted["fid"], rel=1e-6)
     assert found["protocol"]["reference_count"] is None and "does not say of how many" in found["remarks"][0]
+    turned = measure_sources(fake, str(tmp_path / "theirs.npz"), only_fid)
+    assert turned["scores"]["fid"] == pytest.approx(wanted["fid"], rel=1e-6)
+    assert turned["protocol"]["count"] is None and turned["floor"]["count"] == 20
+    assert turned["remarks"] == found["remarks"]
     with pytest.raises(GanatomyError, match="only moments are kept; ask for fid"):
-        measure_sources(str(tmp_path / "theirs.npz"), fake, asked)
+        measure_sources(str(tmp_path / "theirs.npz"), fake, Asked(asked.extractor))
     np.savez(tmp_path / "evil.npz", mu=np.array([print], dtype=object), sigma=np.zeros((1, 1)))
     with pytest.raises(GanatomyError, match=r"evil.npz cannot be read: .*allow_pickle"):
         read_statistics(tmp_path / "evil.npz")
@@ -171,7 +228,7 @@ def test_a_damaged_file_is_told_and_a_damaged_cache_is_made_anew(asked: Asked, t
 def test_the_first_of_a_folder_that_lies_class_by_class_are_not_its_sample(asked: Asked, tmp_path: Path) -> None:
     both = folder(tmp_path / "both", np.concatenate([noise(40, 0), noise(40, 1, low=200)]))
     record = measure_sources(both, both, Asked(asked.extractor, ("fid",), 40))
-    assert record["scores"]["fid"] < 3 * record["floor"]["fid"]
+    assert record["at_floor_count"]["scores"]["fid"] < 3 * record["floor"]["fid"]
 
 
 def test_an_npz_of_images_is_no_statistics(tmp_path: Path) -> None:
@@ -189,13 +246,16 @@ def test_real_statistics_are_computed_once(asked: Asked, trained: Run, monkeypat
 
 
 def test_collapse_shows_as_similarity_and_copies_as_nearness(cache: Path, tmp_path: Path) -> None:
-    own = Asked(Own("pixels", lambda images: images.reshape(len(images), -1) / 255.0), ("ssim",))
+    own = Asked(metrics=("ssim",))
     varied = folder(tmp_path / "varied", noise(40, 0))
     alike = folder(tmp_path / "alike", np.repeat(noise(2, 1), 20, axis=0))
     found = measure_sources(varied, alike, own)
     assert found["scores"]["ssim"] > 0.4 > found["floor"]["ssim"]
+    assert found["protocol"]["extractor"] is None, "nothing was looked at but pictures"
     with pytest.raises(GanatomyError, match="only a run knows"):
-        measure_sources(varied, alike, Asked(own.extractor, ("nearest",)))
+        measure_sources(varied, alike, Asked(Random(), ("nearest",)))
+    with pytest.raises(GanatomyError, match="say which extractor"):
+        Asked(metrics=("ssim", "fid"))
 
 
 def test_each_sample_is_drawn_once_for_all_that_is_measured(
@@ -217,6 +277,35 @@ def test_copies_of_training_images_are_counted_beside_the_held_out_ones(trained:
     assert record["scores"]["nearest"] > 0 and 0 <= record["scores"]["copies"] <= 1
 
 
+def test_a_copy_of_any_training_image_is_seen(trained: Run, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also under the judge, whose reference is the second half alone."""
+    data, judge = trained.data(), judge_of_run(trained)
+    monkeypatch.setattr(Sampler, "images", lambda sampler, seed, indices, labels=None: data.train.images[indices])
+    record = measure_run(trained, Asked(judge, ("nearest",), 200), checkpoints=("last",))[0]
+    assert record["protocol"]["reference"].endswith("second half") and record["scores"]["copies"] == 1.0
+
+
+def test_scores_at_the_floors_count_are_means_over_all_seeds(trained: Run, cache: Path) -> None:
+    asked = Asked(Random(), ("fid",), 700)
+    both, one, other = (
+        measure_run(trained, asked, seed=seed, repeats=repeats, checkpoints=("last",))[0]["at_floor_count"]
+        for seed, repeats in ((5, 2), (5, 1), (6, 1))
+    )
+    assert both["count"] == 600 and both["deviations"]["fid"] > 0
+    assert both["scores"]["fid"] == pytest.approx((one["scores"]["fid"] + other["scores"]["fid"]) / 2)
+
+
+def test_a_last_checkpoint_that_is_the_best_is_measured_once(
+    trained: Run, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last, drawn, images = trained.checkpoint().round, [], Sampler.images
+    monkeypatch.setattr("ganatomy.experiments.run.best_round", lambda folder: last)
+    monkeypatch.setattr(Sampler, "images", lambda *how: drawn.append(images(*how)) or drawn[-1])
+    records = measure_run(trained, asked)
+    assert sum(map(len, drawn)) == 120 and records[0]["scores"] == records[1]["scores"]
+    assert [record["protocol"]["checkpoint"][:4] for record in records] == ["last", "best"]
+
+
 def test_each_class_stands_between_its_floor_and_another_class(conditional: Run, cache: Path) -> None:
     judge = judge_of_run(conditional)
     record = measure_run(conditional, Asked(judge, ("fid", "kid"), 200, per_class=True), checkpoints=("last",))[0]
@@ -232,6 +321,12 @@ def test_each_class_stands_between_its_floor_and_another_class(conditional: Run,
 def test_classes_are_refused_where_there_are_none(trained: Run, asked: Asked) -> None:
     with pytest.raises(GanatomyError, match="not conditional"):
         measure_run(trained, Asked(asked.extractor, ("fid",), 50, per_class=True), checkpoints=("last",))
+
+
+def test_too_few_of_a_class_are_told_before_anything_is_drawn(conditional: Run, asked: Asked) -> None:
+    few = Asked(asked.extractor, ("fid", "prdc"), 30, per_class=True)
+    with pytest.raises(GanatomyError, match=r"prdc per class needs 6 .* of '0' there would be 3 .* Ask for 60 samples"):
+        measure_run(conditional, few)
 
 
 def test_ones_own_extractor_in_one_registration() -> None:
@@ -274,15 +369,29 @@ def test_an_extractor_that_does_not_classify_has_no_inception_score(asked: Asked
 
 def test_from_the_command_line(trained: Run, ganatomy_says: Program, tmp_path: Path) -> None:
     ran = ganatomy_says(
-        "evaluate", str(trained.path), "--metrics", "fid,kid", "--extractor", "random", "-n", "100", "--json"
+        "evaluate", str(trained.path), "--metrics", "fid, kid", "--extractor", "random", "-n", "100", "--json"
     )
     assert ran.code == 0, ran.err
     assert {r["which"] for r in json.loads(ran.out)} == {"last", "best"}
+    raw = ("--weights", "raw", "--checkpoint", "last")
+    ran = ganatomy_says("evaluate", str(trained.path), "--metrics", "fid", "--extractor", "random", "-n", "700", *raw)
+    told = f"700 images, random (no trained weights) {Random().sha256[:12]}, seeds 0, raw weights; reference: training"
+    assert told in " ".join(ran.out.split())
+    assert "last, 600" in ran.out and "real, 600" in ran.out and "best" not in ran.out
     real, fake = folder(tmp_path / "real", noise(30, 0)), folder(tmp_path / "fake", noise(30, 1))
     ran = ganatomy_says("stats", real, "--out", str(tmp_path / "real.npz"), "--extractor", "random")
-    assert ran.code == 0 and "30 images, 64 features of random" in ran.out
+    assert ran.code == 0 and "30 images (all), 64 features of random" in ran.out
+    ran = ganatomy_says("stats", "digits", "--out", str(tmp_path / "judged.npz"), "--extractor", "judge")
+    assert ran.code == 0 and "599 images (second-half), 32 features of judge" in ran.out, "those it has not seen"
     ran = ganatomy_says("evaluate", "--real", str(tmp_path / "real.npz"), "--fake", fake, "--extractor", "random")
     assert ran.code == 0 and "Fréchet distance ↓" in ran.out and "Precision ↑" in ran.out
+
+
+def test_the_best_alone_of_a_run_without_scores_is_refused(copied: Callable[[], Path], ganatomy_says: Program) -> None:
+    (copied() / "scores.jsonl").unlink()
+    for more in ((), ("--metrics", "fid", "--extractor", "random")):
+        ran = ganatomy_says("evaluate", "copied", "--checkpoint", "best", *more)
+        assert ran.code == 1 and "was never scored, so it has no best checkpoint" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -297,6 +406,13 @@ def test_from_the_command_line(trained: Run, ganatomy_says: Program, tmp_path: P
         ),
         (("evaluate", "RUN", "--real", "digits"), "Name a run, or two sources"),
         (("evaluate", "RUN", "--size", "8"), "--size is for two sources"),
+        (("evaluate", "RUN", "data.channels=gray"), "data.channels=gray is for two sources"),
+        (("evaluate", "--real", "a", "--fake", "b", "data.flip=true"), "data.flip is for training"),
+        (("evaluate", "--real", "a", "--fake", "b", "data.chanels=rgb"), "Did you mean 'channels'"),
+        (("evaluate", "--real", "a", "--fake", "b", "--checkpoint", "best"), "--checkpoint is for samples of a run"),
+        (("evaluate", "RUN", "--metrics", "ssim", "--resize", "clean"), "--resize is for scores of features"),
+        (("evaluate", "RUN", "--metrics", "accuracy", "--extractor", "random"), "accuracy is the judge's"),
+        (("evaluate", "RUN", "--metrics", ","), "No metric is named. There are: fid"),
         (("evaluate", "--real", "a", "--fake", "b", "--repeats", "2"), "--repeats is for samples of a run"),
         (
             ("evaluate", "RUN", "--metrics", "fid", "--extractor", "judge", "--resize", "clean"),
@@ -304,7 +420,7 @@ def test_from_the_command_line(trained: Run, ganatomy_says: Program, tmp_path: P
         ),
         (("evaluate", "RUN", "--per-class"), "--per-class is for other scores than the judge's"),
         (
-            ("evaluate", "RUN", "--metrics", "ssim", "--extractor", "random"),
+            ("evaluate", "RUN", "--metrics", "ssim"),
             "windows of 11 pixels; these images have 8",
         ),
         (("evaluate", "RUN", "--metrics", "fid", "--extractor", "inceptoin"), "Did you mean 'inception'"),
@@ -316,3 +432,20 @@ def test_mistakes_are_one_line(trained: Run, ganatomy_says: Program, words: tupl
     ran = ganatomy_says(*(str(trained.path) if word == "RUN" else word for word in words))
     assert ran.code == 1
     assert said in ran.err and ran.err.count("\n") == 1
+
+
+def test_two_processes_measure_what_one_does(trained: Run, packed_digits: None, tmp_path: Path) -> None:
+    """One writes and prints; each looks at its part of the samples, the reference and the held-out images."""
+    run = shutil.copytree(trained.path, tmp_path / "run")
+    words = ["evaluate", str(run), "--metrics", "fid,kid,prdc,nearest", "--extractor", "random", "-n", "300", "--json"]
+    own = {"OMP_NUM_THREADS": "1", "GANATOMY_CACHE": str(tmp_path / "cache")}
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "ganatomy"]
+    both = subprocess.run([*command, *words], env={**os.environ, **own}, capture_output=True, text=True, timeout=240)
+    assert both.returncode == 0, both.stderr[-2000:]
+    told = json.loads(both.stdout)
+    assert RunFolder(run).measurements.read()[-len(told) :] == told, "once"
+    alone = measure_run(trained, Asked(Random(), (*METRICS, "nearest"), 300))
+    for one, two in zip(alone, told, strict=True):
+        assert one["protocol"] == two["protocol"] and one["remarks"] == two["remarks"]
+        for part in ("scores", "floor"):
+            assert two[part] == pytest.approx(one[part], rel=1e-6, abs=1e-9)

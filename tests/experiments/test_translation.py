@@ -1,5 +1,6 @@
 """Translating pictures of any size: whole or in tiles, files and folders, and watching it while training."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,25 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.core.players import Translator
 from ganatomy.core.shape import Shape
 from ganatomy.data.decoding import Unreadable
+from ganatomy.engine.optimizers import Adam
+from ganatomy.engine.schedules import Constant, Cosine, Linear, Schedule, Step
+from ganatomy.experiments import translation as room
 from ganatomy.experiments.run import Run
-from ganatomy.experiments.train import train
-from ganatomy.experiments.translation import read_picture, translate_files, translated, translator_of
+from ganatomy.experiments.train import prepared, schedule_lines, train
+from ganatomy.experiments.translation import (
+    HELD,
+    bytes_per_pixel,
+    read_picture,
+    targets_of,
+    tile_that_fits,
+    translate_files,
+    translated,
+    translator_of,
+)
 from ganatomy.networks.translators import ResNetTranslator
 from tests.conftest import Program
 
+ASKED = {"run": "made", "round": 7}
 SIZES = [(1, 1), (1, 9), (3, 2), (8, 8), (37, 64), (130, 95), (700, 1000)]
 TINY = (
     *("players.G.maps=2", "players.F.maps=2", "players.D_X.channels=2,4", "players.D_Y.channels=2,4"),
@@ -47,6 +61,24 @@ def test_an_identity_gives_back_every_pixel(size: tuple[int, int], tile: int | N
     assert np.array_equal(translated(Same(), image, tile), image)
 
 
+@pytest.mark.parametrize(("maps", "measured"), [(64, 1_296), (32, 485), (16, 278)])
+def test_memory_is_estimated_by_the_translators_width(maps: int, measured: int) -> None:
+    """Bytes per pixel measured at 448 px, on a CPU; an estimate below them would run out of memory."""
+    estimate = bytes_per_pixel(ResNetTranslator(Shape(3, 64, 64), maps=maps, blocks=1))
+    assert measured < estimate < 2 * measured
+
+
+def test_what_fits_into_half_of_the_memory_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = 400 * 300 * bytes_per_pixel(Same())
+    assert bytes_per_pixel(Same()) == HELD * 2 * 3 * 4
+    monkeypatch.setattr(room, "free_bytes", lambda _: 2 * held)
+    assert tile_that_fits(Same(), 400, 300) is None
+    monkeypatch.setattr(room, "free_bytes", lambda _: 2 * held - 1)
+    assert tile_that_fits(Same(), 400, 300) == int((400 * 300) ** 0.5) - 2 * room.MARGIN
+    monkeypatch.setattr(room, "free_bytes", lambda _: 0)
+    assert tile_that_fits(Same(), 400, 300) == 8
+
+
 def test_tiles_have_the_tone_of_the_whole() -> None:
     """Half dark, half light: normalized by itself, a dark tile would come out as light as a light one."""
     torch.manual_seed(0)
@@ -66,6 +98,53 @@ def test_tiles_have_the_tone_of_the_whole() -> None:
 @pytest.fixture(scope="module")
 def run(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return train("digits-cyclegan", *TINY, images=256, out=tmp_path_factory.mktemp("runs") / "cyclegan")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "data", "said", "wanted"),
+    [
+        ("horse2zebra-cyclegan", None, [], ("horses", "zebras", None)),
+        ("horse2zebra-cyclegan", "celeba", ["data.split=Smiling"], ("celeba", None, "Smiling")),
+        ("horse2zebra-cyclegan", "digits", ["data.split=3,8"], ("digits", None, "3,8")),
+        ("horse2zebra-cyclegan", "both", [], ("both", None, None)),
+        ("horse2zebra-cyclegan", "mine", ["data.other=zebras"], ("mine", "zebras", None)),
+        ("celeba64-smile-cyclegan", "reds", ["data.other=blues"], ("reds", "blues", None)),
+        ("celeba64-smile-cyclegan", "faces", [], ("faces", None, "Smiling")),
+        ("celeba64-smile-cyclegan", "faces", ["data.split=Male"], ("faces", None, "Male")),
+    ],
+)
+def test_a_second_domain_that_was_said_takes_the_place_of_the_recipes(
+    recipe: str, data: str | None, said: list[str], wanted: tuple[str | None, ...]
+) -> None:
+    found = prepared(recipe, said, data=data, images=None, seed=None).data
+    assert tuple(found.settings[name] for name in ("source", "other", "split")) == wanted
+    found.build()
+
+
+def test_two_ways_to_a_second_domain_said_at_once_are_refused() -> None:
+    said = ["data.other=blues", "data.split=Smiling"]
+    with pytest.raises(GanatomyError, match="say one of them"):
+        prepared("celeba64-smile-cyclegan", said, data=None, images=None, seed=None).data.build()
+
+
+@pytest.mark.parametrize("schedule", [Linear(after=100, until=200), Linear(until=50), Cosine(until=80)])
+def test_a_schedule_knows_when_it_falls_and_when_it_is_zero(schedule: Schedule) -> None:
+    begin, end = schedule.fall() or (0, 0)
+    assert schedule.factor(begin) == 1 > schedule.factor(begin + 1)
+    assert schedule.factor(end - 1) > 0 == schedule.factor(end)
+    assert Constant().fall() is None is Step(every=10).fall()
+
+
+def test_a_learning_rate_that_is_zero_or_never_falls_is_told() -> None:
+    def lines(images: int) -> list[str]:
+        slow, fast = Adam(lr=1e-4, schedule=Linear(after=100, until=200)), Adam(lr=1e-3)
+        return schedule_lines({"G": slow, "F": slow, "D": fast}, images)
+
+    assert lines(201) == [
+        "schedule   the learning rate of G, F is 0 from image 200 on: raise schedule.until, or lower the budget"
+    ]
+    assert lines(200) == lines(101) == []
+    assert lines(100) == ["schedule   the learning rate of G, F falls from image 100 on: the budget ends before that"]
 
 
 def test_training_shows_both_directions(run: Run) -> None:
@@ -117,22 +196,94 @@ def test_files_keep_their_names_and_the_camera_is_held_upright(tmp_path: Path) -
     Image.fromarray(noise(12, 8)).save(source / "deep" / "turned.jpg", exif=turned)
     (source / "broken.png").write_bytes(b"no picture")
     (source / "notes.txt").write_text("left alone")
-    done = translate_files(Same(), source, tmp_path / "out")
+    done = translate_files(Same(), source, tmp_path / "out", asked=ASKED)
     assert sorted(str(out.relative_to(tmp_path / "out")) for _, out in done.written) == [
         *("a.png.png", "a.webp.png", "deep/turned.png")
     ]
     assert [file.name for file, _ in done.failed] == ["broken.png"]
     assert Image.open(tmp_path / "out" / "deep" / "turned.png").size == (12, 8)
     assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / "a.png.png")), noise(9, 5))
-    with pytest.raises(GanatomyError, match="exists: choose another --out"):
-        translate_files(Same(), source, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "names", [("a.png", "a.webp", "a.png.jpg"), ("a.jpg", "a.JPG", "A.jpg"), ("a.png", "b/a.png", "B/a.jpg"), ("a",)]
+)
+def test_no_two_files_are_written_to_one_name(names: tuple[str, ...], tmp_path: Path) -> None:
+    targets = targets_of([tmp_path / name for name in names], tmp_path, tmp_path / "out")
+    assert len({str(target).casefold() for target in targets}) == len(names)
+    assert all(target.suffix == ".png" and target.is_relative_to(tmp_path / "out") for target in targets)
+    together = [*names, "other.png"]
+    again = targets_of([tmp_path / name for name in together], tmp_path, tmp_path / "out")
+    assert again[:-1] == targets, "what does not share a name changes nothing"
+
+
+def test_three_pictures_of_nearly_one_name_are_all_there(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    for value, name in enumerate(("a.png", "a.webp", "a.png.jpg")):
+        Image.new("L", (8, 8), 100 * value).convert("RGB").save(source / name)
+    done = translate_files(Same(), source, tmp_path / "out", asked=ASKED)
+    means = {file.name: int(np.asarray(Image.open(out)).mean().round()) for file, out in done.written}
+    assert means == {"a.png": 0, "a.webp": 100, "a.png.jpg": 200}
+
+
+def test_what_no_decoder_knows_is_listed_and_what_has_no_ending_is_read(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    (source / "phone.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    (source / "film.avif").write_bytes(b"\0\0\0\x1cftypavif")
+    (source / "notes").write_text("left alone")
+    Image.fromarray(noise(9, 5)).save(source / "endingless", "png")
+    done = translate_files(Same(), source, tmp_path / "out", asked=ASKED)
+    assert [file.name for file, _ in done.written] == ["endingless"]
+    assert [file.name for file, _ in done.failed] == ["film.avif", "phone.HEIC"]
+    assert "save it as PNG or JPEG" in done.failed[1][1]
+
+
+def test_a_stopped_folder_goes_on_and_another_translation_does_not_mix_with_it(tmp_path: Path) -> None:
+    source, out = tmp_path / "in", tmp_path / "in" / "out"
+    source.mkdir()
+    for name in ("a.png", "b.png", "c.png"):
+        Image.fromarray(noise(9, 5)).save(source / name)
+
+    def stopped(files: Sequence[Path]) -> Iterator[Path]:
+        yield files[0]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        translate_files(Same(), source, out, asked=ASKED, progress=stopped)
+    assert sorted(file.name for file in out.iterdir()) == ["a.png", "translation.json"]
+    kept = (out / "a.png").stat().st_mtime_ns
+    done = translate_files(Same(), source, out, asked=ASKED)
+    assert ([file.name for file, _ in done.written], done.before) == (["a.png", "b.png", "c.png"], 1)
+    assert (out / "a.png").stat().st_mtime_ns == kept
+    with pytest.raises(GanatomyError, match=r"a\.png exists and is of another translation \(round differ\): choose"):
+        translate_files(Same(), source, out, asked={**ASKED, "round": 9})
+    (out / "translation.json").unlink()
+    with pytest.raises(GanatomyError, match=r"a\.png exists: choose another --out"):
+        translate_files(Same(), source, out, asked=ASKED)
+
+
+def test_pictures_that_were_tiled_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.fromarray(noise(150, 300)).save(tmp_path / "large.png")
+    Image.fromarray(noise(20, 20)).save(tmp_path / "small.png")
+    monkeypatch.setattr(room, "free_bytes", lambda _: 2 * 144 * 144 * bytes_per_pixel(Same()))
+    done = translate_files(Same(), tmp_path, tmp_path / "out", asked=ASKED)
+    assert [file.name for file in done.tiled] == ["large.png"]
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / "large.png")), noise(150, 300))
 
 
 def test_nothing_to_translate_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(GanatomyError, match="There is no"):
-        translate_files(Same(), tmp_path / "absent", tmp_path / "out")
+        translate_files(Same(), tmp_path / "absent", tmp_path / "out", asked=ASKED)
+    (tmp_path / "notes.txt").write_text("no picture")
     with pytest.raises(GanatomyError, match="holds no pictures"):
-        translate_files(Same(), tmp_path, tmp_path / "out")
+        translate_files(Same(), tmp_path, tmp_path / "out", asked=ASKED)
+    with pytest.raises(GanatomyError, match="is what is translated"):
+        translate_files(Same(), tmp_path, tmp_path, asked=ASKED)
+    Image.fromarray(noise(9, 5)).save(tmp_path / "a.png")
+    with pytest.raises(GanatomyError, match="is a file, not a folder to write into"):
+        translate_files(Same(), tmp_path / "a.png", tmp_path / "notes.txt", asked=ASKED)
 
 
 def test_from_the_command_line(run: Run, ganatomy_says: Program, tmp_path: Path) -> None:
@@ -140,7 +291,11 @@ def test_from_the_command_line(run: Run, ganatomy_says: Program, tmp_path: Path)
     source.mkdir()
     Image.fromarray(noise(9, 5, 1)[:, :, 0]).save(source / "a.png")
     said = ganatomy_says("translate", run.path, source, "--to", "Y", "--out", "out")
-    assert (said.code, said.out) == (0, "1 pictures in out\n")
+    assert (said.code, said.out) == (0, "1 picture in out\n")
+    said = ganatomy_says("translate", run.path, source, "--to", "Y", "--out", "out")
+    assert (said.code, said.out) == (0, "1 picture in out, 1 of them from before\n")
+    said = ganatomy_says("translate", run.path, source, "--to", "X", "--out", "out")
+    assert said.code == 1 and "of another translation (to differ)" in said.err
     assert Image.open("out/a.png").size == (5, 9)
     (source / "broken.png").write_bytes(b"no picture")
     said = ganatomy_says("translate", run.path, source, "--to", "x", "--out", "again")

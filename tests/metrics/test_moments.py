@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.experiments.statistics import read_statistics
 from ganatomy.metrics.frechet import frechet_distance, trace_of_root
 from ganatomy.metrics.moments import Moments
 
@@ -57,6 +58,44 @@ def test_features_that_cannot_be_summed_are_refused():
         _ = Moments.of(np.zeros((1, 4))).covariance
     with pytest.raises(GanatomyError, match="do not go with"):
         Moments(4).merge(Moments(5))
+
+
+@pytest.mark.parametrize(
+    ("sigma", "said"),
+    [
+        (np.array([[1.0, np.nan], [np.nan, 1.0]]), "must be finite"),
+        (np.array([[1.0, 0.0], [0.0, np.inf]]), "must be finite"),
+        (np.eye(2) + 0j, "must be real"),
+        (np.array([[1.0, 0.5], [0.4, 1.0]]), "must be symmetric"),
+        (-np.eye(2), "no variance below 0"),
+        (np.eye(3), r"these are \[2\] and \[3, 3\]"),
+    ],
+)
+def test_what_is_no_covariance_is_refused_by_itself_and_in_a_file(sigma, said, tmp_path):
+    with pytest.raises(GanatomyError, match=said):
+        Moments.known(np.zeros(2), sigma, 10)
+    np.savez(tmp_path / "odd.npz", mu=np.zeros(2), sigma=sigma)
+    with pytest.raises(GanatomyError, match=rf"odd\.npz: .*{said}"):
+        read_statistics(tmp_path / "odd.npz")
+
+
+def test_means_are_checked_too_and_rounding_is_no_asymmetry():
+    for mean, said in (([0.0, np.nan], "must be finite"), ([0.0, 1j], "must be real"), ([[0.0]], "must be")):
+        with pytest.raises(GanatomyError, match=said):
+            Moments.known(np.array(mean), np.eye(2), 10)
+    with pytest.raises(GanatomyError, match="said to be of 1"):
+        Moments.known(np.zeros(2), np.eye(2), 1)
+    rounded = np.array([[4.0, 1.0], [1.00001, 4.0]])
+    assert frechet_distance(Moments.known(np.zeros(2), rounded, 10), gaussian([0, 0], rounded)) < 1e-4
+
+
+def test_the_distance_swallows_no_nan():
+    for part in ("mean", "scatter"):
+        broken = gaussian([0, 0], np.eye(2))
+        getattr(broken, part)[-1] = np.nan
+        with pytest.raises(GanatomyError, match="there are NaN"):
+            frechet_distance(broken, gaussian([0, 0], np.eye(2)))
+    assert np.isnan(trace_of_root(np.eye(2), np.full((2, 2), np.nan)))
 
 
 def gaussian(mean, covariance):

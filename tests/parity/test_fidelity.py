@@ -1,7 +1,11 @@
 """Our features and scores beside those of torch-fidelity and prdc: same random weights, same images."""
 
+import hashlib
+from dataclasses import dataclass
+from http.client import IncompleteRead
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import prdc.prdc
@@ -9,6 +13,7 @@ import pytest
 import sklearn.metrics
 import torch
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 from torch_fidelity.metric_isc import isc_features_to_metric
 from torch_fidelity.metric_kid import kid_features_to_metric
@@ -17,15 +22,34 @@ from torch_fidelity.metric_prc import prc_features_to_metric
 from benchmarks.metrics import random_weights
 from ganatomy.core.errors import GanatomyError
 from ganatomy.metrics.coverage import coverage, density
-from ganatomy.metrics.extractors import Inception
+from ganatomy.metrics.extractors import INCEPTION, Inception
 from ganatomy.metrics.frechet import frechet_distance
 from ganatomy.metrics.inception_score import inception_score_of_splits
 from ganatomy.metrics.kernel_distance import kernel_distance
+from ganatomy.metrics.measured import measure, statistics_of
 from ganatomy.metrics.moments import Moments
 from ganatomy.metrics.precision_recall import precision, recall
+from ganatomy.networks.inception import fitting, scaled
 
 SIZES = [(32, 32), (64, 48), (299, 299)]
 LAYERS = ("64", "192", "768", "2048", "logits_unbiased", "logits")
+KID = {
+    "kid_subsets": 1,
+    "kid_kernel": "poly",
+    "kid_kernel_poly_degree": 3,
+    "kid_kernel_poly_gamma": None,
+    "kid_kernel_poly_coef0": 1,
+    "rng_seed": 0,
+    "verbose": False,
+}
+PRC = {"prc_neighborhood": 3, "prc_batch_size": 10_000, "save_cpu_ram": False, "verbose": False}
+
+
+@pytest.fixture(autouse=True)
+def one_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """prdc asks scikit-learn for eight."""
+    alone = sklearn.metrics.pairwise_distances
+    monkeypatch.setattr(sklearn.metrics, "pairwise_distances", lambda a, b, metric, n_jobs: alone(a, b, metric=metric))
 
 
 @pytest.fixture(scope="module")
@@ -34,33 +58,84 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def ours(weights: Path) -> Inception:
+    return Inception(weights)
+
+
+@pytest.fixture(scope="module")
 def theirs(weights: Path) -> Any:
     return FeatureExtractorInceptionV3("theirs", list(LAYERS), feature_extractor_weights_path=str(weights))
 
 
-def pictures(count: int, size: tuple[int, int], seed: int = 0) -> np.ndarray:
+def pictures(count: int, size: tuple[int, int], seed: int = 0, low: int = 0) -> np.ndarray:
     """Random pictures, of which one is black, one white, one of both."""
-    drawn = np.random.default_rng(seed).integers(0, 256, (count, *size, 3)).astype(np.uint8)
+    drawn = np.random.default_rng(seed).integers(low, 256, (count, *size, 3)).astype(np.uint8)
     drawn[0], drawn[1] = 0, 255
     drawn[2] = (drawn[2] > 127) * 255
     return drawn
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_features_of_every_layer_agree(weights: Path, theirs: Any, size: tuple[int, int]) -> None:
-    images = pictures(3, size)
-    wanted = dict(zip(LAYERS, theirs(torch.from_numpy(images).permute(0, 3, 1, 2)), strict=True))
-    for layer in LAYERS[:4]:
-        ours = Inception(weights, layer=layer).look(images)
-        scale = wanted[layer].abs().max().item()
-        assert np.abs(ours.features - wanted[layer].numpy()).max() / scale < 1e-4, layer
-    assert ours.probabilities is not None
-    assert np.abs(ours.probabilities - wanted["logits_unbiased"].double().softmax(1).numpy()).max() < 1e-4
+@dataclass(frozen=True)
+class Looks:
+    """Real and generated pictures, fewer than features, and every layer of torch-fidelity's network for both."""
+
+    images: tuple[np.ndarray, np.ndarray]
+    layers: tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]
 
 
-def test_a_layer_further_down_is_not_computed(weights: Path) -> None:
-    network = Inception(weights).network
-    network.Mixed_6a = None
+@pytest.fixture(scope="module", params=SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def looks(theirs: Any, request: pytest.FixtureRequest) -> Looks:
+    images = pictures(5, request.param), pictures(5, request.param, seed=1, low=90)
+    real, fake = (dict(zip(LAYERS, theirs(torch.from_numpy(x).permute(0, 3, 1, 2)), strict=True)) for x in images)
+    return Looks(images, (real, fake))
+
+
+def test_features_of_every_layer_agree(ours: Inception, looks: Looks) -> None:
+    found = ours.network(scaled(torch.from_numpy(looks.images[0][:3])), LAYERS)
+    for layer in LAYERS:
+        wanted = looks.layers[0][layer][:3]
+        assert (found[layer] - wanted).abs().max() / wanted.abs().max() < 1e-4, layer
+
+
+def test_scores_of_pictures_agree_where_they_are_fewer_than_features(ours: Inception, looks: Looks) -> None:
+    real, fake = (statistics_of([images], ours) for images in looks.images)
+    found = measure(real, fake, ("kid", "is"))
+    a, b = (layers["2048"] for layers in looks.layers)
+    kid = kid_features_to_metric(a, b, **KID, kid_subset_size=5)["kernel_inception_distance_mean"]
+    score = isc_features_to_metric(looks.layers[1]["logits_unbiased"], splits=5, shuffle=False)
+    near = prc_features_to_metric(b, a, **PRC)
+    assert found["kid"] == pytest.approx(kid, rel=1e-5, abs=1e-4)  # -146 at 299x299, the weights being random
+    assert found["is"] == pytest.approx(score["inception_score_mean"], abs=1e-4)
+    assert precision(real.features, fake.features) == pytest.approx(near["precision"], abs=1e-6)
+    assert recall(real.features, fake.features) == pytest.approx(near["recall"], abs=1e-6)
+
+
+@pytest.mark.parametrize("size", [(320, 400), (150, 600), (299, 300)])
+def test_legacy_resizing_agrees_above_299_pixels(size: tuple[int, int]) -> None:
+    images = torch.from_numpy(pictures(3, size))
+    wanted = interpolate_bilinear_2d_like_tensorflow1x(
+        images.permute(0, 3, 1, 2).float(), (299, 299), align_corners=False
+    )
+    assert (scaled(images) - (wanted - 128) / 128).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("layer", ["192", pytest.param("2048", marks=pytest.mark.slow)])
+def test_fid_of_pictures_agrees_where_they_are_fewer_than_features(ours: Inception, looks: Looks, layer: str) -> None:
+    wanted = fid_by_them(*(layers[layer] for layers in looks.layers))
+    found = [ours.network(scaled(torch.from_numpy(images)), [layer])[layer].numpy() for images in looks.images]
+    assert frechet_distance(*(Moments.of(features) for features in found)) == pytest.approx(wanted, rel=1e-3)
+
+
+def test_another_layer_is_looked_at_and_named(weights: Path) -> None:
+    looker, images = Inception(weights, layer="192"), pictures(3, (32, 32))[1:2]
+    wanted = looker.network(scaled(torch.from_numpy(images)), ["192"])["192"]
+    assert np.allclose(looker.look(images).features, wanted.numpy(), rtol=1e-5)
+    assert looker.facts()["extractor"] == "inception-192"
+
+
+def test_a_layer_further_down_is_not_computed(ours: Inception, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = ours.network
+    monkeypatch.setitem(network._modules, "Mixed_6a", None)
     found = network(torch.zeros(1, 3, 299, 299), ("64", "192"))
     assert set(found) == {"64", "192"}
 
@@ -71,31 +146,24 @@ def features(count: int, size: int, seed: int, shift: float = 0.0) -> np.ndarray
     return (draw.normal(shift, 1, (count, size)) @ mixing).astype(np.float32)
 
 
+def fid_by_them(a: torch.Tensor, b: torch.Tensor) -> float:
+    statistics = [fid_features_to_statistics(features) for features in (a, b)]
+    return float(fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"])
+
+
 @pytest.mark.parametrize(("count", "size"), [(600, 40), (50, 80)])
 @pytest.mark.parametrize("shift", [0.0, 1.0])
 def test_fid_agrees_also_of_fewer_rows_than_features(count: int, size: int, shift: float) -> None:
     a, b = features(count, size, 0), features(count, size, 1, shift)
-    statistics = [fid_features_to_statistics(torch.from_numpy(x)) for x in (a, b)]
-    wanted = fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
+    wanted = fid_by_them(torch.from_numpy(a), torch.from_numpy(b))
     ours = frechet_distance(Moments.of(a), Moments.of(b))
     assert ours == pytest.approx(wanted, rel=1e-3 if wanted > 1 else 0, abs=1e-4)
 
 
 def test_kid_agrees() -> None:
     a, b = features(300, 40, 0), features(300, 40, 1, 0.3)
-    wanted = kid_features_to_metric(
-        torch.from_numpy(a),
-        torch.from_numpy(b),
-        kid_subsets=1,
-        kid_subset_size=300,
-        kid_kernel="poly",
-        kid_kernel_poly_degree=3,
-        kid_kernel_poly_gamma=None,
-        kid_kernel_poly_coef0=1,
-        rng_seed=0,
-        verbose=False,
-    )
-    assert kernel_distance(a, b) == pytest.approx(wanted["kernel_inception_distance_mean"], abs=1e-4)
+    wanted = kid_features_to_metric(torch.from_numpy(a), torch.from_numpy(b), **KID, kid_subset_size=300)
+    assert kernel_distance(a, b).value == pytest.approx(wanted["kernel_inception_distance_mean"], abs=1e-4)
 
 
 def test_inception_score_agrees() -> None:
@@ -108,21 +176,12 @@ def test_inception_score_agrees() -> None:
 
 def test_precision_and_recall_agree_exactly() -> None:
     real, fake = features(300, 10, 0), features(280, 10, 1, 0.5)
-    wanted = prc_features_to_metric(
-        torch.from_numpy(fake),
-        torch.from_numpy(real),
-        prc_neighborhood=3,
-        prc_batch_size=10_000,
-        save_cpu_ram=False,
-        verbose=False,
-    )
+    wanted = prc_features_to_metric(torch.from_numpy(fake), torch.from_numpy(real), **PRC)
     assert precision(real, fake, 3) == pytest.approx(wanted["precision"], abs=1e-6)
     assert recall(real, fake, 3) == pytest.approx(wanted["recall"], abs=1e-6)
 
 
-def test_density_and_coverage_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    alone = sklearn.metrics.pairwise_distances
-    monkeypatch.setattr(sklearn.metrics, "pairwise_distances", lambda a, b, metric, n_jobs: alone(a, b, metric=metric))
+def test_density_and_coverage_agree() -> None:
     real, fake = features(200, 8, 0), features(220, 8, 1, 0.4)
     wanted = prdc.prdc.compute_prdc(real, fake, nearest_k=5)
     assert density(real, fake, 5) == pytest.approx(wanted["density"])
@@ -141,17 +200,50 @@ def test_weights_of_another_network_are_one_line(tmp_path: Path) -> None:
 def test_a_wrappers_prefix_is_taken_off(weights: Path, tmp_path: Path) -> None:
     tensors = torch.load(weights)
     torch.save({f"model.{name}": value for name, value in tensors.items()}, tmp_path / "wrapped.pth")
-    images = pictures(3, (8, 8))
-    one, other = (Inception(file).look(images).features for file in (weights, tmp_path / "wrapped.pth"))
-    assert np.array_equal(one, other)
+    found = fitting(torch.load(tmp_path / "wrapped.pth"))
+    assert found.keys() == tensors.keys() and all(found[name] is not None for name in tensors)
+    assert torch.equal(found["Mixed_7c.branch1x1.conv.weight"], tensors["Mixed_7c.branch1x1.conv.weight"])
 
 
-def test_offline_says_which_file_to_put_where(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def refused(*_: Any, **__: Any) -> None:
-        raise OSError("no route to host")
-
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (OSError("no route to host"), "no route to host"),
+        (IncompleteRead(b"half", 4), r"IncompleteRead\(4 bytes read, 4 more expected\)"),
+    ],
+)
+def test_a_failed_download_says_which_file_to_put_where_and_leaves_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: Exception, said: str
+) -> None:
+    fetched = MagicMock()
+    fetched.return_value.__enter__.return_value.read.side_effect = answer
     monkeypatch.setenv("GANATOMY_CACHE", str(tmp_path))
-    monkeypatch.setattr("urllib.request.urlopen", refused)
-    with pytest.raises(GanatomyError, match=r"put it at .*weights-inception-2015-12-05-6726825d.pth, or name it with"):
+    monkeypatch.setattr("urllib.request.urlopen", fetched)
+    with pytest.raises(
+        GanatomyError, match=rf"{said}\).* put it at .*-2015-12-05-6726825d.pth, or name it with"
+    ) as told:
+        Inception()
+    assert "\n" not in str(told.value)
+    assert list((tmp_path / "extractors").iterdir()) == []
+
+
+def test_a_file_under_the_weights_name_is_taken_for_them_only_by_its_hash(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, weights: Path
+) -> None:
+    monkeypatch.setenv("GANATOMY_CACHE", str(tmp_path))
+    (tmp_path / "extractors").mkdir()
+    file = tmp_path / "extractors" / INCEPTION
+    file.write_bytes(weights.read_bytes())
+    with pytest.raises(GanatomyError, match=r"6726825d.pth is not Inception's public weights: its SHA-256 is"):
+        Inception()
+    assert Inception(file).facts()["extractor_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+
+
+def test_another_file_that_is_fetched_is_refused_and_not_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fetched = MagicMock()
+    fetched.return_value.__enter__.return_value.read.return_value = b"half of it"
+    monkeypatch.setenv("GANATOMY_CACHE", str(tmp_path))
+    monkeypatch.setattr("urllib.request.urlopen", fetched)
+    with pytest.raises(GanatomyError, match="is another file: its SHA-256 is"):
         Inception()
     assert list((tmp_path / "extractors").iterdir()) == []

@@ -1,0 +1,227 @@
+"""Any two sets of images compared, wherever they come from; a file of statistics may stand in the place of either."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.data.images import ImageSet
+from ganatomy.experiments.measuring import COMPARED, MOST, Asked, Judged, similarities
+from ganatomy.experiments.statistics import (
+    Part,
+    StoredStatistics,
+    about_images,
+    kept_statistics,
+    labels_at,
+    opened,
+    pictures_at,
+    rows_of,
+    seen_at,
+)
+from ganatomy.metrics.measured import Statistics, measure, parameters, remarks
+from ganatomy.metrics.moments import Array
+
+UNCOUNTED = "{} does not say of how many images it is: compare only with others against the same file"
+UNSIZED = "{} does not say of what size its images were: whether both were resized alike is not known"
+SHUFFLE = 0  # seed of the order in which images are taken
+FEWEST = 8  # images of a half of the real ones, below which there is no floor
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two: images of a source, of which a part is looked at, or statistics of such."""
+
+    source: str
+    part: Part
+    found: ImageSet | StoredStatistics
+    settings: Mapping[str, Any]
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Which images they are; of a file what it says of them."""
+        if isinstance(self.found, StoredStatistics):
+            return self.found.about
+        return about_images(self.found, self.part, self.settings)
+
+    @property
+    def name(self) -> str:
+        """What was given, and of a file also what it says that it is of."""
+        if isinstance(self.found, ImageSet):
+            return f"{self.source} ({self.part})"
+        return self.source + (f", of {self.about['source']} ({self.about['part']})" if self.about else "")
+
+    @property
+    def shape(self) -> str | None:
+        return self.about.get("shape")
+
+    @property
+    def counted(self) -> bool:
+        return isinstance(self.found, ImageSet) or self.found.known
+
+    @property
+    def count(self) -> int | None:
+        """How many images there are; None where a file does not say."""
+        if isinstance(self.found, ImageSet):
+            return len(self.rows())
+        return self.found.statistics.count if self.found.known else None
+
+    def unsaid(self) -> list[str]:
+        """What a file does not say of its images."""
+        return [*([] if self.counted else [UNCOUNTED]), *([] if self.shape else [UNSIZED])]
+
+    def rows(self) -> Array:
+        """Of images, in one fixed shuffle: they may lie class by class."""
+        assert isinstance(self.found, ImageSet)
+        return np.random.default_rng(SHUFFLE).permutation(rows_of(self.found, self.part))
+
+    def looked(self, asked: Asked, part: slice) -> Statistics:
+        """What the extractor sees of some of the shuffled images."""
+        assert isinstance(self.found, ImageSet)
+        return seen_at(self.found, self.rows()[part], asked.extractor, asked.shown, self.source, asked.of_statistics)
+
+    def seen_in_parts(self, asked: Asked, first: int | None) -> tuple[Statistics | None, Statistics]:
+        """Of the first images, and of as many as are asked for; the first alone are None where there are none apart."""
+        if isinstance(self.found, StoredStatistics):
+            return None, self.seen(asked)
+        count = asked.count or len(self.rows())
+        if first is None or first >= count:
+            whole = self.looked(asked, slice(count))
+            return (None if first is None else whole), whole
+        fewer = self.looked(asked, slice(first))
+        whole = copy.deepcopy(fewer)
+        whole.merge(self.looked(asked, slice(first, count)))
+        return fewer, whole
+
+    def seen(self, asked: Asked) -> Statistics:
+        """What the extractor sees of all of the part."""
+        if isinstance(self.found, StoredStatistics):
+            return self.found.under(asked.extractor)
+        return kept_statistics(self.found, self.part, asked.extractor, shown=asked.shown)
+
+    def similar(self, asked: Asked) -> dict[str, float]:
+        if "ssim" not in asked.metrics:
+            return {}
+        if isinstance(self.found, StoredStatistics):
+            raise GanatomyError(f"ssim compares pictures, and {self.source} is a file of statistics: leave it out.")
+        rows, labels = self.rows()[:COMPARED], self.found.train.labels
+        return similarities(pictures_at(self.found, rows), None if labels is None else labels_at(self.found, rows))
+
+
+def measure_sources(
+    real: str,
+    fake: str,
+    asked: Asked,
+    *,
+    real_part: Part | None = None,
+    fake_part: Part | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Of any two sources of images, or of statistics in files, whole unless parts are named.
+
+    settings: of `Images`, by which both are prepared; `label` is that of the real ones. Under the real images' own
+    judge they are the half of those to train on that it has not seen. The floor is what one half of the real images
+    scores against the other; where that is another count than the scores', they are given at the floor's count, too.
+    """
+    refuse_what_needs_a_run(asked)
+    said = dict(settings or {})
+    if isinstance(asked.extractor, Judged) and real_part in (None, "all", "train"):
+        real_part = "second-half"
+    a = side(real, real_part, said, "--real-split")
+    b = side(fake, fake_part, {name: value for name, value in said.items() if name != "label"}, "--fake-split")
+    refuse_what_does_not_fit(a, b, asked, said)
+    count = asked.count or b.count
+    half = half_of(a, count)
+    record: dict[str, Any] = {"scores": {}, "floor": None if half is None else {"count": half, "reference_count": half}}
+    record["remarks"] = [note.format(one.source) for one in (a, b) for note in one.unsaid()]
+    if asked.looks:
+        compare(record, a, b, asked, half)
+    record["scores"] |= b.similar(asked)
+    if half is not None:
+        record["floor"] |= a.similar(asked)
+    record["protocol"] = {
+        "reference": a.name,
+        "reference_count": a.count,
+        "content": a.about.get("content"),
+        "held_out_content": a.about.get("held_out_content"),
+        "generated": b.name,
+        "generated_content": b.about.get("content"),
+        "generated_held_out_content": b.about.get("held_out_content"),
+        "count": count,
+        "shape": a.shape or b.shape,
+        "reference_prepared": a.about.get("settings") or None,
+        "generated_prepared": b.about.get("settings") or None,
+        **asked.facts(),
+        **parameters(asked.metrics, count),
+    }
+    return record
+
+
+def compare(record: dict[str, Any], a: Side, b: Side, asked: Asked, half: int | None) -> None:
+    """Scores of statistics, into the record: all against all, half of the real images against the other, and against
+    as many of the others."""
+    fewer, seen = b.seen_in_parts(asked, half)
+    real = a.seen(asked)
+    if len(real.moments.mean) != len(seen.moments.mean):
+        raise GanatomyError(
+            f"{a.source} is of {len(real.moments.mean)} features and {b.source} of {len(seen.moments.mean)}: they were "
+            "not made by the same extractor, or not at the same layer of it."
+        )
+    record["scores"] = measure(real, seen, asked.of_statistics)
+    if a.counted and b.counted:
+        record["remarks"] += remarks(real, seen, asked.metrics)
+    if half is None:
+        return
+    first, second = (a.looked(asked, slice(start, start + half)) for start in (0, half))
+    record["floor"] |= measure(first, second, asked.of_statistics)
+    if fewer is not None:
+        scores = measure(first, fewer, asked.of_statistics)
+        record["at_floor_count"] = {"scores": scores, "count": half, "reference_count": half}
+
+
+def half_of(real: Side, count: int | None) -> int | None:
+    """How many images each half of the real ones has that set the floor; None where they are too few, or a file."""
+    if isinstance(real.found, StoredStatistics):
+        return None
+    half = min(count or MOST, len(real.rows()) // 2)
+    return half if half >= FEWEST else None
+
+
+def side(source: str, part: Part | None, settings: Mapping[str, Any], option: str) -> Side:
+    found = opened(source, settings)
+    if part is not None and part != "second-half" and isinstance(found, StoredStatistics):
+        raise GanatomyError(f"{option} is for images; {source} is a file of statistics, of which no part can be taken.")
+    return Side(source, part or "all", found, settings)
+
+
+def refuse_what_needs_a_run(asked: Asked) -> None:
+    if "nearest" in asked.metrics:
+        raise GanatomyError("nearest asks for copies of what was trained on, which only a run knows: evaluate a run.")
+    if asked.per_class:
+        raise GanatomyError("Scores per class are those of samples that a run was asked for: evaluate a run.")
+
+
+def refuse_what_does_not_fit(a: Side, b: Side, asked: Asked, settings: Mapping[str, Any]) -> None:
+    """Sizes that differ, more images than there are, and what would be ignored of a file of statistics."""
+    files = [one.source for one in (a, b) if isinstance(one.found, StoredStatistics)]
+    if len(files) == 2 and settings:
+        raise GanatomyError(
+            f"{' and '.join(files)} hold no images, so nothing can be converted: leave {names(settings)}."
+        )
+    if a.shape and b.shape and a.shape != b.shape:
+        raise GanatomyError(
+            f"{a.source} is {a.shape} and {b.source} is {b.shape}: resizing one of them would be measured, too. "
+            "Convert both with --size, and to the same channels with data.channels=rgb or gray."
+        )
+    if asked.count is None:
+        return
+    if isinstance(b.found, StoredStatistics):
+        raise GanatomyError(f"-n is for images; {b.source} is a file of statistics, of which no part can be taken.")
+    if asked.count > len(b.rows()):
+        raise GanatomyError(f"-n {asked.count:,}: {b.name} has only {len(b.rows()):,} images.")
+
+
+def names(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"data.{name}" for name in settings)
