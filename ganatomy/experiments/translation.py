@@ -6,10 +6,13 @@ tone.
 """
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,18 +26,22 @@ from ganatomy.core.players import Translator
 from ganatomy.core.watch import Watch
 from ganatomy.data.decoding import Channels, Encoded, Preparation, Unreadable, decode
 from ganatomy.data.feed import free_bytes, to_uint8, to_unit
+from ganatomy.data.reading import SUFFIXES, files_below
 from ganatomy.data.unpaired import UnpairedFeed, UnpairedSet, unpaired_feed
 from ganatomy.engine.engine import Engine
 from ganatomy.experiments.run import Run, Weights, Which
 from ganatomy.metrics.moments import Array
 from ganatomy.report.grid import grid
 from ganatomy.report.png import write_png
+from ganatomy.runs.files import read_json, write_json
 from ganatomy.runs.folder import RunFolder
 
 WATCHED = 6  # pictures of each domain
 COLUMNS = ("real", "translated", "reconstructed", "identity")
-ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm"})
-BYTES_PER_PIXEL = 6_000  # that the widest translator here holds at a time, about
+UNDECODED = (".heic", ".heif", ".jxl", ".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2")  # pictures, too
+MANIFEST = "translation.json"  # in the folder written into: what was asked, so that the same command goes on
+HELD = 3  # times the largest layer's input and output: 1.5 to 2.5 times were held at 448 px, by 16, 32 and 64 maps
+LOOKED_AT = 64  # pixels of the sides of the picture that a translator's layers are measured on
 MARGIN = 64  # pixels around a tile that are translated with it and thrown away
 CPU = torch.device("cpu")
 
@@ -101,21 +108,48 @@ def translator_of(
 
 @torch.inference_mode()
 def translated(translator: Translator, image: Array, tile: int | None = None) -> Array:
-    """uint8 [H, W, C] of any size to uint8 of the same size. `tile`: the side of tiles; None: whole where it fits."""
+    """uint8 [H, W, C] of any size to uint8 of the same size; `tile`: the side of tiles, None: whole."""
     height, width = image.shape[:2]
-    smallest = 2 * translator.multiple
-    target = [max(smallest, -(-size // translator.multiple) * translator.multiple) for size in (height, width)]
+    target = padded_size(translator, height, width)
     x = mirrored(to_unit(image[None]), target[0] - height, target[1] - width)
-    if tile is None and target[0] * target[1] * BYTES_PER_PIXEL <= free_bytes(CPU) // 2:
+    side = max(target) if tile is None else max(2, tile // translator.multiple) * translator.multiple
+    if side >= max(target):
         return to_uint8(translator(x)[:, :, :height, :width])[0]
-    side = max(smallest, (tile or tile_that_fits(translator)) // translator.multiple * translator.multiple)
     with statistics_of_whole(translator, x, side + 2 * MARGIN):
         return to_uint8(by_tiles(translator, x, side)[:, :, :height, :width])[0]
 
 
-def tile_that_fits(translator: Translator) -> int:
-    pixels = free_bytes(CPU) // 2 // BYTES_PER_PIXEL
-    return max(translator.multiple, int(pixels**0.5) - 2 * MARGIN)
+def padded_size(translator: Translator, height: int, width: int) -> tuple[int, int]:
+    """The next size that the translator takes."""
+    step = translator.multiple
+    padded = (max(2 * step, -(-size // step) * step) for size in (height, width))
+    return next(padded), next(padded)
+
+
+def tile_that_fits(translator: Translator, height: int, width: int) -> int | None:
+    """The side of tiles that half of the free memory suffices for; None where it does for the whole picture."""
+    pixels = free_bytes(CPU) / 2 / bytes_per_pixel(translator)
+    padded = padded_size(translator, height, width)
+    if padded[0] * padded[1] <= pixels:
+        return None
+    return min(max(2 * translator.multiple, int(pixels**0.5) - 2 * MARGIN), max(padded) - translator.multiple)
+
+
+@lru_cache(maxsize=2)
+@torch.inference_mode()
+def bytes_per_pixel(translator: Translator) -> float:
+    """What a translation holds at a time, for each pixel of the picture, estimated by its largest layer."""
+    sizes: list[int] = []
+
+    def look(_: nn.Module, given: tuple[Any, ...], made: Any) -> None:
+        sizes.append(sum(t.numel() * t.element_size() for t in (*given, made) if isinstance(t, Tensor)))
+
+    hooks = [module.register_forward_hook(look) for module in translator.modules()]
+    side = -(-LOOKED_AT // translator.multiple) * translator.multiple
+    translator(torch.zeros(1, translator.shape.channels, side, side))
+    for hook in hooks:
+        hook.remove()
+    return HELD * max(sizes) / side**2
 
 
 def mirrored(x: Tensor, down: int, right: int) -> Tensor:
@@ -181,10 +215,16 @@ def smaller(x: Tensor, largest: int, multiple: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Done:
-    """What became of the files: pairs of input and output, and those that could not be read, with the reason."""
+    """What became of the files.
+
+    written: pairs of input and output; those that had been done before are among them, `before` says how many. failed:
+    those that could not be read, with the reason. tiled: those that memory did not suffice for in one piece.
+    """
 
     written: tuple[tuple[Path, Path], ...]
     failed: tuple[tuple[Path, str], ...]
+    tiled: tuple[Path, ...] = ()
+    before: int = 0
 
 
 def translate_files(
@@ -192,49 +232,110 @@ def translate_files(
     source: Path,
     out: Path,
     *,
+    asked: Mapping[str, Any],
     tile: int | None = None,
     progress: Callable[[Sequence[Path]], Iterable[Path]] = iter,
 ) -> Done:
     """Translate a file, or every picture below a folder, into `out` under the same names, as PNG.
 
-    A file that cannot be read is listed, and the others are done. Nothing that is there already is overwritten.
-    `progress` hands the files on one by one, and may show how far they are.
+    A file that cannot be read is listed, and the others are done. Nothing that is there already is overwritten; what
+    the same was `asked` for, by translation.json in `out`, counts as done. `progress` hands the files on one by one,
+    and may show how far they are.
     """
-    files = pictures_of(source)
-    root = source if source.is_dir() else source.parent
-    targets = [out / file.relative_to(root).with_suffix(".png") for file in files]
-    twice = {target for target in targets if targets.count(target) > 1}
-    targets = [t.with_name(f"{f.name}.png") if t in twice else t for f, t in zip(files, targets, strict=True)]
-    for target in targets:
-        if target.exists():
-            raise GanatomyError(f"{target} exists: choose another --out.")
-    written, failed = [], []
+    files = pictures_of(source, out)
+    targets = targets_of(files, source if source.is_dir() else source.parent, out)
+    open_folder(out, targets, {**asked, "source": str(source.absolute()), "tile": tile})
+    written, failed, tiled, before = [], [], [], 0
     for file, target in zip(progress(files), targets, strict=True):
+        if target.exists():
+            written.append((file, target))
+            before += 1
+            continue
         try:
             image = read_picture(file, translator.shape.channels)
         except (OSError, Unreadable) as error:
             failed.append((file, one_line(error)))
             continue
-        made = translated(translator, image, tile)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        side = tile or tile_that_fits(translator, *image.shape[:2])
+        if tile is None and side is not None:
+            tiled.append(file)
+        made = translated(translator, image, side)
         write_png(target, Image.fromarray(made[:, :, 0] if made.shape[2] == 1 else made))
         written.append((file, target))
-    return Done(tuple(written), tuple(failed))
+    return Done(tuple(written), tuple(failed), tuple(tiled), before)
 
 
-def pictures_of(source: Path) -> Sequence[Path]:
+def open_folder(out: Path, targets: Sequence[Path], asked: Mapping[str, Any]) -> None:
+    """A folder to write into: none of the targets is there, unless the same was asked for before."""
+    if out.exists() and not out.is_dir():
+        raise GanatomyError(f"{out} is a file, not a folder to write into.")
+    manifest = out / MANIFEST
+    before = read_json(manifest) if manifest.is_file() else None
+    there = next((target for target in targets if target.exists()), None)
+    if there is not None and before != asked:
+        keys = [key for key, value in asked.items() if before and before.get(key) != value]
+        differs = f" and is of another translation ({', '.join(keys)} differ)" if keys else ""
+        raise GanatomyError(f"{there} exists{differs}: choose another --out.")
+    write_json(manifest, asked)
+
+
+def targets_of(files: Sequence[Path], root: Path, out: Path) -> list[Path]:
+    """A PNG of its own for each file, also where the case of letters does not count.
+
+    It has the file's name; with its ending, where two would have one; and a number, where even so.
+
+    >>> [str(path) for path in targets_of([Path(n) for n in ("a.png", "a.webp", "a.png.jpg", "b.jpg")], Path(), Path())]
+    ['a.png.png', 'a.webp.png', 'a.png.jpg.png', 'b.png']
+    """
+    places = [out / file.relative_to(root) for file in files]
+    tries = [0] * len(files)
+    while True:
+        names = [numbered(place, n) for place, n in zip(places, tries, strict=True)]
+        folded = [str(name).casefold() for name in names]
+        counts = Counter(folded)
+        clash = [i for i, name in enumerate(folded) if counts[name] > 1]
+        if not clash:
+            return names
+        for i in [i for i in clash if tries[i] == 0] or clash[1:]:
+            tries[i] += 1
+
+
+def numbered(place: Path, number: int) -> Path:
+    if number == 0:
+        return place.with_suffix(".png")
+    return place.with_name(f"{place.name}.png" if number == 1 else f"{place.name}-{number}.png")
+
+
+def pictures_of(source: Path, out: Path) -> Sequence[Path]:
+    """The file, or all pictures below the folder, those among them that cannot be decoded; what was written is none."""
     if source.is_file():
         return [source]
     if not source.exists():
         raise GanatomyError(f"There is no {source}.")
-    found = sorted(path for path in source.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
+    if out.resolve() == source.resolve():
+        raise GanatomyError(f"{out} is what is translated: choose another --out.")
+    written = out.resolve()
+    found = [path for path in files_below(source) if written not in path.resolve().parents and is_picture(path)]
     if not found:
-        raise GanatomyError(f"{source} holds no pictures; they end in {', '.join(sorted(ENDINGS))}.")
+        raise GanatomyError(f"{source} holds no pictures; their names end in {', '.join(sorted(SUFFIXES))}.")
     return found
+
+
+def is_picture(file: Path) -> bool:
+    """By its name's ending; of other names, by how it begins."""
+    if file.suffix.lower() in (*SUFFIXES, *UNDECODED):
+        return True
+    try:
+        with Image.open(file):
+            return True
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False
 
 
 def read_picture(file: Path, channels: int) -> Array:
     """uint8 [H, W, C], turned as the camera was held, as data sets are read. Raises OSError or Unreadable."""
+    if file.suffix.lower() in UNDECODED:
+        raise Unreadable(f"{file.suffix} cannot be decoded here: save it as PNG or JPEG")
     wanted: Channels = {1: "gray", 3: "rgb", 4: "rgba"}[channels]  # type: ignore[assignment]
     _, pixels = decode(Encoded(str(file), file.read_bytes()), Preparation(channels=wanted))
     return pixels

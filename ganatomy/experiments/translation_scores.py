@@ -6,7 +6,7 @@ a translation can be undone; whether a classifier of the two domains sees the ta
 pictures with their colors inverted and the worst ones.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,8 @@ import torch
 from torch import nn
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.core.observer import Moment, Observer
+from ganatomy.core.randomness import CPU
 from ganatomy.core.recipe import Recipe
 from ganatomy.core.spec import Spec
 from ganatomy.data.feed import to_uint8, to_unit
@@ -23,18 +25,26 @@ from ganatomy.data.images import Images, ImageSet
 from ganatomy.data.packed import Split
 from ganatomy.data.unpaired import Unpaired, UnpairedSet
 from ganatomy.distributed import processes
+from ganatomy.engine.engine import Engine
 from ganatomy.experiments.judging import find_judge
 from ganatomy.experiments.measuring import Asked, Judged, balanced_accuracy
 from ganatomy.experiments.run import Run, Weights, Which
 from ganatomy.experiments.statistics import Part, kept_statistics, pictures_at, rows_of
+from ganatomy.experiments.translation import averaged_or_not
 from ganatomy.metrics.measured import Statistics, measure, statistics_of
 from ganatomy.metrics.moments import Array
 from ganatomy.report.grid import grid
 from ganatomy.report.png import write_png
+from ganatomy.runs.folder import RunFolder
 
 BATCH = 16
+COLUMNS = ("floor", "translated", "doing nothing", "ceiling")
+SCORED = 256  # pictures of each domain that are translated for a score while training
 WORST = 6  # pictures that fail, of each kind
 METRICS = ("kid", "fid")
+FEWEST = 3  # pictures of each domain that a distance with its error can be taken of
+INVERTED = -0.5  # correlation with the original below which light and dark were exchanged, beyond what chance does
+GOOD_JUDGE = 0.88  # balanced accuracy below which what a judge sees says little
 
 
 def is_translation(run: Run) -> bool:
@@ -84,6 +94,8 @@ def measure_translation(
             **asked.extractor.facts(),
             "judge_sha256": judge.judge.sha256,
             "judge_balanced_accuracy": balanced_accuracy(data, judge),
+            "cycle": "through 8 bits",
+            "inverted_below": INVERTED,
             "weights": kept,
             "checkpoint": checkpoint,
         },
@@ -103,6 +115,7 @@ class Way:
     there: nn.Module
     back: nn.Module
     critic: nn.Module
+    device: torch.device = CPU
 
     @property
     def name(self) -> str:
@@ -115,8 +128,9 @@ class Way:
 
     @cached_property
     def count(self) -> int:
-        """As many pictures in every column."""
-        return min(len(rows_of(self.data, "held-out", number)) for number in (0, 1))
+        """As many pictures in every column, that of the ceiling too, which is of training images."""
+        parts: tuple[Part, ...] = ("held-out", "second-half")
+        return min(len(rows_of(self.data, part, number)) for part in parts for number in (0, 1))
 
     @cached_property
     def real(self) -> Array:
@@ -125,51 +139,124 @@ class Way:
 
     @cached_property
     def made(self) -> tuple[Array, Array, Array]:
-        """Translated, and translated back: uint8 [N, H, W, C]; what the target's discriminator says: [N]."""
+        """Translated, and that translated back: uint8 [N, H, W, C]; what the target's discriminator says: [N]."""
         translated, restored, said = [], [], []
         with torch.inference_mode():
             for start in range(0, self.count, BATCH):
-                there = self.there(to_unit(self.real[start : start + BATCH]))
+                there = self.there(to_unit(self.real[start : start + BATCH]).to(self.device))
                 translated.append(to_uint8(there))
-                restored.append(to_uint8(self.back(there)))
-                said.append(self.critic(there).flatten(1).mean(1).numpy())
+                restored.append(to_uint8(self.back(to_unit(translated[-1]).to(self.device))))
+                said.append(self.critic(there).float().flatten(1).mean(1).cpu().numpy())
         return np.concatenate(translated), np.concatenate(restored), np.concatenate(said)
 
     def scores(self, judge: Judged, asked: Asked) -> dict[str, Any]:
-        part: Part = "second-half" if isinstance(asked.extractor, Judged) else "train"
-        reference = kept_statistics(self.data, part, asked.extractor, self.target)
-        others = np.random.default_rng(0).permutation(rows_of(self.data, part, self.source))[: self.count]
-        columns = {
-            "floor": pictures_at(self.data, rows_of(self.data, "held-out", self.target)[: self.count]),
-            "translated": self.made[0],
-            "doing nothing": self.real,
-            "ceiling": pictures_at(self.data, others),
-        }
         return {
             "count": self.count,
-            "reference_count": reference.count,
-            "columns": {name: self._column(images, reference, judge, asked) for name, images in columns.items()},
+            "reference_count": self._reference(asked).count,
+            "columns": self.columns(judge, asked),
             "cycle_error": float(self.cycle_errors.mean()),
             "between_two": float(apart(self.real, np.roll(self.real, 1, axis=0)).mean()),
-            "inverted": float((likeness(self.real, self.made[0]) < 0).mean()),
+            "inverted": inverted(self.real, self.made[0]),
+            "inverted_by_chance": inverted(np.roll(self.real, 1, axis=0), self.made[0]),
         }
 
-    def _column(self, images: Array, reference: Statistics, judge: Judged, asked: Asked) -> dict[str, float]:
-        seen = judge.look(images).probabilities
-        assert seen is not None
-        scores = measure(reference, statistics_of(parts(images), asked.extractor), asked.of_statistics)
-        return {**scores, "seen_as_target": float((seen.argmax(1) == self.target).mean())}
+    def columns(self, judge: Judged, asked: Asked, names: Sequence[str] = COLUMNS) -> dict[str, dict[str, float]]:
+        """Distances to real images of the target, and how many are seen as the target, of as many pictures each."""
+        reference, found = self._reference(asked), {}
+        for name in names:
+            images = self.pictures(name, asked)
+            seen = judge.look(images).probabilities
+            assert seen is not None
+            scores = measure(reference, statistics_of(parts(images), asked.extractor), asked.of_statistics)
+            found[name] = {**scores, "seen_as_target": float((seen.argmax(1) == self.target).mean())}
+        return found
+
+    def _reference(self, asked: Asked) -> Statistics:
+        return kept_statistics(self.data, reference_part(asked), asked.extractor, self.target)
+
+    def pictures(self, column: str, asked: Asked) -> Array:
+        """Those of a column, uint8 [N, H, W, C]."""
+        if column == "translated":
+            return self.made[0]
+        if column == "doing nothing":
+            return self.real
+        if column == "floor":
+            rows = rows_of(self.data, "held-out", self.target)
+        else:
+            rows = np.random.default_rng(0).permutation(rows_of(self.data, reference_part(asked), self.source))
+        return pictures_at(self.data, rows[: self.count])
 
     @cached_property
     def cycle_errors(self) -> Array:
         return apart(self.real, self.made[1])
 
-    def worst(self) -> dict[str, list[int]]:
-        """Rows of the pictures that fail most, by what the discriminator says and by what does not come back."""
+    def worst(self) -> dict[str, list[tuple[int, float]]]:
+        """The pictures that fail most, half of all at most, by title: rows, with what D says or the cycle error."""
+        kinds = {"D says": (self.made[2], 1), "cycle error": (self.cycle_errors, -1)}
         return {
-            "worst by D": np.argsort(self.made[2])[:WORST].tolist(),
-            "worst by cycle": np.argsort(-self.cycle_errors)[:WORST].tolist(),
+            title: [(int(row), float(values[row])) for row in np.argsort(sign * values)[: min(WORST, self.count // 2)]]
+            for title, (values, sign) in kinds.items()
         }
+
+
+def reference_part(asked: Asked) -> Part:
+    """Training images; under the domains' own judge, those it was not trained on."""
+    return "second-half" if isinstance(asked.extractor, Judged) else "train"
+
+
+class TranslationScorer(Observer):
+    """scores.jsonl: the translators as they stand, on the first held-out pictures of both domains.
+
+    Of each direction the kernel distance in the judge's features, how many are seen as the target, the cycle error.
+    """
+
+    def __init__(
+        self, folder: RunFolder, recipe: Recipe, engine: Engine, data: UnpairedSet, announce: Callable[[str], None]
+    ) -> None:
+        self.log, self.every, self.engine = folder.scores, recipe.watch.settings["score"], engine
+        self.data = as_classes(data)
+        refuse_too_few(self.data)
+        with processes.first_alone():
+            self.judge = Judged(find_judge(self.data, images_spec(recipe), announce))
+
+    def after_round(self, moment: Moment) -> None:
+        if not moment.passed(self.every):
+            return
+        self.engine.check_finite()
+        record: dict[str, Any] = {}
+        if processes.rank() == 0:
+            with processes.alone():
+                record = {"round": moment.round, "images": moment.images, **self.scores()}
+            self.log.append(record)
+        for observer in self.engine.observers:
+            observer.scored(moment, record)
+
+    def scores(self) -> dict[str, Any]:
+        """What is written, with the floor and the protocol."""
+        asked = Asked(self.judge, ("kid",))
+        G, F, D_X, D_Y = (averaged_or_not(self.engine, name) for name in ("G", "F", "D_X", "D_Y"))
+        ways = {
+            "Y": Way(self.data, 0, G, F, D_Y, self.engine.device),
+            "X": Way(self.data, 1, F, G, D_X, self.engine.device),
+        }
+        scores: dict[str, float] = {}
+        floor: dict[str, float] = {}
+        for letter, way in ways.items():
+            way.count = min(way.count, SCORED)
+            columns = way.columns(self.judge, asked, ("floor", "translated"))
+            scores |= {f"{name}_to_{letter}": value for name, value in columns["translated"].items()}
+            floor |= {f"{name}_to_{letter}": value for name, value in columns["floor"].items()}
+            scores[f"cycle_error_to_{letter}"] = float(way.cycle_errors.mean())
+        protocol = {
+            "reference": "training images, second half",
+            "content": self.data.content,
+            "split": "held-out",
+            "count": ways["Y"].count,
+            **self.judge.facts(),
+            "weights": "average" if "G" in self.engine.averaged else "raw",
+            "checkpoint": "during training",
+        }
+        return {"scores": scores, "floor": floor, "protocol": protocol}
 
 
 def apart(a: Array, b: Array) -> Array:
@@ -192,22 +279,46 @@ def likeness(a: Array, b: Array) -> Array:
     return found
 
 
+def inverted(a: Array, b: Array) -> float:
+    """The share of pictures in which light became dark, and dark light."""
+    return float((likeness(a, b) < INVERTED).mean())
+
+
 def write_failures(run: Run, ways: list[Way]) -> None:
     """failures.png: the worst translations of both directions, with what they were made of and what comes back."""
     images, names = [], []
     for way in ways:
-        for title, rows in way.worst().items():
-            images += [picture for row in rows for picture in (way.real[row], way.made[0][row], way.made[1][row])]
-            names += [f"{way.name}, {title}"] * len(rows)
+        for title, found in way.worst().items():
+            images += [picture for row, _ in found for picture in (way.real[row], way.made[0][row], way.made[1][row])]
+            names += [f"{way.name}, {title} {value:.2f}" for _, value in found]
     page = grid(np.stack(images), columns=3, row_names=names, column_names=("real", "translated", "reconstructed"))
     write_png(run.path / "failures.png", page)
 
 
 def both(run: Run) -> ImageSet:
-    """The two domains of a run as one data set whose classes they are."""
+    """The two domains of a run as one data set whose classes they are, each with enough pictures to be measured."""
     data = run.data()
     if not isinstance(data, UnpairedSet):
         raise GanatomyError(f"{run.path} holds no translator: it was not trained on two domains.")
+    mixed = as_classes(data)
+    refuse_too_few(mixed)
+    return mixed
+
+
+def refuse_too_few(data: ImageSet) -> None:
+    """Both domains need pictures held out, and pictures to train on that the judge does not see."""
+    assert data.classes is not None
+    for number, name in enumerate(data.classes):
+        trained, unseen, held = (len(rows_of(data, part, number)) for part in ("train", "second-half", "held-out"))
+        if held < FEWEST or unseen < FEWEST:
+            raise GanatomyError(
+                f"Pictures of {name}: {held:,} held out, {trained:,} to train on, {unseen:,} of them in the half that "
+                f"no judge sees; scores need {FEWEST} of each: train with more, or with another data.held_out."
+            )
+
+
+def as_classes(data: UnpairedSet) -> ImageSet:
+    """Two domains as one labelled data set."""
     other = data.of_y()
 
     def mixed(x: Split, y: Split, order: np.random.Generator) -> Split:

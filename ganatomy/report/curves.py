@@ -3,6 +3,7 @@
 Panels that would be empty are left out. The figure is not pyplot's, so other figures of the process are safe.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,7 @@ Line = Mapping[str, Any]
 COLORS = ("#2f6fb3", "#e0762f", "#3a9a6b", "#b5487f", "#8069b8", "#a88a1f", "#4aa6b8", "#8a5a44", "#6b7280", "#c0392b")
 INK, PALE, FAINT = "#333a45", "#7a8290", "#e6e9ed"
 DASHES = (0, (3.5, 1.5))
-SMOOTHED = 25  # the moving average is over this part of the course
+SMOOTHED, FEWEST = 25, 5  # the moving average is over this part of the course, but over so many points at least
 FEW = 8  # points, which are marked: a line through one point cannot be seen
 WIDTH, HEAD, PANEL = 11.0, 0.6, 2.55  # inches
 DOTS = 110  # per inch
@@ -44,15 +45,20 @@ SCORES = (
     Score("coverage", "Coverage within classes ↑", "real", share=True),
     Score("classifier_score", "Classifier score ↑", "real"),
     Score("accuracy", "Recognized as asked ↑", "real", share=True),
+    Score("kid_to_Y", "Kernel distance to Y ↓", "floor"),
+    Score("kid_to_X", "Kernel distance to X ↓", "floor"),
+    Score("seen_as_target_to_Y", "Seen as Y ↑", "real", share=True),
+    Score("seen_as_target_to_X", "Seen as X ↑", "real", share=True),
 )
 
 
 def curves(folder: RunFolder) -> Image.Image:
-    """Draw metrics.jsonl and scores.jsonl of a run, raw figures thin, their moving average (1/25 of the course) thick.
+    """Draw metrics.jsonl and scores.jsonl of a run, raw figures thin, their moving average thick.
 
     Figures are told apart by name: `learning_rate/...` is left out; a name with "accuracy" is an accuracy, one with
-    "score" an output of the discriminator, any other `X/term` a loss; `held_out/...` is dashed. Null is a gap. The
-    losses' limits leave out rare spikes. Scores stand together, each beside the same score of real images (dashed).
+    "score" an output of the discriminator, any other `X/term` a loss, those of cycles and identity apart from the
+    others; `held_out/...` is dashed. Null is a gap. The losses' limits leave out rare spikes. Scores stand together,
+    each beside the same score of real images (dashed).
     """
     metrics, scores = folder.metrics.read(), folder.scores.read()
     panels = [(title, names) for title, names in panels_of(figure_names(metrics)).items() if names]
@@ -86,13 +92,31 @@ def moving_average(values: Array, width: int) -> Array:
     return means
 
 
+def smoothed(values: Array) -> Array:
+    """The moving average that is drawn: over a 25th of the course, or five points, or a quarter of a short course.
+
+    >>> smoothed(np.array([0.0, 4.0, 0.0, 4.0, 0.0, 4.0, 0.0, 4.0])).tolist()
+    [2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 4.0]
+    """
+    return moving_average(values, max(1, len(values) // SMOOTHED, min(FEWEST, len(values) // 4)))
+
+
 def panels_of(names: Sequence[str]) -> dict[str, list[str]]:
-    """The names that belong into each panel of figures."""
+    """The names that belong into each panel of figures.
+
+    Losses of cycles and identity are many times those of discriminators, which one axis would flatten.
+    """
     terms = [name for name in names if "/" in name and not name.startswith("learning_rate/")]
     accuracies = [name for name in terms if "accuracy" in name]
     outputs = [name for name in terms if "score" in name and name not in accuracies]
     losses = [name for name in terms if name not in accuracies and name not in outputs]
-    return {"Loss": losses, "Accuracy": accuracies, "Discriminator's output": outputs}
+    cycles = [name for name in losses if "cycle" in name or "identity" in name]
+    return {
+        "Loss": [name for name in losses if name not in cycles],
+        "Loss of cycles and identity": cycles,
+        "Accuracy": accuracies,
+        "Discriminator's output": outputs,
+    }
 
 
 def figure_names(lines: Iterable[Line]) -> list[str]:
@@ -133,7 +157,7 @@ def _draw_figures(axes: Axes, title: str, names: Sequence[str], lines: Sequence[
         x, y = points_of(lines, name)
         if len(y) == 0:
             continue
-        smooth = moving_average(y, max(1, len(y) // SMOOTHED))
+        smooth = smoothed(y)
         dashes = DASHES if name.startswith("held_out/") else "-"
         axes.plot(x, y, color=colors[name], linewidth=0.7, alpha=0.3)
         axes.plot(
@@ -155,14 +179,19 @@ def colors_of(names: Sequence[str]) -> dict[str, str]:
     trained = [name for name in names if not name.startswith("held_out/")]
     colors = {name: COLORS[number % len(COLORS)] for number, name in enumerate(trained)}
     for name in names:
-        twins = [other for other in trained if other.rpartition("/")[2] == name.rpartition("/")[2]]
+        term = name.rpartition("/")[2]
+        twins = [other for other in trained if term in (other.rpartition("/")[2], other.replace("/", "_"))]
         colors.setdefault(name, colors[twins[0]] if len(twins) == 1 else COLORS[len(colors) % len(COLORS)])
     return colors
 
 
 def label_of(name: str) -> str:
-    """`D/accuracy_real` as "D: accuracy real"."""
-    player, _, term = name.partition("/")
+    """`D/accuracy_real` as "D: accuracy real"; older runs have both of CycleGAN's Ds under the first.
+
+    >>> label_of("D_Y/accuracy_real"), label_of("D_X/D_Y_accuracy_real")
+    ('D Y: accuracy real', 'D Y: accuracy real')
+    """
+    player, _, term = re.sub("^D_X/(D_[XY])_", r"\1/", name).partition("/")
     return f"{player}: {term}".replace("_", " ")
 
 

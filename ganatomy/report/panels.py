@@ -13,7 +13,6 @@ from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator
 from ganatomy.report.curves import (
     FEW,
     SCORES,
-    SMOOTHED,
     Array,
     Line,
     Score,
@@ -21,9 +20,9 @@ from ganatomy.report.curves import (
     figure_names,
     label_of,
     last_images,
-    moving_average,
     panels_of,
     points_of,
+    smoothed,
     values_named,
 )
 
@@ -122,7 +121,7 @@ def _score(score: Score, lines: Sequence[Line], images: Axis) -> Chart:
 def _drawn(
     name: str, color: str, x: Array, y: Array, images: Axis, values: Axis, share: bool, dashed: bool = False
 ) -> Drawn:
-    smooth = moving_average(y, max(1, len(y) // SMOOTHED))
+    smooth = smoothed(y)
     places, figures, average = images.places(x), values.places(y), values.places(smooth)
     dots = tuple(_pairs(places, average)) if len(y) < FEW else ()
     return Drawn(

@@ -144,6 +144,21 @@ def test_figures_go_to_the_panels_their_names_tell(tmp_path, monkeypatch):
     assert [title.split(" ")[0] for title in list(panels)[3:]] == ["Fréchet", "Coverage", "Classifier"]
 
 
+def test_losses_of_cycles_do_not_flatten_the_others(tmp_path, monkeypatch):
+    own = {"G+F/G_adversarial": 0.3, "G+F/cycle_X": 8.0, "G+F/F_identity": 3.0, "D_X+D_Y/Y_real": 0.1}
+    figure = drawn(monkeypatch, run_with(tmp_path, 9, **dict.fromkeys(FIGURES), **own))
+    limits = dict(zip(titles(figure), (axes.get_ylim() for axes in figure.axes), strict=True))
+    assert set(limits) == {"Loss", "Loss of cycles and identity"}
+    assert limits["Loss"][1] < 0.5 < 8 < limits["Loss of cycles and identity"][1]
+
+
+@pytest.mark.parametrize("count", [4, 16, 40, 80, 500])
+def test_a_short_course_is_smoothed_too(count):
+    noisy = np.arange(count) % 2.0
+    smooth = room.smoothed(noisy)
+    assert smooth.std() < 0.5 * noisy.std() if count >= 8 else np.array_equal(smooth, noisy)
+
+
 def test_a_score_stands_beside_that_of_real_images(tmp_path, monkeypatch):
     figure = drawn(monkeypatch, run_with(tmp_path, 30, 3))
     frechet = figure.axes[3]
@@ -186,6 +201,8 @@ def test_held_out_figures_have_the_color_of_what_they_are_compared_with():
     assert len(set(colors.values())) == 3
     twice = room.colors_of(["D_X/accuracy_real", "D_Y/accuracy_real", "held_out/accuracy_real"])
     assert len(set(twice.values())) == 3
+    own = room.colors_of(["D_X/accuracy_real", "D_Y/accuracy_real", "held_out/D_Y_accuracy_real"])
+    assert own["held_out/D_Y_accuracy_real"] == own["D_Y/accuracy_real"] != own["D_X/accuracy_real"]
 
 
 def test_drawing_leaves_pyplot_alone(tmp_path):
