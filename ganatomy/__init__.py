@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ganatomy.core.spec import Spec
     from ganatomy.experiments.run import Run, load
     from ganatomy.experiments.train import train
+    from ganatomy.studies.calling import study
 
 __version__ = "0.1.0"
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "load",
     "part",
     "recipe",
+    "study",
     "train",
 ]
 
@@ -47,6 +49,7 @@ _HOMES = {
     "core.spec": ("Spec",),
     "experiments.run": ("Run", "load"),
     "experiments.train": ("train",),
+    "studies.calling": ("study",),
 }
 
 
@@ -58,6 +61,6 @@ def __getattr__(name: str) -> Any:
     if home is None:
         raise AttributeError(f"module 'ganatomy' has no attribute '{name}'")
     importlib.import_module("ganatomy.recipes")
-    if name in ("load", "train", "find_recipe"):
+    if name in ("load", "train", "find_recipe", "study"):
         importlib.import_module("ganatomy.experiments.outside").import_installed()
     return getattr(importlib.import_module(f"ganatomy.{home}"), name)

@@ -1,30 +1,35 @@
 """Smiling woman - neutral woman + neutral man: does adding latents add what they show?
 
 Radford et al. (2016), arXiv:1511.06434, section 6.3.2: each term is the mean of three latents, and around the result
-lie others with a little noise. There it is judged by eye; here classifiers of two attributes, trained on real images,
-say how often the one appears and the other stays.
+lie others with a little noise. There it is judged by eye; here classifiers of attributes, trained on one half of the
+real images, pick the terms, and others, trained on the other half, say how often the one appears and the others stay:
+a judge that graded what it has picked would pass its own mistakes.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from pydantic import NonNegativeFloat, PositiveInt
+from scipy.stats import binomtest
 from torch import Tensor
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.randomness import keyed
+from ganatomy.data.images import ImageSet, Split
 from ganatomy.experiments.measuring import Judged, balanced_accuracy, judge_of
 from ganatomy.experiments.run import Run, load
 from ganatomy.experiments.sampling import Sampler
 from ganatomy.metrics.moments import Array
 from ganatomy.report.grid import grid
-from ganatomy.studies.study import Study, StudyFolder, study
+from ganatomy.studies.study import Study, StudyFolder, check_each_once, study
 
 NUMBERED = 100  # latents in the grid that one picks from by hand
 TERMS = ("with", "without", "other")
+GOOD = 0.88  # balanced accuracy of a judge, below which it is told
+Half = Literal["first", "second"]
 
 
 @study("arithmetic")
@@ -33,13 +38,15 @@ class Arithmetic(Study):
     """Latents with `attribute`, minus latents without it, plus latents without it that have `other`; measured.
 
     Of `pool` latents the judges of both attributes pick the terms: with (attribute, not other), without (neither) and
-    other (other, not attribute). A trial adds the means of `group` of each, drawn anew. By hand, `picked` has three
+    other (other, not attribute). A trial adds the means of `group` of each, drawn anew; before the arithmetic it is the
+    mean of the last. `others` are more attributes that should stay as they are before. By hand, `picked` has three
     lists of numbers out of numbered.png, which is one trial, and all that an unlabelled data set allows.
     """
 
     run: str
     attribute: str = "Smiling"
     other: str = "Male"
+    others: tuple[str, ...] = ()
     group: PositiveInt = 3
     trials: PositiveInt = 100
     pool: PositiveInt = 2_000
@@ -51,6 +58,7 @@ class Arithmetic(Study):
         run = load(self.run)
         if self.picked:
             check_picked(self.picked)
+        check_each_once(attributes=self.attributes())
         sampler = run.sampler()
         if sampler.classes is not None:
             raise GanatomyError(f"{run.path} is told its classes: interpolate between them instead.")
@@ -65,12 +73,64 @@ class Arithmetic(Study):
         folder.picture("arithmetic.png", page(sampler, terms, self.noise, self.seed))
         return {"picked": [list(rows) for rows in self.picked], "measured": None}
 
+    def attributes(self) -> tuple[str, ...]:
+        """All that are graded, the one that should appear first."""
+        return (self.attribute, self.other, *self.others)
+
     def _by_judges(self, folder: StudyFolder, run: Run, sampler: Sampler) -> Mapping[str, Any]:
-        judges = {name: attribute_judge(run, name) for name in (self.attribute, self.other)}
-        for name, (_, known) in judges.items():
-            folder.announce(f"The judge of {name} has a balanced accuracy of {known['balanced_accuracy']:.1%}.")
+        pick = {name: attribute_judge(run, name, "first", folder.announce) for name in self.attributes()[:2]}
+        grade = {name: attribute_judge(run, name, "second", folder.announce) for name in self.attributes()}
+        for name, (_, known) in [*pick.items(), *grade.items()]:
+            accuracy = known["balanced_accuracy"]
+            poor = "" if accuracy >= GOOD else f": less than {GOOD:.0%}, so the numbers say little"
+            folder.announce(f"A judge of {name} has a balanced accuracy of {accuracy:.1%}{poor}.")
         pool = sampler.images(self.seed, range(self.pool))
-        has, is_other = (judges[name][0](pool) for name in (self.attribute, self.other))
+        groups = self._groups(*(pick[name][0](pool) for name in self.attributes()[:2]))
+        picks = [self._pick(groups, trial) for trial in range(self.trials)]
+        different = {term: len({tuple(sorted(one[i])) for one in picks}) for i, term in enumerate(TERMS)}
+        for term, count in different.items():
+            if count < self.trials:
+                folder.announce(
+                    f"The term '{term}' has {count} different groups in {self.trials} trials: they are not independent."
+                )
+        sums = sampler.at(torch.cat([sum_of([latents_of(sampler, self.seed, rows) for rows in one]) for one in picks]))
+        kept = torch.cat([latents_of(sampler, self.seed, one[2]).mean(0, keepdim=True) for one in picks])
+        before = sampler.at(kept)
+        terms = [latents_of(sampler, self.seed, rows) for rows in picks[0]]
+        folder.picture("arithmetic.png", page(sampler, terms, self.noise, self.seed))
+        folder.picture("trials.png", grid(sums[:64], columns=8))
+        after = {name: judge(sums) for name, (judge, _) in grade.items()}
+        earlier = {name: judge(before) for name, (judge, _) in grade.items()}
+        folder.table("trials.csv", trial_rows(picks, after, earlier))
+        same = {name: after[name] == earlier[name] for name in self.others}
+        return {
+            "attribute_appears": float(after[self.attribute].mean()),
+            "attribute_interval": interval(after[self.attribute]),
+            "other_stays": float(after[self.other].mean()),
+            "other_interval": interval(after[self.other]),
+            "others_stay": {name: float(stays.mean()) for name, stays in same.items()},
+            "others_intervals": {name: interval(stays) for name, stays in same.items()},
+            "before": {name: float(seen.mean()) for name, seen in earlier.items()},
+            "trials": self.trials,
+            "different_groups": different,
+            "in_pool": {term: len(rows) for term, rows in groups.items()},
+            "protocol": {
+                "run": str(run.path),
+                "round": run.checkpoint().round,
+                "weights": "average" if run.averages() else "raw",
+                "content": run.checkpoint().state["data"]["content"],
+                "judges": "pick: of the first half of the training images; grade: of the second",
+                "judges_balanced_accuracy": {name: known["balanced_accuracy"] for name, (_, known) in grade.items()},
+                "judges_sha256": {name: known["sha256"] for name, (_, known) in grade.items()},
+                "pickers_balanced_accuracy": {name: known["balanced_accuracy"] for name, (_, known) in pick.items()},
+                "pickers_sha256": {name: known["sha256"] for name, (_, known) in pick.items()},
+                "intervals": "Wilson, 95 %",
+                "seed": self.seed,
+            },
+        }
+
+    def _groups(self, has: Array, is_other: Array) -> dict[str, Array]:
+        """Which latents of the pool are for which term."""
         groups = {
             "with": np.flatnonzero(has & ~is_other),
             "without": np.flatnonzero(~has & ~is_other),
@@ -82,32 +142,7 @@ class Arithmetic(Study):
                     f"Of {self.pool} samples {len(rows)} are for the term '{term}' of {self.attribute} and "
                     f"{self.other}, and {self.group} are needed: draw a larger pool, or train longer."
                 )
-        picks = [self._pick(groups, trial) for trial in range(self.trials)]
-        sums = torch.cat([sum_of([latents_of(sampler, self.seed, rows) for rows in pick]) for pick in picks])
-        before = torch.cat([latents_of(sampler, self.seed, pick[2]).mean(0, keepdim=True) for pick in picks])
-        terms = [latents_of(sampler, self.seed, rows) for rows in picks[0]]
-        folder.picture("arithmetic.png", page(sampler, terms, self.noise, self.seed))
-        folder.picture("trials.png", grid(sampler.at(sums)[:64], columns=8))
-        result = {
-            title: {name: float(judges[name][0](images).mean()) for name in judges}
-            for title, images in (("sums", sampler.at(sums)), ("without the arithmetic", sampler.at(before)))
-        }
-        return {
-            "attribute_appears": result["sums"][self.attribute],
-            "other_stays": result["sums"][self.other],
-            "before": result["without the arithmetic"],
-            "trials": self.trials,
-            "in_pool": {term: len(rows) for term, rows in groups.items()},
-            "protocol": {
-                "run": str(run.path),
-                "round": run.checkpoint().round,
-                "weights": "average" if run.averages() else "raw",
-                "content": run.checkpoint().state["data"]["content"],
-                "judges_balanced_accuracy": {name: known["balanced_accuracy"] for name, (_, known) in judges.items()},
-                "judges_sha256": {name: known["sha256"] for name, (_, known) in judges.items()},
-                "seed": self.seed,
-            },
-        }
+        return groups
 
     def _pick(self, groups: Mapping[str, Array], trial: int) -> list[Array]:
         draw = keyed(self.seed, "arithmetic", trial)
@@ -136,15 +171,49 @@ def check_picked(picked: tuple[tuple[int, ...], ...]) -> None:
             raise GanatomyError(f"picked: there is no {number} in numbered.png, whose numbers are 0 to {NUMBERED - 1}.")
 
 
-def attribute_judge(run: Run, attribute: str) -> tuple[HasAttribute, dict[str, Any]]:
-    """A classifier of a boolean attribute of the run's data, trained on half of it, and what is known of it."""
+def attribute_judge(
+    run: Run, attribute: str, half: Half, announce: Callable[[str], None]
+) -> tuple[HasAttribute, dict[str, Any]]:
+    """A classifier of a boolean attribute of the run's data, trained on a half of it, and what is known of it."""
     spec = run.recipe.data.replace(label=attribute)
     data = spec.build().open()
     if data.classes is None or len(data.classes) != 2:
         raise GanatomyError(f"{attribute} has {len(data.classes or ())} classes; an attribute is there or is not.")
-    judge = judge_of(data, spec)
+    judge = judge_of(data if half == "first" else halves_swapped(data), spec, announce)
     known = {"balanced_accuracy": balanced_accuracy(data, judge), "sha256": judge.judge.sha256}
     return HasAttribute(judge, 1), known
+
+
+def halves_swapped(data: ImageSet) -> ImageSet:
+    """The same with the second half of the training images first: a judge learns from the first one."""
+    order = np.roll(np.arange(len(data.train)), -(len(data.train) // 2))
+    labels = None if data.train.labels is None else data.train.labels[order]
+    return replace(data, train=Split(data.train.images[order], labels), content=f"{data.content}:halves swapped")
+
+
+def trial_rows(
+    picks: Sequence[Sequence[Array]], after: Mapping[str, Array], before: Mapping[str, Array]
+) -> list[dict[str, Any]]:
+    """A row of the table for each trial: the numbers of the latents of each term, and what was seen."""
+    return [
+        {
+            "trial": trial,
+            **{term: " ".join(map(str, rows)) for term, rows in zip(TERMS, pick, strict=True)},
+            **{f"{name}, before": int(seen[trial]) for name, seen in before.items()},
+            **{f"{name}, after": int(seen[trial]) for name, seen in after.items()},
+        }
+        for trial, pick in enumerate(picks)
+    ]
+
+
+def interval(seen: Array) -> dict[str, float]:
+    """Wilson's interval of 95 % around the share of trials [N] that are true; trials are taken for independent.
+
+    >>> interval(np.array([True] * 10))["high"]
+    1.0
+    """
+    found = binomtest(int(seen.sum()), len(seen)).proportion_ci(method="wilson")
+    return {"low": float(found.low), "high": float(found.high)}
 
 
 def latents_of(sampler: Sampler, seed: int, rows: Any) -> Tensor:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
+from PIL import Image
 from pydantic import Field
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
@@ -22,6 +23,7 @@ from ganatomy.report.scatter import histograms, scatter
 from ganatomy.studies.real import facts, labels_of
 from ganatomy.studies.study import Study, StudyFolder, study
 
+ORIGINS = ("real", "generated")
 SURE = 0.9
 PERPLEXITY = 30.0  # of t-SNE, or a third of the points where they are few
 
@@ -29,7 +31,7 @@ PERPLEXITY = 30.0  # of t-SNE, or a third of the points where they are few
 @study("embedding")
 @dataclass(frozen=True, kw_only=True)
 class Embedding(Study):
-    """Embeds `count` held-out and as many generated images, colored by class and marked by origin.
+    """Embeds `count` held-out and as many generated images, marked by origin, and colored by class, then by origin.
 
     The class of a real image is its label and that of a generated one the class asked for, or, of a generator that is
     not conditional, the class that the judge sees.
@@ -41,7 +43,7 @@ class Embedding(Study):
 
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         run = load(self.run)
-        sampler, data, judge = run.sampler(), run.data(), judge_of_run(run)
+        sampler, data, judge = run.sampler(), run.data(), judge_of_run(run, folder.announce)
         held_out = data.pictures(data.held_out)
         if self.count > len(held_out):
             raise GanatomyError(f"count={self.count}: only {len(held_out)} images of {data.source} are held out.")
@@ -51,14 +53,15 @@ class Embedding(Study):
         asked = sampler.labels(range(self.count))
         seen = self.seen(generated) if asked is None else np.array(asked)
         classes = np.concatenate([labels_of(data)[1][rows], seen])
-        origins = ["real"] * self.count + ["generated"] * self.count
+        origins = [origin for origin in ORIGINS for _ in range(self.count)]
         features = np.concatenate([real.features, generated.features]).astype(np.float64)
         flats = {"tsne": self.tsne(features), "pca": PCA(2, random_state=0).fit_transform(features)}
         for name, title in (("tsne", "t-SNE"), ("pca", "Principal components")):
-            picture = scatter(
-                flats[name], classes.tolist(), origins, data.classes or (), f"{title} of what a judge sees"
-            )
-            folder.picture(f"{name}.png", picture)
+            said = f"{title} of what a judge sees"
+            of_classes = scatter(flats[name], classes.tolist(), origins, data.classes or (), said)
+            number = [ORIGINS.index(origin) for origin in origins]
+            of_origins = scatter(flats[name], number, origins, ORIGINS, f"{said}, by origin")
+            folder.picture(f"{name}.png", above(of_classes, of_origins))
         sure = {"real": confidence(real), "generated": confidence(generated)}
         folder.picture("confidence.png", histograms(sure, "How sure the judge is of its first guess"))
         folder.table("points.csv", self.points(flats, classes, origins, np.concatenate(list(sure.values()))))
@@ -103,6 +106,14 @@ class Embedding(Study):
             }
             for row in range(len(origins))
         ]
+
+
+def above(first: Image.Image, second: Image.Image) -> Image.Image:
+    """Two pictures as wide, one below the other."""
+    both = Image.new("RGB", (max(first.width, second.width), first.height + second.height), "white")
+    both.paste(first, (0, 0))
+    both.paste(second, (0, first.height))
+    return both
 
 
 def confidence(look: Look) -> Array:

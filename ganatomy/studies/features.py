@@ -9,7 +9,7 @@ max pooling" of each layer: the number that one report gives does not tell the t
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
@@ -31,7 +31,7 @@ from ganatomy.experiments.run import Run, load
 from ganatomy.metrics.moments import Array
 from ganatomy.report.charts import bars
 from ganatomy.studies.real import facts, flat, labels_of, real_images
-from ganatomy.studies.study import Study, StudyFolder, study
+from ganatomy.studies.study import Study, StudyFolder, check_each_once, study
 from ganatomy.studies.svm import LinearSVM, fit
 
 STEP = 256  # images looked at at a time
@@ -41,6 +41,7 @@ PRINCIPAL_IMAGES = 20_000  # that principal components are taken from, at most
 VALIDATION = 5  # one image in so many chooses C
 
 Look = Callable[[Array], Tensor]  # uint8 [n, H, W, C] -> [n, d], float32
+Step = Callable[[str, Callable[[], Mapping[str, Any]]], dict[str, Any]]  # as `StudyFolder.step`
 Other = Literal["pixels", "pca", "untrained"]
 
 
@@ -67,7 +68,11 @@ class Features(Study):
     strengths: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = (0.01, 0.1, 1.0, 10.0)
     seed: int = 0
 
+    def looks_at(self) -> Mapping[str, ImageSet]:
+        return {"data": real_images(load(self.run), self.data)}
+
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
+        check_each_once(labels=self.labels, strengths=self.strengths)
         run = load(self.run)
         trained = scoring_alone(run.player("D"), run)
         check_grid(trained, self.grid, run)
@@ -81,7 +86,7 @@ class Features(Study):
             "untrained": lambda: through(untrained(run, trained), self.grid, images),
         }
         names = ("discriminator", *dict.fromkeys(self.against))
-        found = {name: folder.step(name, partial(self.tried, looks[name], images)) for name in names}
+        found = {name: self.tried(looks[name], images, partial(step_of, folder, name)) for name in names}
         folder.table("accuracy.csv", [{"features": name, **row} for name, one in found.items() for row in rows(one)])
         accuracies = {
             f"{name}, {known}": one["accuracies"] for name, of in found.items() for known, one in of["trials"].items()
@@ -100,23 +105,29 @@ class Features(Study):
         }
         return {**found, "protocol": protocol}
 
-    def tried(self, make: Callable[[], Look], images: "Shuffled") -> dict[str, Any]:
-        """The accuracies of one kind of features."""
-        look = make()
-        needed = images.needed(self.labels, self.draws)
-        scale = Scale.of(torch.cat(list(images.seen(look, np.arange(min(SCALED_BY, len(images)))))))
-        x, y = scale.rows(images.seen(look, needed), len(needed)), torch.from_numpy(images.labels[needed])
-        test = scale.rows(images.seen_held_out(look), len(images.data.held_out))
-        test_y = torch.from_numpy(images.held_out_labels)
-        trials = {}
+    def tried(self, make: Callable[[], Look], images: "Shuffled", step: Step) -> dict[str, Any]:
+        """The accuracies of one kind of features, a step for each trial; they are computed if one is not done yet."""
+        needed, test_y = images.needed(self.labels, self.draws), torch.from_numpy(images.held_out_labels)
+        rows = cache(lambda: self.looked(make(), images, needed))
+
+        def trial(chosen: Array) -> dict[str, float]:
+            x, y, test = rows()
+            x, y = (x, y) if len(chosen) == len(x) else (x[chosen], y[chosen])
+            return {"size": x.shape[1], **self.trial(x, y, test, test_y, len(images.of_class))}
+
+        trials, size = {}, 0
         for known in self.labels:
             chosen = [np.searchsorted(needed, one) for one in images.choices(known, self.draws)]
-            results = [
-                self.trial(*((x, y) if len(of) == len(x) else (x[of], y[of])), test, test_y, len(images.of_class))
-                for of in chosen
-            ]
+            results = [step(f"{known}-{number}", partial(trial, of)) for number, of in enumerate(chosen)]
             trials[str(known)] = {"labels": len(chosen[0]), **summary(results)}
-        return {"size": x.shape[1], "trials": trials}
+            size = int(results[0]["size"])
+        return {"size": size, "trials": trials}
+
+    def looked(self, look: Look, images: "Shuffled", needed: Array) -> tuple[Tensor, Tensor, Tensor]:
+        """Standardized features of the images to train on, their labels, and features of the held-out ones."""
+        scale = Scale.of(torch.cat(list(images.seen(look, np.arange(min(SCALED_BY, len(images)))))))
+        x, y = scale.rows(images.seen(look, needed), len(needed)), torch.from_numpy(images.labels[needed])
+        return x, y, scale.rows(images.seen_held_out(look), len(images.data.held_out))
 
     def trial(self, x: Tensor, y: Tensor, test: Tensor, test_y: Tensor, classes: int) -> dict[str, float]:
         """An SVM on labelled rows, its C chosen on the last of them."""
@@ -129,6 +140,10 @@ class Features(Study):
         validated, strength = best[0], -best[1]
         svm = fit(x, y, classes, strength / x.shape[1], start=best[2])
         return {"accuracy": svm.accuracy(test, test_y), "validation": validated, "C": strength / x.shape[1]}
+
+
+def step_of(folder: StudyFolder, name: str, trial: str, work: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+    return folder.step(f"{name}-{trial}", work)
 
 
 class Convolutions(nn.Module):

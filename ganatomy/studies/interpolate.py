@@ -46,11 +46,13 @@ class Interpolate(Study):
         walks = {"latents": between_latents(sampler, self.pairs, self.steps, self.path, self.seed)}
         if sampler.classes is not None:
             walks["classes"] = between_classes(sampler, self.pairs, self.steps, self.seed)
-        result = {}
+        result, rows = {}, []
         for name, images in walks.items():
             folder.picture(f"{name}.png", grid(images.reshape(-1, *images.shape[2:]), columns=self.steps))
             found = [smoothness(walk) for walk in images]
+            rows += [{"walk": name, "pair": pair, "smoothness": value} for pair, value in enumerate(found)]
             result[name] = {"smoothness": float(np.mean(found)), "deviation": float(np.std(found))}
+        folder.table("smoothness.csv", rows)
         facts = {
             "run": str(run.path),
             "round": run.checkpoint().round,

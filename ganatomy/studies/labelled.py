@@ -1,14 +1,16 @@
 """Labelled images out of a GAN: is a classifier that saw only them as good as one that saw the real ones?"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.core.players import Generator
 from ganatomy.core.recipe import Recipe
 from ganatomy.core.spec import Spec, key_and_value
 from ganatomy.data.images import ImageSet, Part
@@ -22,14 +24,16 @@ from ganatomy.studies.pupil import (
     Network,
     School,
     accuracy,
+    balanced,
     first_pupil,
     hash_of,
     lesson_of,
     teach,
 )
-from ganatomy.studies.study import Study, StudyFolder, refuse_said_by_settings, study
+from ganatomy.studies.study import Study, StudyFolder, check_each_once, refuse_said_by_settings, study
 
 SAMPLES_SEED = 7
+TURN = 30.0  # degrees
 LESSONS = ("generated", "real", "real, turned", "real and generated")
 
 
@@ -40,7 +44,9 @@ class LabelledData(Study):
 
     A conditional recipe is one GAN for each portion; any other, one for each class, `images` shared among them. Taught
     on `per_label` samples of each class alone, on the real images of the portion, those turned by up to 30 degrees, and
-    both; examined on the held-out images. `weights` are EfficientNet's: a name on the hub, or a folder.
+    both, half of what is shown of each; examined on the held-out images. Which images are a portion is the seed's
+    choice. Pupils see `shown` images each or, where said, their lesson `epochs` times. `weights` are EfficientNet's: a
+    name on the hub, or a folder.
     """
 
     data: str
@@ -49,14 +55,18 @@ class LabelledData(Study):
     images: PositiveInt = 400_000
     per_label: PositiveInt = 3_000
     shown: PositiveInt = 200_000
+    epochs: PositiveInt | None = None
     network: Network = "small"
     weights: str = PRETRAINED
-    seeds: tuple[int, ...] = (0,)
+    seeds: tuple[NonNegativeInt, ...] = (0,)
     overrides: tuple[str, ...] = ()
     device: str = "auto"
 
+    def looks_at(self) -> Mapping[str, ImageSet]:
+        self._check()
+        return {"data": self._opened(1.0)[0]}
+
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
-        self._check_overrides()
         data, spec = self._opened(1.0)
         pretrained = hash_of(first_pupil(data, spec, self._school()))
         rows, rounds = [], {}
@@ -81,26 +91,32 @@ class LabelledData(Study):
             "samples_seed": SAMPLES_SEED,
             "per_label": self.per_label,
             "exam": "held-out images",
-            "shown": self.shown,
+            "shown": self.shown if self.epochs is None else f"{self.epochs} epochs",
+            "turned": f"by up to {TURN:g} degrees",
+            "draws": "each seed has its own choice of the portion",
             "network": self.network,
             "pretrained_sha256": pretrained,
             "seeds": list(self.seeds),
         }
         return {"accuracy": means, "protocol": protocol}
 
-    def _school(self, rotate: float = 0.0) -> School:
-        return School(self.network, self.shown, rotate=rotate, weights=self.weights)
+    def _school(self, lesson: Lesson | None = None, rotate: float = 0.0) -> School:
+        shown = self.shown if self.epochs is None or lesson is None else self.epochs * len(lesson)
+        return School(self.network, shown, rotate=rotate, weights=self.weights)
 
     def _portion(self, folder: StudyFolder, portion: float, seed: int) -> tuple[list[dict[str, Any]], list[int]]:
         """What the pupils of a portion know, and the rounds of its GANs."""
-        data, spec = self._opened(portion)
+        data, spec = self._opened(portion, seed)
         name = f"{portion:g}-seed{seed}"
         gans = folder.step(f"gan-{name}", partial(self._gans, folder, portion, seed, data))
-        exam, drawn_once = lesson_of(data, data.held_out), cache(partial(drawn, gans["runs"], data, self.per_label))
+        runs = [folder.path / run for run in gans["runs"]]
+        exam, drawn_once = lesson_of(data, data.held_out), cache(partial(drawn, runs, data, self.per_label))
 
         def taught(title: str) -> dict[str, Any]:
-            school = self._school(rotate=30.0 if title == "real, turned" else 0.0)
-            return self._taught(data, spec, lesson_called(title, data, drawn_once), school, exam, seed)
+            lesson, facts = lesson_called(title, data, drawn_once)
+            school = self._school(lesson, rotate=TURN if title == "real, turned" else 0.0)
+            pupil = teach(data, spec, lesson, school, seed=seed, device=find_device(self.device))
+            return {**facts, "shown": school.shown, "accuracy": accuracy(pupil, exam)}
 
         rows = []
         for title in LESSONS:
@@ -108,56 +124,66 @@ class LabelledData(Study):
             rows.append({"portion": portion, "lesson": title, "seed": seed, **found})
         return rows, gans["rounds"]
 
-    def _taught(
-        self, data: ImageSet, spec: Spec, lesson: Lesson, school: School, exam: Lesson, seed: int
-    ) -> dict[str, Any]:
-        pupil = teach(data, spec, lesson, school, seed=seed, device=find_device(self.device))
-        return {"images": len(lesson), "accuracy": accuracy(pupil, exam)}
-
     def _gans(self, folder: StudyFolder, portion: float, seed: int, data: ImageSet) -> dict[str, Any]:
-        """Train a conditional GAN, or one for each class; the folders of the runs."""
+        """Train a conditional GAN, or one for each class; the folders of the runs, below the study's."""
         names = [None] if self._conditional() else list(data.classes or ())
-        runs = []
+        places, rounds = [], []
         for name in names:
-            out = folder.path / "runs" / f"{portion:g}-seed{seed}{'' if name is None else f'-{name}'}"
+            places.append(f"runs/{portion:g}-seed{seed}{'' if name is None else f'-{name}'}")
             recipe = self._recipe(portion, seed, self.images // len(names), name)
-            runs.append(train(recipe, out=out, device=self.device))
-        return {"runs": [str(run.path) for run in runs], "rounds": [run.checkpoint().round for run in runs]}
+            show = folder.watcher(recipe.images)
+            run = train(recipe, out=folder.path / places[-1], device=self.device, show=show)
+            rounds.append(run.checkpoint().round)
+        return {"runs": places, "rounds": rounds}
 
     def _recipe(self, portion: float, seed: int, images: int, name: str | None) -> Recipe:
         """Of the GAN of a portion, or of a class of it."""
         recipe = prepared(self.recipe, self.overrides, data=self.data, images=images, seed=seed)
-        return recipe.replace(data=recipe.data.replace(portion=portion, only=name), scores=None)
+        return recipe.replace(data=recipe.data.replace(portion=portion, only=name, draw=seed), scores=None)
 
-    def _check_overrides(self) -> None:
-        """Fields that the study sets itself."""
-        settings = {"data.portion": "portions", "data.source": "data", "images": "images", "seed": "seeds"}
+    def _check(self) -> None:
+        """The lists, the fields that the study sets itself, and whether the recipe is one of a GAN."""
+        check_each_once(portions=self.portions, seeds=self.seeds)
+        settings = {
+            "data.portion": "portions",
+            "data.draw": "seeds",
+            "data.source": "data",
+            "images": "images",
+            "seed": "seeds",
+        }
         refuse_said_by_settings(self.overrides, settings)
         for key, text in map(key_and_value, self.overrides):
             if key == "data.only":
                 raise GanatomyError(f"overrides: {key}={text} would leave one class, and the study needs all.")
+        G = self._as_told().players.get("G")
+        if G is None or (isinstance(G.part, type) and not issubclass(G.part, Generator)):
+            raise GanatomyError(f"recipe={self.recipe} has no generator of images out of latents: it makes no lessons.")
+
+    def _as_told(self) -> Recipe:
+        return prepared(self.recipe, self.overrides, data=self.data, images=None, seed=None)
 
     def _conditional(self) -> bool:
-        recipe = prepared(self.recipe, self.overrides, data=self.data, images=None, seed=None)
-        return bool(recipe.players["G"].settings.get("conditional", False))
+        return bool(self._as_told().players["G"].settings.get("conditional", False))
 
-    def _opened(self, portion: float) -> tuple[ImageSet, Spec]:
-        recipe = prepared(self.recipe, self.overrides, data=self.data, images=None, seed=None)
-        spec = recipe.data.replace(portion=portion)
+    def _opened(self, portion: float, draw: int = 0) -> tuple[ImageSet, Spec]:
+        spec = self._as_told().data.replace(portion=portion, draw=draw)
         data: ImageSet = spec.build().open()
         if not data.classes or data.held_out.labels is None:
             raise GanatomyError(f"{self.data} has no labels to train on and to be examined by.")
         return data, spec
 
 
-def lesson_called(title: str, data: ImageSet, made: Callable[[], Lesson]) -> Lesson:
+def lesson_called(title: str, data: ImageSet, made: Callable[[], Lesson]) -> tuple[Lesson, dict[str, Any]]:
+    """A lesson, how many different images it has, and which part of what is shown is real."""
     if title == "generated":
-        return made()
+        return made(), {"images": len(made()), "real_share": 0.0}
     real = lesson_of(data, data.train)
-    return real + made() if title == "real and generated" else real
+    if title != "real and generated":
+        return real, {"images": len(real), "real_share": 1.0}
+    return balanced(real, made()), {"images": len(real) + len(made()), "real_share": 0.5}
 
 
-def drawn(runs: list[str], data: ImageSet, per_label: int) -> Lesson:
+def drawn(runs: Sequence[Path], data: ImageSet, per_label: int) -> Lesson:
     """`per_label` samples of each class, of one conditional run or of one run for each class."""
     if len(runs) == 1:
         samples = load(runs[0]).samples(per_class=per_label, seed=SAMPLES_SEED)

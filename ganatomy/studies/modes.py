@@ -9,14 +9,15 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
-from pydantic import PositiveInt
+from pydantic import Field
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.randomness import keyed
+from ganatomy.data.images import ImageSet
 from ganatomy.engine.average import batch_norms
 from ganatomy.experiments.measuring import Judged, judge_of_run, samples
 from ganatomy.experiments.run import Run, load
@@ -25,6 +26,7 @@ from ganatomy.experiments.statistics import pictures_at, rows_of
 from ganatomy.metrics.coverage import squared_distances
 from ganatomy.metrics.moments import Array
 from ganatomy.metrics.shares import class_shares
+from ganatomy.report.charts import bars
 from ganatomy.report.grid import grid
 from ganatomy.studies.real import facts
 from ganatomy.studies.study import Study, StudyFolder, study
@@ -46,27 +48,40 @@ class Modes(Study):
 
     run: str
     against: str | None = None
-    count: PositiveInt = 2_000
+    count: Annotated[int, Field(ge=2)] = 2_000
     seed: int = 0
+
+    def looks_at(self) -> Mapping[str, ImageSet]:
+        return {name: load(path).data() for name, path in self.runs().items()}
+
+    def runs(self) -> dict[str, str]:
+        paths = {"run": self.run, "against": self.against}
+        return {name: path for name, path in paths.items() if path is not None}
 
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         found = {
-            title: folder.step(title, partial(self._look, folder, path, title))
-            for title, path in (("run", self.run), ("against", self.against))
-            if path is not None
+            title: folder.step(title, partial(self._look, folder, path, title)) for title, path in self.runs().items()
         }
+        shares = class_rows(found)
+        folder.table("classes.csv", shares)
+        for title in found:
+            own = [row for row in shares if row["run"] == title]
+            sides = {f"{row['class']}, {side}": [row[side]] for row in own for side in ("generated", "real")}
+            folder.picture(f"classes-{title}.png", bars(sides, "share of each class, as the judge sees it"))
+        folder.table("birthday.csv", birthday_rows(found))
         return {**found, "protocol": {"count": self.count, "seed": self.seed, "batches": BATCHES, "draws": DRAWS}}
 
     def _look(self, folder: StudyFolder, path: str, title: str) -> Mapping[str, Any]:
         run = load(path)
-        judge, data, sampler = judge_of_run(run), run.data(), run.sampler()
+        judge, data, sampler = judge_of_run(run, folder.announce), run.data(), run.sampler()
         rows = rows_of(data, "held-out")
         if len(rows) < 2:
             raise GanatomyError(f"{data.source} holds out {len(rows)} images; two are the least.")
         real = pictures_at(data, keyed(0, "modes").permutation(rows)[: self.count])
         made = np.concatenate(list(samples(sampler, self.seed, range(len(real)))))
         sides = {"generated": look(judge, made), "real": look(judge, real)}
-        result: dict[str, Any] = {**facts(run, "G", data), **judge.facts(), "count": len(real)}
+        names = list(data.classes or ())
+        result: dict[str, Any] = {**facts(run, "G", data), **judge.facts(), "count": len(real), "classes": names}
         for name, (features, seen) in sides.items():
             result[name] = {**histogram(seen, len(data.classes or ())), "diversity": diversity(features, seen)}
         real_shares = result["real"]["class_shares"]
@@ -75,6 +90,26 @@ class Modes(Study):
         folder.picture(f"closest-{title}.png", grid(made[list(pair)], columns=2))
         result["batch_mates"] = batch_mates(run, sampler, self.seed)
         return result
+
+
+def class_rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The share of each class in the samples of each run, and in the real images beside them."""
+    return [
+        {"run": title, "class": name, "generated": made, "real": real}
+        for title, one in found.items()
+        for name, made, real in zip(
+            one["classes"], one["generated"]["class_shares"], one["real"]["class_shares"], strict=True
+        )
+    ]
+
+
+def birthday_rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """How many batches of each size held a duplicate, run by run."""
+    return [
+        {"run": title, "batch": int(size), "chance": chance}
+        for title, one in found.items()
+        for size, chance in one["birthday"]["chance_of_a_duplicate"].items()
+    ]
 
 
 def look(judge: Judged, images: Array) -> tuple[Array, Array]:

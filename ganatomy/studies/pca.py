@@ -53,6 +53,9 @@ class PrincipalComponents(Study):
     starts: PositiveInt = 4
     seed: int = REPORTING_SEED
 
+    def looks_at(self) -> Mapping[str, ImageSet]:
+        return {"run": load(self.run).data()}
+
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         run = load(self.run)
         sampler, data = run.sampler(), run.data()

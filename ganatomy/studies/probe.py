@@ -66,6 +66,9 @@ class Probe(Study):
     nearest_images: PositiveInt = 60_000
     seed: int = 0
 
+    def looks_at(self) -> Mapping[str, ImageSet]:
+        return {"data": real_images(load(self.run), self.data)}
+
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         run = load(self.run)
         data = real_images(run, self.data)

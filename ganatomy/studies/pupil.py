@@ -26,6 +26,8 @@ from ganatomy.recipes.judges import judge
 Network = Literal["small", "efficientnet-b0"]
 PRETRAINED = "google/efficientnet-b0"
 BATCH = 250
+SHIFT = 1 / 8  # of the size
+CLASSICAL_TURN = 15.0  # degrees
 
 
 @dataclass(frozen=True)
@@ -45,13 +47,26 @@ class Lesson:
         return Lesson(self.images[rows], self.labels[rows])
 
 
+def repeated(lesson: Lesson, count: int) -> Lesson:
+    """A lesson again and again, so that it weighs as much as `count` images; never less than once."""
+    return lesson.chosen(np.arange(max(count, len(lesson))) % max(1, len(lesson)))
+
+
+def balanced(one: Lesson, other: Lesson) -> Lesson:
+    """Both, the smaller one again and again, so that half of what is shown is of each; of nothing there is no half."""
+    if not len(one) or not len(other):
+        return one + other
+    count = max(len(one), len(other))
+    return repeated(one, count) + repeated(other, count)
+
+
 @dataclass(frozen=True)
 class School:
     """How pupils are taught: `shown` images, whichever the lesson's size.
 
     The small network is a judge's (two halvings, 128 features); EfficientNet-B0 is pretrained (`weights`, a name on the
     hub or a folder) and taught as one report does, by SGD 0.001 with momentum 0.3. Classical augmentation is `rotate`
-    degrees, and `shifted`: by up to an eighth of the size, the border continued. `flipped`: where the data's own
+    degrees, and `shifted`: by up to a part (SHIFT) of the size, the border continued. `flipped`: where the data's own
     training flips, so does this.
     """
 
@@ -73,6 +88,11 @@ class School:
             optimizers={"C": Spec(SGD, lr=1e-3, momentum=0.3)},
             precision="float32",
         )
+
+
+def classical(shown: int) -> School:
+    """Real images turned, shifted and flipped: what generated ones have to be better than."""
+    return School(shown=shown, rotate=CLASSICAL_TURN, shifted=True, flipped=True)
 
 
 def teach(
@@ -102,8 +122,8 @@ def teach(
 
 
 def bordered(images: Array) -> Array:
-    """uint8 [N, H, W, C], larger by an eighth at each border, which is continued: random crops of it are shifts."""
-    reach = [(round(size / 8),) * 2 for size in images.shape[1:3]]
+    """uint8 [N, H, W, C], larger by SHIFT at each border, which is continued: random crops of it are shifts."""
+    reach = [(round(SHIFT * size),) * 2 for size in images.shape[1:3]]
     return np.pad(images, [(0, 0), *reach, (0, 0)], mode="edge")
 
 

@@ -1,7 +1,7 @@
 """Real and generated images mixed: portions of each crossed, and what a GAN adds where labels are few."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Annotated, Any
@@ -21,14 +21,27 @@ from ganatomy.experiments.build import build_players, class_count
 from ganatomy.experiments.run import Run, load
 from ganatomy.experiments.train import prepared, train
 from ganatomy.report.charts import bars, heat_map
-from ganatomy.studies.pupil import Lesson, School, accuracy, lesson_of, probabilities, teach
+from ganatomy.studies.pupil import (
+    CLASSICAL_TURN,
+    SHIFT,
+    Lesson,
+    School,
+    accuracy,
+    balanced,
+    classical,
+    lesson_of,
+    probabilities,
+    teach,
+)
 from ganatomy.studies.real import facts, labels_of
-from ganatomy.studies.study import Study, StudyFolder, refuse_said_by_settings, study
+from ganatomy.studies.study import Study, StudyFolder, check_each_once, refuse_said_by_settings, study
 
 LESSON_SEED, QUERY_SEED = 7, 8  # of the samples that are learned from, and of those that are asked about
 QUERIES = 2_000
+MADE_PER_CLASS = 1_000  # samples of the GAN of few labels
 CONFIDENT = 0.9
 SIGNIFICANT = 0.05
+CONFIDENT_ONLY = "real and confident generated, classical augmentation"
 CLASSICAL = "real, classical augmentation"  # what a strategy with generated images has to be better than
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -39,9 +52,11 @@ class Retrain(Study):
     """Classifiers taught with portions of real and generated images of a conditional run; then with few real ones.
 
     The grid crosses `shares` of the real training images with shares of as many generated ones (`generated`, which may
-    be 0; None: the same), examined on the held-out images and on fresh samples. With `few` real images of each class
-    (0: leave it) a GAN is trained on just those, for `few_images`, and its samples are used in the ways that the report
-    asks about, beside classical augmentation. Several seeds tell whether the best of these ways is a gain.
+    be 0; None: the same), examined on the held-out images and on fresh samples, beside classical augmentation of the
+    real ones. Its GAN has learned from the labels of all of the run's images, whatever the share: the grid tells what
+    samples are worth, not what few labels are. That is told with `few` real images of each class (0: leave it): a GAN
+    is trained on just those, for `few_images`, and its samples are used in the ways that the report asks about, beside
+    classical augmentation. A seed draws the images, too; several tell whether the best of these ways is a gain.
     """
 
     run: str
@@ -54,16 +69,16 @@ class Retrain(Study):
     few_overrides: tuple[str, ...] = ("data.rotate=15",)
     seeds: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)] = (0,)
 
+    def looks_at(self) -> Mapping[str, ImageSet]:
+        return {"run": load(self.run).data()}
+
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         run = load(self.run)
         if run.sampler().classes is None:
             raise GanatomyError(f"{run.path} is not conditional: its samples have no labels to teach.")
-        if self.generated == ():
-            raise GanatomyError("generated=[]: there is no share of generated images; name one, such as 0.5.")
-        said = {"data.per_class": "few", "images": "few_images", "seed": "seeds"}
+        check_each_once(shares=self.shares, generated=self.made_shares(), seeds=self.seeds)
+        said = {"data.per_class": "few", "data.draw": "seeds", "images": "few_images", "seed": "seeds"}
         refuse_said_by_settings(self.few_overrides, said, "few_overrides")
-        if len(set(self.seeds)) < len(self.seeds):
-            raise GanatomyError(f"seeds={','.join(map(str, self.seeds))}: a seed is named twice.")
         data = run.data()
         labels_of(data)
         protocol = {
@@ -74,40 +89,54 @@ class Retrain(Study):
             "queries": QUERIES,
             "shown": self.shown,
             "seeds": list(self.seeds),
+            "draws": "each seed has its own choice of real and of generated images",
+            "gan_of_the_grid": f"learned from all {len(data.train):,} labelled images, whatever the share",
+            "classical": f"turned by up to {CLASSICAL_TURN:g} degrees, shifted by up to {SHIFT:g} of the size"
+            + (", flipped" if data.flip else ""),
         }
         if not self.few:
             return {"grid": self._grid(folder, run, data), "protocol": protocol}
         recipes = [self._few_recipe(run, seed) for seed in self.seeds]
-        few_data = checked_few(recipes[0], run, self.few)
+        few_data = [checked_few(recipe, run, self.few) for recipe in recipes]
         result = {"grid": self._grid(folder, run, data), "few": self._few(folder, recipes, few_data)}
-        return {**result, "protocol": {**protocol, "few_recipe": yaml.safe_load(recipes[0].to_yaml())}}
+        few_protocol = {
+            "few_recipe": yaml.safe_load(recipes[0].to_yaml()),
+            "few_samples_per_class": MADE_PER_CLASS,
+            "confident": f"the class asked for has {CONFIDENT:g} or more",
+        }
+        return {**result, "protocol": {**protocol, **few_protocol}}
+
+    def made_shares(self) -> tuple[float, ...]:
+        return self.shares if self.generated is None else self.generated
 
     # portions crossed
 
     def _grid(self, folder: StudyFolder, run: Run, data: ImageSet) -> list[dict[str, Any]]:
-        exam, made_shares = lesson_of(data, data.held_out), self.shares if self.generated is None else self.generated
+        exam, made_shares = lesson_of(data, data.held_out), self.made_shares()
         made = cache(partial(samples_of, run, len(data.train), LESSON_SEED))
         queries = cache(partial(samples_of, run, QUERIES, QUERY_SEED))
+        schools = {"none": School(shown=self.shown), "classical": classical(self.shown)}
 
-        def examined(real_share: float, made_share: float, seed: int) -> dict[str, float]:
-            lesson = portion(lesson_of(data, data.train), real_share)
+        def examined(real_share: float, made_share: float, augmentation: str, seed: int) -> dict[str, float]:
+            lesson = portion(lesson_of(data, data.train), real_share, seed)
             if made_share:
-                lesson += portion(made(), made_share)
-            pupil = teach(data, run.recipe.data, lesson, School(shown=self.shown), seed=seed)
+                lesson += portion(made(), made_share, seed)
+            pupil = teach(data, run.recipe.data, lesson, schools[augmentation], seed=seed)
             return {"images": len(lesson), "on_real": accuracy(pupil, exam), "on_generated": accuracy(pupil, queries())}
 
         rows = []
-        for real_share, made_share, seed in itertools.product(self.shares, made_shares, self.seeds):
-            name = f"grid-{real_share:g}-{made_share:g}-seed{seed}"
-            found = folder.step(name, partial(examined, real_share, made_share, seed))
-            rows.append({"real": real_share, "generated": made_share, "seed": seed, **found})
+        cells = [*((share, "none") for share in made_shares), (0.0, "classical")]
+        for real_share, (made_share, augmentation), seed in itertools.product(self.shares, cells, self.seeds):
+            name = f"grid-{real_share:g}-{made_share:g}-{augmentation}-seed{seed}"
+            cell = {"real": real_share, "generated": made_share, "augmentation": augmentation, "seed": seed}
+            rows.append({**cell, **folder.step(name, partial(examined, real_share, made_share, augmentation, seed))})
         folder.table("grid.csv", rows)
         for asked in ("on_real", "on_generated"):
-            values = [[mean_of(rows, asked, real=r, generated=g) for g in made_shares] for r in self.shares]
-            of_real, of_made = (
-                [f"{100 * r:g}% real" for r in self.shares],
-                [f"{100 * g:g}% generated" for g in made_shares],
-            )
+            values = [
+                [mean_of(rows, asked, real=r, generated=g, augmentation=a) for g, a in cells] for r in self.shares
+            ]
+            of_real = [f"{100 * r:g}% real" for r in self.shares]
+            of_made = [*(f"{100 * g:g}% generated" for g in made_shares), "classical"]
             title = f"recognized, {asked.replace('_', ' ')} images"
             folder.picture(f"{asked}.png", heat_map(values, of_real, of_made, title))
         return rows
@@ -115,58 +144,86 @@ class Retrain(Study):
     # few labels
 
     def _few_recipe(self, run: Run, seed: int) -> Recipe:
-        """The GAN of few labels, on the run's own data."""
-        data = run.recipe.data.replace(per_class=self.few, portion=1.0)
+        """The GAN of few labels, on the run's own data; which they are is the seed's choice."""
+        data = run.recipe.data.replace(per_class=self.few, portion=1.0, draw=seed)
         base = find_recipe(self.few_recipe).replace(data=data, scores=None)
         return prepared(base, self.few_overrides, data=None, images=self.few_images, seed=seed)
 
-    def _few(self, folder: StudyFolder, recipes: list[Recipe], data: ImageSet) -> dict[str, Any]:
+    def _few(self, folder: StudyFolder, recipes: list[Recipe], few_data: list[ImageSet]) -> dict[str, Any]:
         rows, rounds = [], []
-        for recipe in recipes:
+        for recipe, data in zip(recipes, few_data, strict=True):
             gan = folder.step(f"few-gan-seed{recipe.seed}", partial(few_gan, folder, recipe))
-            work = partial(self._strategies, data, recipe.data, gan["run"], recipe.seed)
-            found = folder.step(f"few-pupils-seed{recipe.seed}", work)
-            rows += [{"strategy": name, "seed": recipe.seed, "accuracy": value} for name, value in found.items()]
+            rows += self._strategies(folder, data, recipe.data, gan["run"], recipe.seed)
             rounds.append(gan["rounds"])
         folder.table("few.csv", rows)
-        groups: dict[str, list[float]] = {}
+        groups: dict[str, list[float | None]] = {}
         for row in rows:
             groups.setdefault(row["strategy"], []).append(row["accuracy"])
-        folder.picture("few.png", bars(groups, f"{self.few} real images of each class; recognized of the held-out"))
-        return {"accuracy": groups, "gan_rounds": rounds, **judged(groups)}
+        known = {name: [v for v in values if v is not None] for name, values in groups.items()}
+        shown = {name: values for name, values in known.items() if values}
+        folder.picture("few.png", bars(shown, f"{self.few} real images of each class; recognized of the held-out"))
+        kept = [row["generated"] for row in rows if row["strategy"] == CONFIDENT_ONLY]
+        whole = {name: values for name, values in known.items() if len(values) == len(recipes)}
+        return {"accuracy": groups, "strategies": rows, "kept": kept, "gan_rounds": rounds, **judged(whole)}
 
-    def _strategies(self, data: ImageSet, spec: Spec, run: str, seed: int) -> dict[str, float]:
-        """Every way of using the samples, by name; each pupil sees as many images in all."""
+    def _strategies(self, folder: StudyFolder, data: ImageSet, spec: Spec, run: str, seed: int) -> list[dict[str, Any]]:
+        """Every way of using the samples, a row and a step each; every pupil sees as many images in all.
+
+        Of a mix, half of them are real. A way for which no image is left has no accuracy.
+        """
         real, exam = lesson_of(data, data.train), lesson_of(data, data.held_out)
-        made = samples_of(load(run), 1_000 * len(data.classes or ()), LESSON_SEED)
-        plain = School(shown=self.shown)
-        classical = School(shown=self.shown, rotate=15.0, shifted=True, flipped=True)
-        half = replace(classical, shown=max(1, self.shown // 2))
+        made = cache(lambda: samples_of(load(folder.path / run), MADE_PER_CLASS * len(data.classes or ()), LESSON_SEED))
+        plain, augmented = School(shown=self.shown), classical(self.shown)
+        half = replace(augmented, shown=max(1, self.shown // 2))
 
-        def taught(lesson: Lesson, school: School = plain, start: Any = None) -> Any:
+        def taught(lesson: Lesson, school: School, start: Any = None) -> Any:
             return teach(data, spec, lesson, school, seed=seed, start=start)
 
-        by_real = taught(real, classical)
-        sure = probabilities(by_real, made.images)
-        kept = made.chosen(np.flatnonzero(sure[np.arange(len(made)), made.labels] >= CONFIDENT))
-        evenly = repeated(real, len(made))
-        pupils = {
-            "real": taught(real),
+        def examined(real: Lesson, made: Lesson, school: School) -> dict[str, Any]:
+            facts = {**shares_of(len(real), len(made)), "accuracy": None}
+            return {**facts, "accuracy": accuracy(taught(balanced(real, made), school), exam)} if len(made) else facts
+
+        def by_real() -> dict[str, Any]:
+            pupil = taught(real, augmented)
+            sure = probabilities(pupil, made().images)
+            rows = np.flatnonzero(sure[np.arange(len(made())), made().labels] >= CONFIDENT)
+            return {**shares_of(len(real), 0), "accuracy": accuracy(pupil, exam), "confident": rows.tolist()}
+
+        def one_after_the_other() -> dict[str, Any]:
+            pupil = taught(real, half, taught(made(), half).state_dict())
+            return {**shares_of(len(real), len(made())), "accuracy": accuracy(pupil, exam)}
+
+        def confident() -> dict[str, Any]:
+            kept = made().chosen(np.array(done[CLASSICAL]["confident"], np.int64))
+            return examined(real, kept, augmented)
+
+        none = real.chosen(np.arange(0))
+        ways: dict[str, Callable[[], dict[str, Any]]] = {
+            "real": lambda: {**shares_of(len(real), 0), "accuracy": accuracy(taught(real, plain), exam)},
             CLASSICAL: by_real,
-            "generated": taught(made),
-            "generated, classical augmentation": taught(made, classical),
-            "real and generated, classical augmentation": taught(evenly + made, classical),
-            "generated first, then real": taught(real, half, taught(made, half).state_dict()),
-            "real and confident generated, classical augmentation": (
-                taught(evenly + kept, classical) if len(kept) else by_real
-            ),
+            "generated": lambda: examined(none, made(), plain),
+            "generated, classical augmentation": lambda: examined(none, made(), augmented),
+            "real and generated, classical augmentation": lambda: examined(real, made(), augmented),
+            "generated first, then real": one_after_the_other,
+            CONFIDENT_ONLY: confident,
         }
-        return {name: accuracy(pupil, exam) for name, pupil in pupils.items()}
+        done: dict[str, dict[str, Any]] = {}
+        for name, work in ways.items():
+            done[name] = folder.step(f"few-pupil-seed{seed}-{name}", work)
+        columns = ("real", "generated", "real_share", "accuracy")
+        return [{"strategy": name, "seed": seed, **{key: one[key] for key in columns}} for name, one in done.items()]
+
+
+def shares_of(real: int, made: int) -> dict[str, Any]:
+    """How many different images of each a pupil saw, and which part of what was shown was real."""
+    share = 0.5 if real and made else float(real > 0)
+    return {"real": real, "generated": made, "real_share": share}
 
 
 def checked_few(recipe: Recipe, run: Run, few: int) -> ImageSet:
     """The few images, once it is sure that a conditional GAN can be trained on them and on nothing else."""
-    data: ImageSet = run.recipe.data.replace(per_class=few, portion=1.0).build().open()
+    spec = run.recipe.data.replace(per_class=few, portion=1.0, draw=recipe.seed)
+    data: ImageSet = spec.build().open()
     G = build_players(recipe, data.shape, class_count(data.classes)).get("G")
     if not isinstance(G, Generator) or G.classes is None:
         raise GanatomyError(
@@ -178,8 +235,9 @@ def checked_few(recipe: Recipe, run: Run, few: int) -> ImageSet:
 
 
 def few_gan(folder: StudyFolder, recipe: Recipe) -> dict[str, Any]:
-    run = train(recipe, out=folder.path / "runs" / f"few-seed{recipe.seed}")
-    return {"run": str(run.path), "rounds": run.checkpoint().round}
+    place = f"runs/few-seed{recipe.seed}"
+    run = train(recipe, out=folder.path / place, show=folder.watcher(recipe.images))
+    return {"run": place, "rounds": run.checkpoint().round}
 
 
 def judged(groups: Mapping[str, list[float]]) -> dict[str, Any]:
@@ -214,16 +272,11 @@ def samples_of(run: Run, count: int, seed: int) -> Lesson:
     return Lesson(samples.images, np.array(samples.labels))
 
 
-def portion(lesson: Lesson, share: float) -> Lesson:
-    """A share of a lesson, chosen once; smaller ones lie within larger ones."""
-    order = keyed(0, "portion", len(lesson)).permutation(len(lesson))
+def portion(lesson: Lesson, share: float, seed: int = 0) -> Lesson:
+    """A share of a lesson, a seed's choice; smaller ones lie within larger ones."""
+    order = keyed(seed, "portion", len(lesson)).permutation(len(lesson))
     return lesson.chosen(order[: max(round(share * len(lesson)), share > 0)])
 
 
-def repeated(lesson: Lesson, count: int) -> Lesson:
-    """A lesson again and again, so that it weighs as much as `count` images."""
-    return lesson.chosen(np.arange(max(count, len(lesson))) % len(lesson))
-
-
-def mean_of(rows: list[dict[str, Any]], name: str, **where: float) -> float:
+def mean_of(rows: list[dict[str, Any]], name: str, **where: Any) -> float:
     return float(np.mean([row[name] for row in rows if all(row[k] == v for k, v in where.items())]))

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import inspect
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -12,8 +13,10 @@ from PIL import Image
 from safetensors.torch import save as save_tensors
 
 from ganatomy.core.errors import GanatomyError, near
+from ganatomy.core.observer import Moment, Observer
 from ganatomy.core.registry import Registry, part
 from ganatomy.core.spec import Spec, declared_settings, key_and_value, parsed, to_plain
+from ganatomy.data.images import ImageSet
 from ganatomy.experiments.run import load
 from ganatomy.report.png import write_png
 from ganatomy.runs.files import read_json, write_json, write_text
@@ -36,6 +39,10 @@ class Study(ABC):
     def carry_out(self, folder: "StudyFolder") -> Mapping[str, Any]:
         """Do it. Raises GanatomyError for the caller's mistakes."""
 
+    def looks_at(self) -> Mapping[str, ImageSet]:
+        """The real images that its steps are of, by the setting that names them; with others it is another study."""
+        return {}
+
 
 studies: Registry[type[Study]] = Registry("study")
 
@@ -57,14 +64,20 @@ class StudyFolder:
 
     def __init__(self, path: Path | str, announce: Callable[[str], None] = lambda text: None) -> None:
         self.path, self.announce = Path(path), announce
+        self.steps = 0  # come to in this session
 
     def step(self, name: str, work: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
         """What `work` returns, plain JSON; done once, and read back when the study is run again."""
         file = self.path / "steps" / f"{name.replace('/', '_')}.json"
+        self.steps += 1
         if not file.exists():
-            self.announce(name)
+            self.announce(f"step {self.steps}: {name}")
             write_json(file, dict(work()))
         return read_json(file)
+
+    def watcher(self, images: int) -> Observer:
+        """Tells how far a training to so many images is."""
+        return Progress(self.announce, images)
 
     def picture(self, name: str, image: Image.Image) -> Path:
         write_png(self.path / name, image)
@@ -80,14 +93,30 @@ class StudyFolder:
         return self.path / name
 
 
+class Progress(Observer):
+    """A line for every tenth of a training."""
+
+    def __init__(self, say: Callable[[str], None], images: int) -> None:
+        self.say, self.images = say, images
+
+    def announce(self, text: str) -> None:
+        self.say(text)
+
+    def after_round(self, moment: Moment) -> None:
+        if moment.passed(max(1, self.images // 10)):
+            self.say(f"  {moment.images:,} of {self.images:,} images, {moment.seconds:.0f} s")
+
+
 def carry_out(study: Study, out: Path | str | None = None, announce: Callable[[str], None] = lambda text: None) -> Path:
     """Carry a study out in its folder, or finish one that was stopped there; the folder's result.json has the numbers.
 
-    A folder that holds the same study with other settings, or of runs that were trained on since, is refused, and so is
-    one that holds other things.
+    A folder that holds the same study with other settings, of runs that were trained on since or of other images, is
+    refused, and so is one that holds other things.
     """
     folder = StudyFolder(out if out is not None else STUDIES / study.name, announce)
-    settings = {"study": study.name, **to_plain(Spec(type(study), **vars(study))), **checkpoints(study)}
+    if folder.path.exists() and not folder.path.is_dir():
+        raise GanatomyError(f"{folder.path} is a file, not a folder for a study: choose another with --out.")
+    settings = {"study": study.name, **plain(study), **checkpoints(study), **contents(study)}
     file = folder.path / "settings.json"
     if file.exists() and begun(folder.path):
         there = read_json(file)
@@ -106,12 +135,29 @@ def carry_out(study: Study, out: Path | str | None = None, announce: Callable[[s
 def checkpoints(study: Study) -> dict[str, str]:
     """The newest checkpoints of the runs that a study names, by their round and the beginning of their hash."""
     named = {name: getattr(study, name, None) for name in RUN_SETTINGS}
+    if "" in named.values():
+        raise GanatomyError(f"{next(n for n, path in named.items() if path == '')}= names no run: say its folder.")
     return {f"checkpoint_of_{name}": checkpoint(path) for name, path in named.items() if isinstance(path, str)}
 
 
 def checkpoint(path: str) -> str:
     found = load(path).checkpoint()
     return f"round {found.round}, {hashlib.sha256(save_tensors(dict(found.tensors))).hexdigest()[:12]}"
+
+
+def contents(study: Study) -> dict[str, str]:
+    """The beginning of a hash of the real images that a study looks at, to train on and held out."""
+    return {f"content_of_{name}": content(data) for name, data in study.looks_at().items()}
+
+
+def content(data: ImageSet) -> str:
+    return hashlib.sha256(f"{data.content} {data.held_out_content}".encode()).hexdigest()[:12]
+
+
+def plain(study: Study) -> dict[str, Any]:
+    """Its settings as JSON can hold them."""
+    found: dict[str, Any] = to_plain(Spec(type(study), **vars(study)))
+    return found
 
 
 def begun(path: Path) -> bool:
@@ -124,6 +170,30 @@ def refuse_said_by_settings(assignments: Sequence[str], settings: Mapping[str, s
     for key, text in map(key_and_value, assignments):
         if key in settings:
             raise GanatomyError(f"{named}: {key}={text} is said by the setting {settings[key]}.")
+
+
+def check_each_once(**lists: Sequence[Any]) -> None:
+    """Settings that list what there is to do: something, and nothing twice."""
+    for name, values in lists.items():
+        if not values:
+            raise GanatomyError(f"{name}=[] names nothing: one at least is needed.")
+        twice = next((value for value in values if values.count(value) > 1), None)
+        if twice is not None:
+            raise GanatomyError(f"{name}={','.join(map(str, values))}: {twice} is named twice.")
+
+
+def lacks(name: str) -> bool:
+    """Whether a study cannot be carried out without being told anything."""
+    return any(one.default is inspect.Parameter.empty for one in declared_settings(studies[name]).values())
+
+
+def described(name: str) -> str:
+    """A study's docstring, and its settings with what they are unless said."""
+    settings = declared_settings(studies[name])
+    needed = [key for key, one in settings.items() if one.default is inspect.Parameter.empty]
+    usual = [f"  {key}={one.default}" for key, one in settings.items() if key not in needed]
+    example = " ".join(["ganatomy study", name, *(f"{key}=..." for key in needed)])
+    return "\n".join([inspect.getdoc(studies[name]) or "", "", example, "", "Its other settings:", *usual])
 
 
 def declared(name: str, assignments: Sequence[str] = ()) -> Study:

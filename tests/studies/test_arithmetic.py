@@ -1,6 +1,9 @@
 """Sums of latents: exact on a linear generator, measured by judges, and picked by hand."""
 
+import csv
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,11 +11,12 @@ import torch
 from PIL import Image
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.experiments.judging import first_half
 from ganatomy.experiments.run import Run
 from ganatomy.runs.files import read_json
 from ganatomy.studies import arithmetic
-from ganatomy.studies.arithmetic import sum_of
-from ganatomy.studies.study import carry_out, declared
+from ganatomy.studies.arithmetic import Arithmetic, sum_of
+from ganatomy.studies.study import StudyFolder, carry_out, declared
 
 
 def test_a_linear_generator_gives_the_direction_exactly() -> None:
@@ -26,7 +30,79 @@ def test_a_linear_generator_gives_the_direction_exactly() -> None:
     assert torch.allclose(sum_of(terms) @ A.T, (base + smile + male) @ A.T, atol=1e-12)
 
 
-def halves(run: Run, attribute: str) -> tuple[object, dict[str, object]]:
+class Signs:
+    """A linear generator of known latents: each number is 1 or -1, and is how bright a pixel of its own is."""
+
+    classes = None
+
+    def __init__(self) -> None:
+        self.prior = self
+
+    def sample(self, seed: int, start: int, stop: int) -> torch.Tensor:
+        draws = [np.random.default_rng((seed, index)).choice([-1.0, 1.0], 4) for index in range(start, stop)]
+        return torch.from_numpy(np.stack(draws)).float()
+
+    def at(self, z: torch.Tensor) -> np.ndarray:
+        pixels: np.ndarray = (127.5 + 20 * z).round().clamp(0, 255).to(torch.uint8).reshape(-1, 2, 2, 1).numpy()
+        return pixels
+
+    def images(self, seed: int, indices: range) -> np.ndarray:
+        return self.at(self.sample(seed, indices.start, indices.stop))
+
+
+def exact(run: Any, attribute: str, half: str, announce: Any) -> tuple[Any, dict[str, Any]]:
+    """A judge of a pixel by its name that is never wrong."""
+    place = ("smile", "male", "young").index(attribute)
+    judged.append((attribute, half))
+    sure = {"balanced_accuracy": 0.8 if attribute == "young" else 1.0, "sha256": half}
+    return lambda images: images.reshape(len(images), -1)[:, place] > 127, sure
+
+
+judged: list[tuple[str, str]] = []
+
+
+def test_sums_of_a_linear_generator_are_measured_exactly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1 - -1 + -1 smiles, -1 - -1 + 1 is male, and a third number is whatever comes out."""
+    monkeypatch.setattr(arithmetic, "attribute_judge", exact)
+    judged.clear()
+    run = SimpleNamespace(
+        path=Path("toy"),
+        averages=lambda: False,
+        checkpoint=lambda: SimpleNamespace(round=1, state={"data": {"content": "toy"}}),
+    )
+    said: list[str] = []
+    study = Arithmetic(run="toy", attribute="smile", other="male", others=("young",), group=1, trials=30, pool=100)
+    found = study._by_judges(StudyFolder(tmp_path, said.append), run, Signs())  # type: ignore[arg-type]
+    assert found["attribute_appears"] == 1.0 and found["other_stays"] == 1.0
+    assert found["before"]["smile"] == 0.0 and found["before"]["male"] == 1.0
+    assert found["attribute_interval"]["low"] == pytest.approx(30 / (30 + 1.96**2), abs=1e-5), "Wilson (1927), at 1"
+    assert found["attribute_interval"]["high"] == pytest.approx(1)
+    rows = list(csv.DictReader((tmp_path / "trials.csv").open()))
+    assert len(rows) == 30 and {row["smile, before"] + row["smile, after"] for row in rows} == {"01"}
+
+    def young(latent: str) -> float:
+        return float(Signs().sample(0, int(latent), int(latent) + 1)[0, 2])
+
+    stays = [(young(r["with"]) - young(r["without"]) + young(r["other"]) > 0) == (young(r["other"]) > 0) for r in rows]
+    assert found["others_stay"]["young"] == np.mean(stays) and 0 < np.mean(stays) < 1
+    assert set(judged) == {*((name, "first") for name in ("smile", "male"))} | {
+        (name, "second") for name in ("smile", "male", "young")
+    }
+    assert any("judge of young has a balanced accuracy of 80.0%: less than 88%" in line for line in said)
+    assert any("different groups in 30 trials" in line for line in said), "of 25 latents 30 groups are not different"
+
+
+def test_judges_that_grade_learn_from_the_half_that_the_others_did_not(trained: Run) -> None:
+    data = trained.data()
+    swapped, middle = arithmetic.halves_swapped(data), len(data.train) // 2
+    one, other = (first_half(part).train for part in (data, swapped))
+    assert np.array_equal(other.images, data.train.images[middle : 2 * middle])
+    assert data.train.labels is not None and other.labels is not None
+    assert np.array_equal(other.labels, data.train.labels[middle : 2 * middle])
+    assert np.array_equal(one.images, data.train.images[:middle]) and swapped.content != data.content
+
+
+def halves(run: Run, attribute: str, half: str, announce: Any) -> tuple[object, dict[str, object]]:
     """Judges that need no labels: bright above, or bright at the left."""
     axis = {"above": 1, "left": 2}[attribute]
 

@@ -28,6 +28,8 @@ def test_pictures_show_something_and_are_the_same_again(
         assert (one / name).read_bytes() == (two / name).read_bytes()
     for name in PICTURES:
         with Image.open(one / name) as picture:
+            if name != "confidence.png":
+                assert picture.height > picture.width, "by class, and below it by origin"
             assert len(np.unique(np.asarray(picture).reshape(-1, 3), axis=0)) > 20
     lines = (one / "points.csv").read_text().splitlines()
     assert len(lines) == 41 and lines[0] == "origin,class,confidence,tsne_x,tsne_y,pca_x,pca_y"

@@ -1,6 +1,7 @@
 """A discriminator's features: what they are, what scikit-learn makes of them, and what a study says of them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,6 @@ from ganatomy.networks.dcgan import DCGANDiscriminator
 from ganatomy.networks.r3gan import R3GANDiscriminator
 from ganatomy.networks.residual import BigGANDiscriminator
 from ganatomy.runs.files import read_json
-from ganatomy.studies import features
 from ganatomy.studies.features import Convolutions, Features, Scale, Shuffled, through, untrained
 from ganatomy.studies.study import carry_out, declared
 from tests.conftest import TINY
@@ -59,7 +59,7 @@ def test_an_svm_on_features_of_an_untrained_discriminator_is_scikit_learns(train
     D = untrained(trained, trained.player("D"))  # type: ignore[arg-type]
     look = through(D, (4,), images)
     everything = np.arange(len(images))
-    ours = study.tried(lambda: look, images)["trials"]["all"]
+    ours = study.tried(lambda: look, images, lambda name, work: dict(work()))["trials"]["all"]
     scale = Scale.of(torch.cat(list(images.seen(look, everything))))
     x = scale.rows(images.seen(look, everything), len(images)).float().numpy()
     test = scale.rows(images.seen_held_out(look), 600).float().numpy()
@@ -101,11 +101,19 @@ def test_from_end_to_end_and_the_same_when_interrupted(
     assert result["pixels"]["size"] == 64 and result["pca"]["size"] == 16
     assert len((whole / "accuracy.csv").read_text().splitlines()) == 9
 
-    with monkeypatch.context() as broken:
-        broken.setattr(features, "principal", lambda *_: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            carry_out(study, tmp_path / "again")
+    kept, tried = Features.trial, list[int]()
+
+    def dying(*given: Any) -> Any:
+        tried.append(1)
+        if len(tried) == 6:
+            raise KeyboardInterrupt
+        return kept(*given)
+
+    monkeypatch.setattr(Features, "trial", dying)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(study, tmp_path / "again")
     carry_out(study, tmp_path / "again")
+    assert len(tried) == 13, "12 trials, of which one was tried twice"
     assert (tmp_path / "again" / "result.json").read_bytes() == (whole / "result.json").read_bytes()
 
 

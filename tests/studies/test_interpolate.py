@@ -10,7 +10,7 @@ from PIL import Image
 from ganatomy.core.errors import GanatomyError
 from ganatomy.experiments.run import Run
 from ganatomy.runs.files import read_json
-from ganatomy.studies.interpolate import between, between_classes, smoothness
+from ganatomy.studies.interpolate import between, between_classes, between_latents, smoothness
 from ganatomy.studies.study import carry_out, declared
 
 
@@ -34,6 +34,22 @@ def test_the_end_of_a_walk_between_classes_is_the_class(conditional: Run) -> Non
     assert np.array_equal(walk[:, 0], sampler.at(z, torch.tensor([0, 1, 2])))
     assert np.array_equal(walk[:, -1], sampler.at(z, torch.tensor([1, 2, 3])))
     assert np.array_equal(sampler.at(z, torch.tensor([0, 1, 2])), sampler.images(0, range(3), [0, 1, 2]))
+
+
+def test_a_study_walks_on_the_path_it_is_told(conditional: Run, tmp_path: Path) -> None:
+    sampler, shares = conditional.sampler(), torch.linspace(0, 1, 5)
+    ends = [sampler.prior.sample(0, i, i + 1)[0] for i in range(2)]
+    found = {}
+    for path in ("linear", "spherical"):
+        walk = between_latents(sampler, 1, 5, path, 0)  # type: ignore[arg-type]
+        straight = sampler.at(between(*ends, shares, path), torch.zeros(5, dtype=torch.long))  # type: ignore[arg-type]
+        assert np.array_equal(walk[0], straight)
+        words = [f"run={conditional.path}", "pairs=1", "steps=5", f"path={path}"]
+        folder = carry_out(declared("interpolate", words), tmp_path / path)
+        found[path] = read_json(folder / "result.json")["result"]["latents"]["smoothness"]
+        assert found[path] == smoothness(walk[0])
+        assert (folder / "smoothness.csv").read_text().splitlines()[1] == f"latents,0,{found[path]}"
+    assert found["linear"] != found["spherical"]
 
 
 def test_even_walks_are_smooth() -> None:

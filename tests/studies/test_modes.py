@@ -1,6 +1,9 @@
 """Collapse as numbers: on made-up features whose modes are known, and on a run."""
 
+import csv
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,6 +84,31 @@ def test_virtual_batch_norm_unties_them(cache: Path, tmp_path: Path) -> None:
     assert found["changed_by_mates"] == pytest.approx(0, abs=1e-6)
 
 
+class OffsetOfItsBatch(torch.nn.Module):
+    """Noise of variance 1, and the same noise of variance 1 for all images of a batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.draws = torch.Generator().manual_seed(0)
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return z + torch.randn(z.shape[1], generator=self.draws)
+
+
+def test_a_correlation_within_batches_that_is_known_is_found() -> None:
+    """Of two images of a batch 1 / (1 + 1), of different ones 0; other mates change an image by the root of 2."""
+
+    def sample(seed: int, start: int, stop: int) -> torch.Tensor:
+        return torch.randn(stop - start, 4_096, generator=torch.Generator().manual_seed(start))
+
+    prior = SimpleNamespace(sample=sample)
+    run = SimpleNamespace(player=lambda name: OffsetOfItsBatch())
+    found = batch_mates(run, SimpleNamespace(prior=prior, classes=None), seed=0)  # type: ignore[arg-type]
+    assert found["correlation"] == pytest.approx(0.5, abs=0.03)
+    assert found["changed_by_mates"] == pytest.approx(1.0, abs=0.03)
+    assert 0 < found["correlation_deviation"] < 0.05
+
+
 def test_images_that_depend_on_their_class_alone_are_not_alike_within_a_batch(conditional: Run) -> None:
     """Two batches ask for the same classes, so that the pairs of both have a class in common as often."""
     G, sampler = ClassAlone(), conditional.sampler()
@@ -88,7 +116,9 @@ def test_images_that_depend_on_their_class_alone_are_not_alike_within_a_batch(co
     assert changed == 0 and correlation == pytest.approx(0, abs=1e-9)
 
 
-def test_from_end_to_end_beside_another_run(trained: Run, conditional: Run, tmp_path: Path) -> None:
+def test_from_end_to_end_beside_another_run_and_killed_between_the_two(
+    trained: Run, conditional: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     study = declared("modes", [f"run={trained.path}", f"against={conditional.path}", "count=200"])
     folder = carry_out(study, tmp_path / "modes")
     result = read_json(folder / "result.json")["result"]
@@ -98,4 +128,24 @@ def test_from_end_to_end_beside_another_run(trained: Run, conditional: Run, tmp_
         assert result[side]["real"]["classes_in_effect"] > 9
         assert result[side]["real"]["diversity"] > 0 and (folder / f"closest-{side}.png").exists()
         assert result[side]["extractor_sha256"] and result[side]["content"] and result[side]["count"] == 200
+        assert (folder / f"classes-{side}.png").exists()
     assert result["protocol"]["count"] == 200
+    shares = list(csv.DictReader((folder / "classes.csv").open()))
+    assert len(shares) == 20 and sum(float(row["real"]) for row in shares) == pytest.approx(2)
+    chances = list(csv.DictReader((folder / "birthday.csv").open()))
+    assert {row["run"] for row in chances} == {"run", "against"} and chances[0]["batch"] == "8"
+
+    kept, calls = modes.birthday, list[int]()
+
+    def dying(*given: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return kept(*given)
+
+    monkeypatch.setattr(modes, "birthday", dying)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(study, tmp_path / "killed")
+    carry_out(study, tmp_path / "killed")
+    assert len(calls) == 3, "the first run is not looked at again"
+    assert (tmp_path / "killed" / "result.json").read_bytes() == (folder / "result.json").read_bytes()

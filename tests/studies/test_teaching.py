@@ -1,8 +1,12 @@
 """Pupils taught with real and generated images: end to end at tiny size, and against what is known."""
 
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,9 +24,20 @@ from ganatomy.experiments.train import Stopped, train
 from ganatomy.runs.files import read_json
 from ganatomy.studies import labelled, pupil, retrain
 from ganatomy.studies.labelled import LabelledData
-from ganatomy.studies.pupil import Lesson, School, accuracy, bordered, hash_of, lesson_of, teach
-from ganatomy.studies.retrain import judged, portion, repeated
-from ganatomy.studies.study import carry_out, declared
+from ganatomy.studies.pupil import (
+    Lesson,
+    School,
+    accuracy,
+    balanced,
+    bordered,
+    classical,
+    hash_of,
+    lesson_of,
+    repeated,
+    teach,
+)
+from ganatomy.studies.retrain import CLASSICAL, CONFIDENT_ONLY, Retrain, judged, portion
+from ganatomy.studies.study import StudyFolder, carry_out, declared
 from tests.conftest import TINY as RUN_TINY
 from tests.conftest import Program
 
@@ -92,11 +107,13 @@ def test_retrain_is_checked_before_anything_is_trained(
         (["shares=0,1"], "greater than 0"),
         (["shares=0.5,1.5"], "less than or equal to 1"),
         (["generated=0,-1"], "greater than or equal to 0"),
-        (["generated=[]"], "no share"),
+        (["generated=[]"], "names nothing"),
         (["seeds=1,1"], "named twice"),
+        (["shares=0.2,0.2"], "shares=0.2,0.2: 0.2 is named twice"),
         (["few_recipe=digits-dcgan"], "not conditional"),
         (["few_recipe=digits-cdcgan", "few_overrides=data.size=16"], "or their shape"),
         (["few_overrides=data.per_class=50"], "is said by the setting few"),
+        (["few_overrides=data.draw=3"], "is said by the setting seeds"),
         (["few_overrides=seed=3"], "few_overrides: seed=3 is said by the setting seeds"),
         (["few_overrides=images=3"], "is said by the setting few_images"),
     ):
@@ -158,7 +175,141 @@ def test_portions_lie_within_larger_ones() -> None:
     lesson = Lesson(np.arange(100, dtype=np.uint8).reshape(100, 1, 1, 1), np.arange(100))
     tenth, half = (set(portion(lesson, share).labels) for share in (0.1, 0.5))
     assert tenth < half and len(tenth) == 10 and len(half) == 50
+    assert set(portion(lesson, 0.1, seed=1).labels) != tenth, "a seed has its own choice"
     assert len(repeated(lesson, 250)) == 250 and set(repeated(lesson, 50).labels) == set(range(100))
+
+
+def test_of_two_lessons_each_is_half() -> None:
+    some, few = (Lesson(np.full((n, 1, 1, 1), n, np.uint8), np.full(n, n)) for n in (7, 3))
+    for both in (balanced(some, few), balanced(few, some)):
+        assert Counter(both.labels.tolist()) == {7: 7, 3: 7}
+    assert len(balanced(some, few.chosen(np.arange(0)))) == 7
+
+
+@dataclass
+class Teacher:
+    """Writes down every lesson in the place of teaching it. What is black is generated, for no digit is."""
+
+    lessons: list[tuple[Lesson, School]] = field(default_factory=list)
+    starts: list[Any] = field(default_factory=list)
+
+    def teach(self, data: ImageSet, spec: Spec, lesson: Lesson, school: School, **how: Any) -> Any:
+        self.lessons.append((lesson, school))
+        self.starts.append(how.get("start"))
+        number = len(self.lessons)
+        return SimpleNamespace(number=number, state_dict=lambda: f"weights of {number}")
+
+    def accuracy(self, pupil: Any, exam: Lesson) -> float:
+        return float(pupil.number) / 100
+
+    def black(self, number: int) -> list[bool]:
+        """Which images of a lesson are generated."""
+        found: list[bool] = (self.lessons[number][0].images.max((1, 2, 3)) == 0).tolist()
+        return found
+
+
+def black(labels: Sequence[int]) -> Lesson:
+    return Lesson(np.zeros((len(labels), 8, 8, 1), np.uint8), np.array(labels))
+
+
+def test_labelled_data_teaches_what_it_says(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    teacher = Teacher()
+    run = SimpleNamespace(checkpoint=lambda: SimpleNamespace(round=1))
+    monkeypatch.setattr(labelled, "train", lambda *a, **k: run)
+    monkeypatch.setattr(labelled, "drawn", lambda runs, data, each: black(np.repeat(np.arange(10), each)))
+    monkeypatch.setattr(labelled, "teach", teacher.teach)
+    monkeypatch.setattr(labelled, "accuracy", teacher.accuracy)
+    words = ["data=digits", "recipe=digits-cdcgan", "portions=0.5", "per_label=100", "epochs=2", "seeds=0,3"]
+    folder = carry_out(declared("labelled-data", words), tmp_path / "labelled")
+    real = len(Images(source="digits", portion=0.5).open().train)
+    assert [Counter(teacher.black(number)) for number in range(4)] == [
+        {True: 1000},
+        {False: real},
+        {False: real},
+        {False: 1000, True: 1000},
+    ]
+    assert [school.rotate for _, school in teacher.lessons[:4]] == [0, 0, 30, 0]
+    assert [school.shown for _, school in teacher.lessons[:4]] == [2000, 2 * real, 2 * real, 4000]
+    one, other = ({image.tobytes() for image in teacher.lessons[number][0].images} for number in (1, 5))
+    assert one != other, "a seed has its own portion"
+    lines = (folder / "accuracy.csv").read_text().splitlines()
+    assert lines[4] == f"0.5,real and generated,0,{1000 + real},0.5,4000,0.04"
+    result = read_json(folder / "result.json")["result"]["accuracy"]
+    assert result["50% generated"]["mean"] == pytest.approx((0.01 + 0.05) / 2)
+    assert result["50% real and generated"]["mean"] == pytest.approx((0.04 + 0.08) / 2)
+
+
+@pytest.mark.parametrize("sure", [200, 0])
+def test_strategies_of_few_labels_teach_what_they_say(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sure: int
+) -> None:
+    """Two real images of each class; of 10,000 generated ones the classifier is sure of the first 200."""
+    teacher = Teacher()
+    monkeypatch.setattr(retrain, "load", lambda path: None)
+    monkeypatch.setattr(retrain, "samples_of", lambda run, count, seed: black(np.arange(count) % 10))
+    monkeypatch.setattr(retrain, "teach", teacher.teach)
+    monkeypatch.setattr(retrain, "accuracy", teacher.accuracy)
+
+    def probabilities(pupil: Any, images: np.ndarray) -> np.ndarray:
+        assert pupil.number == 2, "the one that saw the real ones, augmented"
+        found = np.full((len(images), 10), 0.1)
+        found[np.arange(sure), np.arange(sure) % 10] = 0.95
+        return found
+
+    monkeypatch.setattr(retrain, "probabilities", probabilities)
+    spec = Spec(Images, source="digits", per_class=2)
+    found = Retrain(run="", shown=1_000)._strategies(StudyFolder(tmp_path), spec.build().open(), spec, "runs/few", 3)
+    by_name = {row["strategy"]: row for row in found}
+    plain, augmented, half = School(shown=1_000), classical(1_000), classical(500)
+    assert (augmented.rotate, augmented.shifted, augmented.flipped) == (15, True, True)
+    expected = [
+        ({False: 20}, plain),
+        ({False: 20}, augmented),
+        ({True: 10_000}, plain),
+        ({True: 10_000}, augmented),
+        ({False: 10_000, True: 10_000}, augmented),
+        ({True: 10_000}, half),
+        ({False: 20}, half),
+        *([({False: sure, True: sure}, augmented)] if sure else []),
+    ]
+    assert [(Counter(teacher.black(number)), school) for number, (_, school) in enumerate(teacher.lessons)] == expected
+    assert teacher.starts[6] == "weights of 6" and set(teacher.starts[:6]) == {None}
+    assert [row["accuracy"] for row in found] == [0.01, 0.02, 0.03, 0.04, 0.05, 0.07, 0.08 if sure else None]
+    assert by_name[CLASSICAL]["real_share"] == 1 and by_name["generated"]["real_share"] == 0
+    assert by_name[CONFIDENT_ONLY]["generated"] == sure and by_name[CONFIDENT_ONLY]["real"] == 20
+
+
+def test_seeds_vary_the_labels_that_are_known(conditional: Run) -> None:
+    study = Retrain(run=str(conditional.path), few=3, few_recipe="digits-cdcgan", few_overrides=())
+    recipes = [study._few_recipe(conditional, seed) for seed in (0, 1)]
+    one, other = (retrain.checked_few(recipe, conditional, 3) for recipe in recipes)
+    assert one.content == conditional.recipe.data.replace(per_class=3).build().open().content
+    assert not np.array_equal(one.train.images, other.train.images)
+
+
+def test_labelled_data_killed_and_moved_ends_the_same(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["data=digits", "recipe=digits-cdcgan", "portions=0.4", "images=640", "per_label=8", "shown=256", TINY]
+    study, said, kept = declared("labelled-data", words), list[str](), labelled.teach
+    whole = carry_out(study, tmp_path / "whole", said.append)
+    assert said.index("step 1: gan-0.4-seed0") < said.index("step 2: pupil-0.4-seed0-generated")
+    assert any("640 of 640 images" in line for line in said), "how far the GAN is"
+    taught: list[int] = []
+
+    def dying(*given: Any, **how: Any) -> object:
+        taught.append(1)
+        if len(taught) == 2:
+            raise KeyboardInterrupt
+        return kept(*given, **how)
+
+    monkeypatch.setattr(labelled, "teach", dying)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(study, tmp_path / "killed")
+    monkeypatch.setattr(labelled, "train", lambda *a, **k: pytest.fail("trained again"))
+    moved = (tmp_path / "killed").rename(tmp_path / "moved")
+    carry_out(study, moved)
+    assert len(taught) == 5 and (moved / "result.json").read_bytes() == (whole / "result.json").read_bytes()
 
 
 @pytest.mark.parametrize("recipe", ["digits-cdcgan", "digits-dcgan"])
@@ -198,7 +349,10 @@ def test_retrain_from_end_to_end_and_killed_in_the_middle(
     monkeypatch.setattr(retrain, "teach", kept)
     carry_out(study, tmp_path / "killed")
     one, other = (read_json(path / "result.json") for path in (whole, tmp_path / "killed"))
-    assert one == other and len(one["result"]["grid"]) == 4
+    assert one == other and len(one["result"]["grid"]) == 6
+    assert [row["augmentation"] for row in one["result"]["grid"]] == ["none", "none", "classical"] * 2
+    assert len(one["result"]["few"]["kept"]) == 1 and "real_share" in (whole / "few.csv").read_text()
+    assert len(list((whole / "steps").glob("few-pupil*"))) == len(one["result"]["few"]["accuracy"])
     assert one["result"]["few"]["verdict"] == "one seed: no spread to judge by"
     assert {"content", "weights", "samples_seed", "few_recipe"} <= set(one["result"]["protocol"])
     assert (whole / "on_real.png").exists() and (whole / "few.png").exists()
@@ -221,6 +375,23 @@ def test_efficientnet_sees_small_gray_images() -> None:
     assert hash_of(network) == hash_of(network) != hash_of(other), "the hash is of the weights"
     with pytest.raises(GanatomyError, match="could not be downloaded"):
         EfficientNetClassifier(Shape(1, 8, 8), 10, weights="/nowhere/efficientnet")
+
+
+def test_a_pupil_is_taught_from_weights_in_a_folder(cache: Path, tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    operators = stand_in_for_torchvision()
+    from transformers import EfficientNetConfig, EfficientNetModel
+
+    tiny = EfficientNetConfig(width_coefficient=0.1, depth_coefficient=0.1, hidden_dim=128)
+    body = EfficientNetModel(tiny)
+    body.save_pretrained(tmp_path / "body")
+    spec = Spec(Images, source="digits", per_class=1)
+    data, school = spec.build().open(), School("efficientnet-b0", shown=128, weights=str(tmp_path / "body"))
+    pupil = teach(data, spec, lesson_of(data, data.train), school)
+    assert operators and 0 <= accuracy(pupil, lesson_of(data, data.train)) <= 1
+    before, after = dict(body.named_parameters()), dict(pupil.body.named_parameters())  # type: ignore[union-attr]
+    assert set(before) == set(after)
+    assert any(not torch.equal(before[name], after[name]) for name in before), "the body learns, too"
 
 
 def test_efficientnet_without_its_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
