@@ -4,7 +4,7 @@ Numbers of different protocols never share a table. A run that failed, or that c
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,12 +17,14 @@ from scipy.stats import ttest_ind
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.metrics.scores import times_floor
-from ganatomy.report.curves import COLORS, DOTS, INK, rendered
+from ganatomy.report.curves import COLORS, DOTS, INK, figure_names, panels_of, points_of, rendered, smoothed
 from ganatomy.report.results import COMMON, newest_evaluations, recipe_of
 from ganatomy.runs.folder import RunFolder
 
 COLLAPSED = 0.1  # of the real images' coverage
 SIGNIFICANT = 0.05
+THE_FIRST = "- (the first with scores)"
+MEASURE_IT = "without labels: ganatomy evaluate RUN --metrics fid,prdc --extractor random"
 GRIDS = 24  # shown in a picture, at most
 Record = Mapping[str, Any]
 
@@ -36,9 +38,14 @@ class Outcome:
     records: Mapping[str, Record] = field(default_factory=dict)
 
     @property
+    def scored(self) -> Mapping[str, Record]:
+        """Its evaluations; of a run that no judge looked at, the newest measurement in random features instead."""
+        return self.records or dict(zip(("last",), measured(self.run)[-1:], strict=False))
+
+    @property
     def collapsed(self) -> bool:
         """Whether the last checkpoint covers hardly anything of the real images, as every run does at first."""
-        last = self.records.get("last")
+        last = self.scored.get("last")
         if last is None or last["scores"]["coverage"] is None:
             return False
         return bool(last["scores"]["coverage"] < COLLAPSED * last["floor"]["coverage"])
@@ -55,6 +62,31 @@ def outcome_of(run: RunFolder, failed: str | None = None) -> Outcome:
         for which in ("last", "best") if record["which"] == "last, also best" else (record["which"],):
             records[which] = record
     return Outcome(run, failed, records)
+
+
+def in_random_features(record: Record) -> bool:
+    """Whether it is a Fréchet distance with its floor, as runs without labels are measured by."""
+    known = "fid" in record.get("scores", {}) and "fid" in (record.get("floor") or {})
+    return known and str(record["protocol"]["extractor"]).startswith("random")
+
+
+def measured(run: RunFolder) -> list[Record]:
+    """A run's measurements in random features, in the form of a judge's scores."""
+    return [as_scored(one) for one in run.measurements.read() if in_random_features(one)]
+
+
+def as_scored(record: Record) -> Record:
+    """A measurement in the form of a judge's scores: its distance and coverage, and nothing that needs classes."""
+
+    def named(values: Record) -> Record:
+        return {
+            "frechet": values.get("fid"),
+            "coverage": values.get("coverage"),
+            "classifier_score": None,
+            "accuracy": None,
+        }
+
+    return {**record, "scores": named(record["scores"]), "floor": named(record["floor"])}
 
 
 Groups = Mapping[str, Sequence[Outcome]]
@@ -84,7 +116,7 @@ def check_one_protocol(groups: Groups) -> None:
     """Refuse numbers that do not belong in one column, and say which field differs."""
     first: tuple[str, dict[str, str]] | None = None
     for outcome in (one for group in groups.values() for one in group):
-        for record in outcome.records.values():
+        for record in outcome.scored.values():
             own = protocol_of(record)
             first = first or (outcome.run.name, own)
             for name, value in own.items():
@@ -100,7 +132,7 @@ def by_protocol(groups: Groups) -> list[Groups]:
     parts: dict[tuple[str, ...], dict[str, list[Outcome]]] = {}
     bare: list[tuple[str, Outcome]] = []
     for name, outcome in ((name, one) for name, group in groups.items() for one in group):
-        last = outcome.records.get("last")
+        last = outcome.scored.get("last")
         if last is None:
             bare.append((name, outcome))
         else:
@@ -120,33 +152,56 @@ def share_of_real(record: Record) -> float:
 
 
 COLUMNS: Mapping[str, tuple[str, Any]] = {
+    "images, last": ("last", lambda record: record.get("images")),
+    "seconds, last": ("last", lambda record: record.get("seconds")),
     "x floor, last": ("last", times_floor),
     "x floor, best": ("best", times_floor),
     "coverage, last": ("last", lambda record: record["scores"]["coverage"]),
-    "share of real, last": ("last", share_of_real),
+    "share of real, last": ("last", lambda r: None if r["scores"]["classifier_score"] is None else share_of_real(r)),
     "as asked, last": ("last", lambda record: record["scores"]["accuracy"]),
 }
 
 
 def values_of(group: Sequence[Outcome], column: str) -> list[float]:
     which, number = COLUMNS[column]
-    found = [number(outcome.records[which]) for outcome in group if which in outcome.records]
+    found = [number(outcome.scored[which]) for outcome in group if which in outcome.scored]
     return [value for value in found if value is not None]
 
 
+def numbers(groups: Groups) -> dict[str, dict[str, Any]]:
+    """What the tables are made of: of each group its seeds, and every number that has a column, seed by seed."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, group in groups.items():
+        alive = [one for one in group if one.scored]
+        found[name] = {
+            "seeds": [one.seed for one in alive],
+            "failed_seeds": [one.seed for one in group if one.failed],
+            **{column: values for column in COLUMNS if (values := values_of(alive, column))},
+        }
+    return found
+
+
 def rows(groups: Groups) -> list[dict[str, str]]:
-    """A row for each group: means and deviations over its runs, and how it differs from the first one."""
+    """A row for each group: means and deviations over its runs, and how it differs from the first that has scores."""
     check_one_protocol(groups)
     names = [column for column in COLUMNS if any(values_of(group, column) for group in groups.values())]
-    first = values_of(next(iter(groups.values())), "x floor, last")
+    first = next((name for name, group in groups.items() if values_of(group, "x floor, last")), next(iter(groups)))
+    base = values_of(groups[first], "x floor, last")
     found = []
     for number, (name, group) in enumerate(groups.items()):
-        row = {"setting": name, "runs": str(len(group))}
+        row = {"setting": name, "runs": survivors(group)}
         row |= {column: mean_and_deviation(values_of(group, column)) for column in names}
-        row["against the first"] = "-" if number == 0 else difference(first, values_of(group, "x floor, last"))
+        own = values_of(group, "x floor, last")
+        row["against the first"] = difference(base, own) if name != first else "-" if number == 0 else THE_FIRST
         row["remarks"] = remarks(group)
         found.append(row)
     return found
+
+
+def survivors(group: Sequence[Outcome]) -> str:
+    """How many runs the numbers are of, and of how many."""
+    alive = sum(bool(one.scored) for one in group)
+    return str(alive) if alive == len(group) else f"{alive} of {len(group)}"
 
 
 def mean_and_deviation(values: Sequence[float]) -> str:
@@ -156,15 +211,23 @@ def mean_and_deviation(values: Sequence[float]) -> str:
     """
     if not values:
         return "-"
-    mean = f"{np.mean(values):,.0f}" if np.mean(values) >= 1000 else f"{np.mean(values):.2f}"
-    return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):.2f}"
+    digits = 0 if np.mean(values) >= 1000 else 2
+    mean = f"{np.mean(values):,.{digits}f}"
+    return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):,.{digits}f}"
+
+
+def welch(first: Sequence[float], other: Sequence[float]) -> Any:
+    """Welch's test of two means, as scipy has it; None where one seed, or seeds all alike, leave no spread."""
+    if min(len(first), len(other)) < 2 or np.std(first) == np.std(other) == 0:
+        return None
+    return ttest_ind(first, other, equal_var=False)
 
 
 def difference(first: Sequence[float], other: Sequence[float]) -> str:
     """How the mean differs, and whether by more than the seeds do: Welch's test at 5 %.
 
     >>> difference([7.0, 7.2, 6.9], [4.0, 4.1, 4.3])
-    '-2.90, beyond the spread (p = 0.0000)'
+    '-2.90, beyond the spread (p < 0.001)'
     >>> difference([7.0], [4.0])
     '-3.00, one seed: no spread to judge by'
     """
@@ -173,17 +236,18 @@ def difference(first: Sequence[float], other: Sequence[float]) -> str:
     delta = float(np.mean(other) - np.mean(first))
     if min(len(first), len(other)) < 2:
         return f"{delta:+.2f}, one seed: no spread to judge by"
-    if np.std(first) == np.std(other) == 0:
+    test = welch(first, other)
+    if test is None:
         return f"{delta:+.2f}, every seed alike"
-    p = float(ttest_ind(first, other, equal_var=False).pvalue)
-    return f"{delta:+.2f}, {'beyond' if p < SIGNIFICANT else 'within'} the spread (p = {p:.4f})"
+    p = "< 0.001" if test.pvalue < 0.001 else f"= {test.pvalue:.3f}"
+    return f"{delta:+.2f}, {'beyond' if test.pvalue < SIGNIFICANT else 'within'} the spread (p {p})"
 
 
 def remarks(group: Sequence[Outcome]) -> str:
     """Failed and collapsed runs by seed, with the reason."""
     said = [f"seed {one.seed} failed: {one.failed}" for one in group if one.failed]
     said += [f"seed {one.seed} collapsed, or is not trained yet" for one in group if one.collapsed]
-    said += [f"seed {one.seed} has no scores" for one in group if not one.failed and not one.records]
+    said += [f"seed {one.seed} has no scores ({MEASURE_IT})" for one in group if not one.failed and not one.scored]
     return "; ".join(said) or "-"
 
 
@@ -203,18 +267,19 @@ def markdown(table: Sequence[Mapping[str, str]]) -> str:
 
 
 def picture(groups: Groups) -> Image.Image:
-    """Distance and coverage by images shown, a line a group (its seeds' mean, and their range), and the last grids."""
+    """Scores and losses by images shown, a line a group (its seeds' mean, and their range), and the last grids."""
     grids = {name: grid for name, group in groups.items() if (grid := last_grid(group)) is not None}
     shown, left_out = list(grids.items())[:GRIDS], len(grids) - GRIDS
-    figure = Figure((11.0, 3.4 + (3.2 * math.ceil(len(shown) / 4))), DOTS, layout="constrained")
-    cells = figure.add_gridspec(1 + math.ceil(len(shown) / 4), 4)
-    for column, (key, title) in enumerate((("frechet", "Fréchet distance, x floor"), ("coverage", "coverage"))):
-        axes = figure.add_subplot(cells[0, 2 * column : 2 * column + 2])
+    figure = Figure((11.0, 6.8 + (3.2 * math.ceil(len(shown) / 4))), DOTS, layout="constrained")
+    cells = figure.add_gridspec(2 + math.ceil(len(shown) / 4), 4)
+    for number, (title, course) in enumerate(CURVES.items()):
+        across = 2 * (number % 2)
+        axes = figure.add_subplot(cells[number // 2, across : across + 2])
         for color, (name, group) in zip(colors(len(groups)), groups.items(), strict=True):
-            draw_group(axes, group, key, name, color)
-        finish(axes, title, logarithmic=key == "frechet")
+            draw_group(axes, [course(one.run) for one in group], name, color)
+        finish(axes, title, legend=number == 0, logarithmic=title == X_FLOOR)
     for number, (name, image) in enumerate(shown):
-        axes = figure.add_subplot(cells[1 + number // 4, number % 4])
+        axes = figure.add_subplot(cells[2 + number // 4, number % 4])
         axes.imshow(image)
         axes.set_title(name if len(name) < 34 else f"{name[:33]}…", fontsize=8, color=INK)
         axes.set_axis_off()
@@ -227,11 +292,12 @@ def colors(count: int) -> list[str]:
     return [COLORS[i % len(COLORS)] for i in range(count)]
 
 
-def draw_group(axes: Axes, group: Sequence[Outcome], key: str, name: str, color: str) -> None:
-    """The mean over seeds where all were scored, and the range between them."""
-    courses = [course for outcome in group if (course := course_of(outcome.run, key))]
-    if not courses:
-        return
+Course = dict[int, float]  # a figure by images shown
+
+
+def draw_group(axes: Axes, found: Sequence[Course], name: str, color: str) -> None:
+    """The mean over seeds where all have a figure, and the range between them; an empty line where none has one."""
+    courses = [course for course in found if course] or [{}]
     images = sorted(set.intersection(*(set(course) for course in courses)))
     values = np.array([[course[i] for i in images] for course in courses])
     axes.plot(images, values.mean(0), color=color, label=name, marker="." if len(images) < 8 else None)
@@ -239,17 +305,39 @@ def draw_group(axes: Axes, group: Sequence[Outcome], key: str, name: str, color:
         axes.fill_between(images, values.min(0), values.max(0), color=color, alpha=0.15, linewidth=0)
 
 
-def course_of(run: RunFolder, key: str) -> dict[int, float]:
-    """A score by images shown; the distance as a multiple of its floor."""
+def course_of(run: RunFolder, key: str) -> Course:
+    """A score by images shown, while training or as it was measured; the distance as a multiple of its floor."""
     found = {}
-    for record in run.scores.read():
-        value, floor = record["scores"][key], record["floor"][key]
+    for record in run.scores.read() or measured(run):
+        value, floor = record["scores"].get(key), record["floor"].get(key)
         if value is not None:
             found[int(record["images"])] = value / floor if key == "frechet" and floor else value
     return found
 
 
-def finish(axes: Axes, title: str, *, logarithmic: bool) -> None:
+def loss_of(run: RunFolder, player: str) -> Course:
+    """What a player minimizes, the sum of its terms but for those of cycles, as a moving average."""
+    lines = run.metrics.read()
+    names = [name for name in panels_of(figure_names(lines))["Loss"] if name.startswith(player)]
+    sums = [
+        {"images": line["images"], "loss": sum(line[name] for name in names)}
+        for line in lines
+        if names and all(line.get(name) is not None for name in names)
+    ]
+    images, values = points_of(sums, "loss")
+    return dict(zip(images.astype(int).tolist(), smoothed(values).tolist(), strict=True)) if sums else {}
+
+
+X_FLOOR = "Fréchet distance, x floor"
+CURVES: Mapping[str, Callable[[RunFolder], Course]] = {
+    X_FLOOR: lambda run: course_of(run, "frechet"),
+    "coverage": lambda run: course_of(run, "coverage"),
+    "loss of G": lambda run: loss_of(run, "G"),
+    "loss of D": lambda run: loss_of(run, "D"),
+}
+
+
+def finish(axes: Axes, title: str, *, legend: bool, logarithmic: bool) -> None:
     axes.set_title(title, fontsize=9, color=INK, loc="left")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.set_xlabel("images shown", fontsize=8)
@@ -257,7 +345,7 @@ def finish(axes: Axes, title: str, *, logarithmic: bool) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     if logarithmic:
         axes.set_yscale("log")
-    if axes.lines and logarithmic:
+    if legend:
         axes.legend(fontsize=7, frameon=False)
 
 

@@ -99,7 +99,9 @@ def balance(metrics: Sequence[Row], real: str) -> Finding:
 
 def overfitting(metrics: Sequence[Row], real: str) -> Finding:
     """Whether D knows its training images by heart; real: the name of its accuracy on them."""
-    D, held_out = _judge(real), f"held_out/{real.rpartition('/')[2]}"
+    D = _judge(real)
+    of_two = f"held_out/{D}_accuracy_real"  # where a game has two discriminators
+    held_out = of_two if of_two in _names(metrics) else f"held_out/{real.rpartition('/')[2]}"
     lines = [line for line in metrics if _is_number(line.get(real)) and _is_number(line.get(held_out))]
     lines = lines[len(lines) // 2 :]
     if len(lines) < FEW_LINES:
@@ -121,7 +123,7 @@ def diversity(scores: Sequence[Row]) -> Finding:
     """Whether G collapsed: coverage falls, or classes are missing and coverage does not rise."""
     covered = _scores(scores, "coverage")
     if not covered:
-        why = "No coverage was measured: the run has no scores, or its images have no labels."
+        why = "No coverage was measured (without labels: ganatomy evaluate RUN --metrics fid,prdc --extractor random)."
         return Finding("diversity", "open", "Whether G collapsed cannot be told", why, "Look at the grids")
     (gone, classes), real = missing_classes(scores[-1]), _floor(scores[-1], "coverage") or 1.0
     peak, now = max(covered), covered[-1]
@@ -200,10 +202,10 @@ def _is_accuracy(name: str) -> bool:
 
 
 def _judge(real: str) -> str:
-    """Whose accuracy it is.
+    """Whose accuracy it is; older runs had it under the first mover's name.
 
-    >>> _judge("D/accuracy_real"), _judge("D_X/D_Y_accuracy_real")
-    ('D', 'D_Y')
+    >>> _judge("D/accuracy_real"), _judge("D_Y/accuracy_real"), _judge("D_X/D_Y_accuracy_real")
+    ('D', 'D_Y', 'D_Y')
     """
     player, _, term = real.partition("/")
     return term.removesuffix("accuracy_real").rstrip("_") or player

@@ -15,23 +15,30 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.report.comparison import as_scored
 from ganatomy.report.health import Finding, verdict
 from ganatomy.report.panels import HEIGHT, WIDTH, Chart, charts
 from ganatomy.report.results import (
     COMMON,
-    ERRORS,
     MEASURED,
+    deciding,
     distinct,
+    judged_line,
+    measured_columns,
     newest_evaluations,
     number,
-    protocol_line,
+    protocol_title,
     recipe_of,
     shortened,
 )
+from ganatomy.report.results import measured as with_error
+from ganatomy.report.translations import by_protocol
+from ganatomy.report.translations import picture as bars_of
 from ganatomy.runs.files import read_json
 from ganatomy.runs.folder import RunFolder
 
 FRAMES = 20  # pictures of a run's course, at most
+FILMED = 8  # runs on a page, beyond which each has its last picture alone
 BYTES = 6_000_000  # of all pictures of a page, before they are written as text, which takes a third more
 LARGEST = 4  # the last picture may take as much as so many of the others
 QUALITY = 88  # of pictures that had to be made smaller
@@ -42,6 +49,7 @@ OF_TRANSLATIONS = {
     "cycle_error": "Cycle error ↓",
     "between_two": "Between two different pictures",
     "inverted": "With colors inverted ↓",
+    "inverted_by_chance": "Inverted by chance",
 }
 
 Record = Mapping[str, Any]
@@ -78,6 +86,7 @@ class Section:
     last: Picture | None
     scores: tuple[Table, ...]
     measurements: tuple[Table, ...]
+    translations: tuple[Picture, ...]
     plan: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     environment: tuple[tuple[str, str], ...]
 
@@ -102,16 +111,16 @@ def templates(*rooms: str) -> Environment:
 
 def of_runs(runs: Sequence[RunFolder]) -> dict[str, Any]:
     """What page.html shows."""
-    sections = [section(run, BYTES // len(runs)) for run in runs]
+    sections = [section(run, BYTES // len(runs), FRAMES if len(runs) <= FILMED else 0) for run in runs]
     together = side_by_side(runs) if len(runs) > 1 else []
     return {"sections": sections, "together": together, "box": (WIDTH, HEIGHT)}
 
 
-def section(run: RunFolder, size: int) -> Section:
-    """Everything of one run, its pictures within `size` bytes."""
+def section(run: RunFolder, size: int, frames: int = FRAMES) -> Section:
+    """Everything of one run, its pictures within `size` bytes, at most so many `frames` of its course among them."""
     metrics, scores, recipe = run.metrics.read(), run.scores.read(), recipe_of(run)
-    judged = scores or sorted(run.evaluations.read(), key=lambda record: record["images"])
-    film, last = pictures(run, size)
+    judged = scores or sorted(run.evaluations.read() or covered(run), key=lambda record: record["images"])
+    film, last = pictures(run, size, frames)
     return Section(
         run.name,
         tuple(facts(recipe, metrics)),
@@ -121,9 +130,18 @@ def section(run: RunFolder, size: int) -> Section:
         last,
         tuple(score_tables(newest_evaluations(run))),
         tuple(measured_tables(run.measurements.read())),
+        tuple(pictures_of_translations(run, size // 6)),
         tuple(plan(recipe)),
         tuple(environment(run)),
     )
+
+
+def covered(run: RunFolder) -> list[dict[str, Any]]:
+    """Of a run without a judge: of each checkpoint the newest measurement of coverage, in a judge's form."""
+    names = ("fid", "coverage")
+    known = [one for one in run.measurements.read() if "images" in one and "scores" in one]
+    known = [one for one in known if all(name in one["scores"] and name in (one.get("floor") or {}) for name in names)]
+    return list({one["images"]: dict(as_scored(one)) for one in known}.values())
 
 
 def facts(recipe: Record, metrics: Sequence[Record]) -> Iterator[tuple[str, str]]:
@@ -159,17 +177,33 @@ def can_change(entry: str, recipe: Record) -> bool:
     return str(here).lower() != value.lower() and not (value and isinstance(here, list) and here)
 
 
-def pictures(run: RunFolder, size: int) -> tuple[tuple[Picture, ...], Picture | None]:
-    """The grid over time, thinned evenly, and the last one larger."""
+def pictures(run: RunFolder, size: int, frames: int) -> tuple[tuple[Picture, ...], Picture | None]:
+    """The grid over time, thinned evenly, and the last one larger; without frames the last one alone."""
     paths = sorted(run.samples.glob("*.png")) if run.samples.is_dir() else []
     paths = [path for path in paths if is_png(path)]
     if not paths:
         return (), None
-    kept = thinned(paths, FRAMES)
+    kept = thinned(paths, frames) if frames else []
     share = size // (len(kept) + LARGEST)
     printed = set(thinned(kept, 4))
-    film = tuple(Picture(embedded(path, share), caption(path), path in printed) for path in kept)
-    return film, Picture(embedded(paths[-1], share * LARGEST), caption(paths[-1]))
+    film = tuple(Picture(embedded(path.read_bytes(), share), caption(path), path in printed) for path in kept)
+    return film, Picture(embedded(paths[-1].read_bytes(), share * LARGEST), caption(paths[-1]))
+
+
+def pictures_of_translations(run: RunFolder, size: int) -> Iterator[Picture]:
+    """Of a translator that was scored: its distances as bars, and what failed most, each in `size` bytes."""
+    records = list(by_protocol(run).values())
+    if records:
+        file = io.BytesIO()
+        bars_of({run.name: records[-1]}).save(file, "png")
+        yield Picture(
+            embedded(file.getvalue(), size), "Translations between the floor and real images of the other domain"
+        )
+    failures = run.path / "failures.png"
+    if records and is_png(failures):
+        yield Picture(
+            embedded(failures.read_bytes(), size), "The worst translations, by D and by what did not come back"
+        )
 
 
 def thinned(paths: Sequence[Path], most: int) -> list[Path]:
@@ -195,11 +229,11 @@ def caption(path: Path) -> str:
     return f"{int(path.stem):,} images shown" if path.stem.isdecimal() else path.stem
 
 
-def embedded(path: Path, most: int) -> str:
-    """A picture as a data URI: as it is if it takes no more than `most` bytes, or else as JPEG, as small as needed."""
-    data, kind = path.read_bytes(), "png"
+def embedded(data: bytes, most: int) -> str:
+    """A PNG as a data URI: as it is if it takes no more than `most` bytes, or else as JPEG, as small as needed."""
+    kind = "png"
     if len(data) > most:
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(data)) as image:
             picture = image.convert("RGB")
         data, kind = as_jpeg(picture), "jpeg"
         while len(data) > most and min(picture.size) > 64:
@@ -226,7 +260,7 @@ def side_by_side(runs: Sequence[RunFolder]) -> list[Table]:
         rows = [(run.name, record["which"], f"{record['images']:,}", *short(record)) for run, record in found]
         floor = found[0][1]["floor"]
         real = ("real images", "held out", "", *short({"scores": floor, "floor": floor}))
-        tables.append(Table("", head, (*rows, real), (protocol_line(found[0][1]),)))
+        tables.append(Table("", head, (*rows, real), (judged_line(found[0][1]),)))
     without = [run.name for run in runs if not newest_evaluations(run)]
     if without:
         tables.append(Table("", (), (), (f"Not scored: {', '.join(without)}.",)))
@@ -257,7 +291,7 @@ def score_tables(records: Sequence[Record]) -> Iterator[Table]:
         columns = [*found, {"scores": found[0]["floor"], "floor": found[0]["floor"], "which": "real, held out"}]
         cells = [score_cells(column) for column in columns]
         rows = tuple((name, *(cell[name] for cell in cells)) for name in cells[0])
-        yield Table("", ("", *(str(column["which"]) for column in columns)), rows, (protocol_line(found[0]),))
+        yield Table("", ("", *(str(column["which"]) for column in columns)), rows, (judged_line(found[0]),))
 
 
 def score_cells(record: Record) -> dict[str, str]:
@@ -281,23 +315,25 @@ def measured_tables(records: Sequence[Record]) -> Iterator[Table]:
     """Of measurements.jsonl: the newest of each protocol and checkpoint."""
     groups: dict[tuple[tuple[str, str], ...], dict[str, Record]] = {}
     for record in records:
-        key = tuple((name, str(value)) for name, value in record["protocol"].items() if name != "checkpoint")
-        groups.setdefault(key, {})[str(record.get("which", "scores"))] = record
+        groups.setdefault(deciding(record["protocol"]), {})[str(record.get("which", "scores"))] = record
     for newest in groups.values():
         found = list(newest.values())
         yield from translation_tables(found[-1]) if "directions" in found[-1] else measured_table(found)
 
 
 def measured_table(records: Sequence[Record]) -> Iterator[Table]:
-    protocol, floor = records[0]["protocol"], records[0].get("floor") or {}
-    notes = [f"{protocol['count']:,} images; {described(protocol)}.", *(f"{note}." for note in records[-1]["remarks"])]
-    columns = [*((record["scores"], record.get("deviations")) for record in records), (floor, None)]
-    names = [name for name in MEASURED if any(name in values for values, _ in columns)]
-    rows = tuple((MEASURED[name], *(measured(values, spread, name) for values, spread in columns)) for name in names)
-    head = ("", *(str(record.get("which", "scores")) for record in records), "real")
-    yield Table(str(protocol["extractor"]), head, rows, tuple(notes))
+    protocol = records[0]["protocol"]
+    remarks = distinct(f"{note}." for record in records for note in record["remarks"])
+    notes = [f"{protocol_title(protocol)}.", f"Protocol: {described(protocol)}.", *remarks]
+    columns = measured_columns(records)
+    names = [name for name in MEASURED if any(name in column.scores for column in columns)]
+    rows = tuple(
+        (MEASURED[name], *(measured(column.scores, column.deviations, name) for column in columns)) for name in names
+    )
+    title = str(protocol["extractor"] or "pictures alone")
+    yield Table(title, ("", *(column.title for column in columns)), rows, tuple(notes))
     if per_class := records[0].get("per_class"):
-        yield class_table(per_class, f"{protocol['extractor']}, class by class, {records[0].get('which', '')}")
+        yield class_table(per_class, f"{title}, class by class, {records[0].get('which', '')}")
 
 
 def class_table(per_class: Mapping[str, Record], title: str) -> Table:
@@ -334,12 +370,7 @@ def shortened_hash(text: str) -> str:
 
 
 def measured(values: Record, spread: Record | None, name: str) -> str:
-    """A score with its deviation between seeds, or its own error."""
-    value = values.get(name)
-    if value is None:
-        return "-"
-    error = (spread or {}).get(name, values.get(ERRORS.get(name, "")))
-    return f"{value:.4g}" + ("" if error is None else f" ±{NBSP}{error:.2g}")
+    return with_error(values, spread, name).replace("± ", f"±{NBSP}")
 
 
 def plan(recipe: Record) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:

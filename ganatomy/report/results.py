@@ -3,9 +3,14 @@
 Rows whose protocols differ never share a table. A run without scores is listed too, with what it lacks.
 """
 
+import math
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 import yaml
@@ -36,6 +41,11 @@ MEASURED = {
     "seen_as_target": "Seen as the target ↑",
 }
 """What each measured score is called, and where it gets better."""
+BEGAN_WITH = ("checkpoint_of_", "content_of_")
+"""How the names begin that say in a study's result what its runs and images were; the others are its settings."""
+LISTED = ("seeds", "seed")
+"""Lists of numbers that are no measurements."""
+ROUGH = 10_000  # samples below which a judge's scores are flagged
 HEAD = (
     "run",
     "seed",
@@ -58,22 +68,90 @@ def results(runs: Sequence[RunFolder]) -> str:
     """The Markdown of these runs: a table for each protocol, with the runs' machine and command below it."""
     if not runs:
         raise GanatomyError("No runs to tabulate.")
-    tables: dict[tuple[str, ...], list[str]] = {}
-    titles: dict[tuple[str, ...], str] = {}
-    without: list[str] = []
-    for run in runs:
-        records = newest_evaluations(run)
-        if not records:
-            without.append(f"- {run.name}: not scored")
-        for record in records:
-            key = tuple(str(record["protocol"].get(field)) for field in COMMON)
-            titles.setdefault(key, protocol_line(record))
-            tables.setdefault(key, []).append(row(run, record))
-    parts = ["\n".join([titles[key], "", *head(), *rows]) for key, rows in tables.items()]
+    judged = by_protocol((run, record) for run in runs for record in newest_evaluations(run))
+    parts = [
+        "\n".join([f"{judged_line(rows[0][1])}{others(judged, rows)}", "", *head(), *(row(*one) for one in rows)])
+        for rows in judged
+    ]
+    measured_ones = by_protocol((run, record) for run in runs for record in newest_measurements(run))
+    parts += [measured_part(rows, others(measured_ones, rows)) for rows in measured_ones]
+    without = [run for run in runs if not newest_evaluations(run) and not newest_measurements(run)]
     if without:
-        parts.append("\n".join(without))
+        parts.append("\n".join(f"- {run.name}: not scored" for run in without))
     parts.append("\n".join(["How they were made:", "", *map(made_line, runs)]))
     return "\n\n".join(parts) + "\n"
+
+
+Rows = list[tuple[RunFolder, Record]]
+
+
+def by_protocol(records: Iterable[tuple[RunFolder, Record]]) -> list[Rows]:
+    """Runs with what was scored of them, those of one protocol together."""
+    groups: dict[tuple[tuple[str, str], ...], Rows] = {}
+    for run, record in records:
+        groups.setdefault(deciding(record["protocol"]), []).append((run, record))
+    return list(groups.values())
+
+
+def deciding(protocol: Record) -> tuple[tuple[str, str], ...]:
+    """The fields that must agree within a table: of the judge's scores COMMON, of others all but the checkpoint."""
+    names = COMMON if "floor" in protocol else sorted(protocol.keys() - {"checkpoint"})
+    return tuple((name, str(protocol.get(name))) for name in names)
+
+
+def others(groups: Sequence[Rows], rows: Rows) -> str:
+    """What tells a table's protocol from the first one's."""
+    first, own = (dict(deciding(found[0][1]["protocol"])) for found in (groups[0], rows))
+    differ = [
+        f"{name} is {setting(own.get(name))}, not {setting(first.get(name))}"
+        for name in dict.fromkeys([*first, *own])
+        if own.get(name) != first.get(name)
+    ]
+    return f" Not to be compared with the first such table: {'; '.join(differ)}." if differ else ""
+
+
+def newest_measurements(run: RunFolder) -> list[Record]:
+    """Of measurements.jsonl the newest of each protocol and checkpoint; of translators, each direction by itself."""
+    newest = {(deciding(one["protocol"]), str(one.get("which"))): one for one in run.measurements.read()}
+    return [part for record in newest.values() for part in directions_of(record)]
+
+
+def directions_of(record: Record) -> list[Record]:
+    """A record as it is, or each direction of a translator's as one with its floor."""
+    if "directions" not in record:
+        return [record]
+    counts = {way["count"] for way in record["directions"].values()}
+    protocol = {**record["protocol"], **({"count": counts.pop()} if len(counts) == 1 else {})}
+    return [
+        {
+            **record,
+            "protocol": protocol,
+            "which": f"{record['which']}, {name}",
+            "scores": way["columns"]["translated"],
+            "floor": {**way["columns"]["floor"], "count": way["count"]},
+            "of": f", {name}",
+        }
+        for name, way in record["directions"].items()
+    ]
+
+
+def measured_part(rows: Rows, differs: str) -> str:
+    """A table of measured scores, real images last."""
+    lines, real = [], []
+    for run, record in rows:
+        *columns, floor = measured_columns([record])
+        lines += [(run.name, column) for column in columns]
+        real.append((f"{floor.title}{record.get('of', '')}", replace(floor, title="")))
+    shown = [*lines, *dict(real).items()]
+    names = [name for name in MEASURED if any(name in column.scores for _, column in shown)]
+    cells = (
+        (name, column.title, column.images, *(measured(column.scores, column.deviations, score) for score in names))
+        for name, column in shown
+    )
+    heads = ("run", "checkpoint", "images", *(MEASURED[name] for name in names))
+    table = [f"| {' | '.join(line)} |" for line in (heads, *cells)]
+    table.insert(1, f"|{' --- |' * 2}{' ---: |' * (len(heads) - 2)}")
+    return "\n".join([f"{protocol_title(rows[0][1]['protocol'])}.{differs}", "", *table])
 
 
 def studied(folders: Sequence[Path]) -> str:
@@ -83,14 +161,87 @@ def studied(folders: Sequence[Path]) -> str:
 
 def study_section(folder: Path) -> str:
     found = read_json(folder / "result.json")
-    settings = {name: value for name, value in found.items() if name not in ("study", "use", "result")}
-    told = " ".join(f"{name}={setting(value)}" for name, value in settings.items() if value not in (None, []))
+    if "study" not in found:
+        return own_tables(folder)
     result = dict(found["result"])
-    protocol = "; ".join(f"{name} {value}" for name, value in numbers_in(result.pop("protocol", {}), strings=True))
-    rows = [f"| {name} | {value:.6g} |" for name, value in numbers_in(result)]
-    return "\n".join(
-        [f"`ganatomy study {found['study']} {told}`", "", f"{protocol}.", "", "| | |", "| --- | ---: |", *rows, ""]
-    )
+    known = {**{key: found[key] for key in found if key.startswith(BEGAN_WITH)}, **result.pop("protocol", {})}
+    protocol = "; ".join(f"{name} {value}" for name, value in told(known))
+    rows = [f"| {name} | {value} |" for name, value in told(result)]
+    numbers = "\n".join(["| | |", "| --- | ---: |", *rows]) if rows else ""
+    parts = [f"`{study_command(found)}`", f"{protocol}.", numbers, *tables_in(result)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def own_tables(folder: Path) -> str:
+    """Of an ablation or a reproduction, which say in words what their result.json holds."""
+    found = [folder / name for name in ("results.md", "claims.md") if (folder / name).is_file()]
+    if not found:
+        raise GanatomyError(f"{folder}/result.json is of no study, and no results.md or claims.md lies beside it.")
+    return found[0].read_text(encoding="utf-8")
+
+
+def study_command(found: Mapping[str, Any]) -> str:
+    """The command that a result is of: what stands in it are the declared settings, those that are None left out."""
+    apart = ("study", "use", "result")
+    settings = {k: v for k, v in found.items() if k not in apart and not k.startswith(BEGAN_WITH) and v is not None}
+    words = [shlex.quote(f"{name}={typed(value)}") for name, value in settings.items()]
+    return " ".join(["ganatomy study", str(found["study"]), *words])
+
+
+def typed(value: Any) -> str:
+    """A setting as one would type it; lists that commas alone would not make are YAML's.
+
+    >>> typed([0.5, 1.0]), typed([[1, 2], [3]]), typed([]), typed(["a=[1,2]"])
+    ('0.5,1.0', '[[1, 2], [3]]', '[]', "['a=[1,2]']")
+    """
+    if not isinstance(value, list):
+        return setting(value)
+    with suppress(yaml.YAMLError):
+        if value and yaml.safe_load(f"[{setting(value)}]") == value:
+            return setting(value)
+    return yaml.safe_dump(value, default_flow_style=True, width=math.inf).strip()
+
+
+def told(value: Any, name: str = "") -> list[tuple[str, str]]:
+    """Every number and word below a value, by its dotted name; of numbers in a list the mean and the deviation.
+
+    >>> told({"a": {"b": 1, "c": [2.0, 4.0], "d": [{"e": 1}]}, "f": "no gain", "g": None})
+    [('a.b', '1'), ('a.c', '3 ± 1.4'), ('f', 'no gain')]
+    """
+    if isinstance(value, Mapping):
+        pairs = [(f"{name}.{key}" if name else str(key), item) for key, item in value.items()]
+        return [found for key, item in pairs for found in told(item, key)]
+    if isinstance(value, list):
+        if not name.endswith(LISTED) and value and all(is_number(item) for item in value):
+            spread = f" ± {stdev(value):.2g}" if value[1:] else ""
+            return [(name, f"{mean(value):.6g}{spread}")]
+        flat = all(not isinstance(item, list | Mapping) and item is not None for item in value)
+        return [(name, setting(value))] if value and flat else []
+    if isinstance(value, str):
+        return [(name, setting(value))]
+    return [(name, f"{value:.6g}")] if is_number(value) else []
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def tables_in(value: Any, name: str = "") -> list[str]:
+    """Every list of records below a value, as a table."""
+    if isinstance(value, Mapping):
+        return [
+            table for key, item in value.items() for table in tables_in(item, f"{name}.{key}" if name else str(key))
+        ]
+    if not isinstance(value, list) or not value:
+        return []
+    if not all(isinstance(item, Mapping) for item in value):
+        return [table for item in value for table in tables_in(item, name)]
+    heads = list(value[0])
+    cells = [
+        [f"{one[head]:.6g}" if is_number(one.get(head)) else str(one.get(head)) for head in heads] for one in value
+    ]
+    lines = [f"| {' | '.join(line)} |" for line in (heads, *cells)]
+    return ["\n".join([f"{name}:", "", lines[0], f"|{' --- |' * len(heads)}", *lines[1:]])]
 
 
 def setting(value: Any) -> str:
@@ -101,20 +252,6 @@ def setting(value: Any) -> str:
         return value[:12]
     place = isinstance(value, str) and value.startswith(("/", "./", "../"))
     return value.rstrip("/").rsplit("/", 1)[-1] if place else str(value)
-
-
-def numbers_in(value: Any, name: str = "", *, strings: bool = False) -> list[tuple[str, Any]]:
-    """Every number below a value, by its dotted name; lists, such as one number for each draw, are left out.
-
-    >>> numbers_in({"a": {"b": 1, "c": {"d": 2.5, "e": True}, "f": [3]}, "g": "text"})
-    [('a.b', 1), ('a.c.d', 2.5)]
-    """
-    if isinstance(value, Mapping):
-        pairs = [(f"{name}.{key}" if name else str(key), item) for key, item in value.items()]
-        return [found for key, item in pairs for found in numbers_in(item, key, strings=strings)]
-    if isinstance(value, str) and strings:
-        return [(name, setting(value))]
-    return [(name, value)] if isinstance(value, int | float) and not isinstance(value, bool) else []
 
 
 def newest_evaluations(run: RunFolder) -> list[Record]:
@@ -131,6 +268,12 @@ def newest_evaluations(run: RunFolder) -> list[Record]:
     return [newest[which] for which in ("last", "best") if which in newest]
 
 
+def roughness(record: Record) -> str:
+    """What to say of a judge's scores of few samples; nothing of many."""
+    count = record["scores"]["count"]
+    return f"rough: {count:,} samples" if count < ROUGH else ""
+
+
 def protocol_line(record: Record) -> str:
     protocol, floor = record["protocol"], record["floor"]
     score = floor["classifier_score"]
@@ -141,6 +284,57 @@ def protocol_line(record: Record) -> str:
         f"({protocol['floor']}): Fréchet {floor['frechet']:.2f}, coverage {number(floor['coverage'])}, classifier "
         f"score {score:.2f}. The best checkpoint has the lowest distance in training, on samples of another seed."
     )
+
+
+@dataclass(frozen=True)
+class Column:
+    """Scores as a table has them side by side: of all samples, of as many as the floor has, or of real images."""
+
+    title: str
+    scores: Record
+    deviations: Record | None = None
+    images: str = ""
+
+
+def measured_columns(records: Sequence[Record]) -> list[Column]:
+    """Of records of one protocol: each one's scores, those at the floor's count where that is another, the floor."""
+    columns = []
+    for record in records:
+        which, fewer = str(record.get("which", "scores")), record.get("at_floor_count")
+        images = f"{record['images']:,}" if "images" in record else ""
+        columns.append(Column(which, record["scores"], record.get("deviations"), images))
+        if fewer is not None:
+            columns.append(Column(f"{which}, {fewer['count']:,}", fewer["scores"], fewer.get("deviations")))
+    floor = records[0].get("floor") or {}
+    return [*columns, Column(f"real, {floor['count']:,}" if "count" in floor else "real", floor)]
+
+
+def measured(values: Record, spread: Record | None, name: str) -> str:
+    """A score with its deviation between draws, or its own error."""
+    value = values.get(name)
+    if value is None:
+        return "-"
+    error = (spread or {}).get(name, values.get(ERRORS.get(name, "")))
+    return f"{value:.4g}" + ("" if error is None else f" ± {error:.2g}")
+
+
+def protocol_title(protocol: Record) -> str:
+    """What one must know of measured scores, in a line."""
+    extractor, sha256, count = protocol["extractor"], protocol.get("extractor_sha256"), protocol.get("count")
+    said = [
+        "images of an unknown number" if count is None else f"{count:,} images",
+        "pictures alone" if extractor is None else f"{extractor}" + (f" {sha256[:12]}" if sha256 else ""),
+        f"{protocol['resize']} resize" if protocol.get("resize") else "",
+        f"seeds {', '.join(map(str, protocol['seeds']))}" if "seeds" in protocol else "",
+        f"{protocol['weights']} weights" if "weights" in protocol else "",
+    ]
+    return f"{', '.join(part for part in said if part)}; reference: {protocol['reference']}"
+
+
+def judged_line(record: Record) -> str:
+    """The protocol of a table of the judge's scores, and whether they are rough."""
+    rough = roughness(record)
+    return protocol_line(record) + (f" {rough[0].upper()}{rough[1:]}." if rough else "")
 
 
 def head() -> list[str]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ganatomy.report.comparison import Outcome
 from ganatomy.reproduce.claims import Claim, Report, Reported, Studying, Training, Wanted, reports
 from ganatomy.reproduce.collapse import collapses_less, none_collapses
 from ganatomy.reproduce.readings import (
@@ -11,7 +10,7 @@ from ganatomy.reproduce.readings import (
     alike,
     as_asked,
     below,
-    course,
+    early,
     falling,
     highest,
     late,
@@ -85,16 +84,6 @@ BIGAN = on_animals("animals64-bigan", labelled=True, weight=2.0, instead=on_mnis
 
 WALK = Studying(study="interpolate", settings=("run={0}", "seed={seed}"), of=(TOLD,), weight=0.1)
 PROBE = Studying(study="probe", settings=("run={0}", "seed={seed}"), of=(BIGAN,))
-
-
-def early(*names: str) -> Any:
-    """The mean over the first tenth of a course."""
-
-    def number(outcome: Outcome) -> float:
-        values = course(outcome, *names)
-        return sum(values[: max(1, len(values) // 10)]) / max(1, len(values) // 10)
-
-    return number
 
 
 RIGHT = early("D/accuracy_real", "D/accuracy_fake")

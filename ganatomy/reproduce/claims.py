@@ -12,6 +12,7 @@ from ganatomy.report.comparison import Outcome
 
 Kind = Literal["better", "equal", "worse", "not comparable", "not run"]
 NOT_SAID = "not said"
+UNDECIDED = "undecided"
 KINDS: tuple[Kind, ...] = ("better", "equal", "worse", "not comparable", "not run")
 
 
@@ -42,7 +43,9 @@ class Training:
     the source of that name, `{seed}` the seed and `{runs}` the folder of all runs.
     labelled: the data needs labels of two classes or more.
     instead: what is trained where the data is not there.
-    weight: of the budget's division; below a share of `least` minutes it is not begun.
+    weight: of the budget's division; below a share of `least` minutes it is not begun. What a claim sets against each
+    other has one weight, the mean of theirs.
+    foreign: it is scored by Inception, too, where the weights are at hand.
     """
 
     recipe: str
@@ -55,6 +58,7 @@ class Training:
     instead: "Training | None" = None
     weight: float = 1.0
     least: float = 0.0
+    foreign: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or self.recipe)
@@ -110,10 +114,11 @@ class Incomparable(GanatomyError):
 
 @dataclass(frozen=True)
 class Reading:
-    """A claim's numbers here. Of a finding: what was seen, in words, and whether it holds.
+    """A claim's numbers here. Of a finding: what was seen, in words, and whether it holds; None: undecided.
 
     values: one for each seed. beside: what a number must not stand without. protocol: what it was measured by.
-    seeds: if it is of others than those of which all is there.
+    seeds: if it is of others than those of which all is there. why: why it cannot be set against what was reported, or
+    is undecided.
     """
 
     values: tuple[float, ...] = ()
@@ -122,14 +127,19 @@ class Reading:
     beside: str = ""
     protocol: str = ""
     seeds: tuple[int, ...] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True)
 class Measure:
-    """What must be done first, and how the number is read from what that leaves."""
+    """What must be done first, and how the number is read from what that leaves.
+
+    against: the trainings that are set against each other, which must have equal time.
+    """
 
     needs: tuple[Work, ...]
     read: Callable[[Done], Reading] = field(repr=False)
+    against: tuple[Training, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +161,7 @@ class Claim:
     otherwise: what it means if a finding does not hold here.
     incomparable: why ours can only stand beside it.
     own_data: of a finding that is about the report's own data, so that others neither confirm nor refute it.
+    of_images: it is about so many images, or epochs: runs that the clock ended before say nothing of it.
     """
 
     id: str
@@ -162,6 +173,7 @@ class Claim:
     otherwise: Literal["better", "worse"] = "worse"
     incomparable: str | None = None
     own_data: bool = False
+    of_images: bool = False
 
     def __post_init__(self) -> None:
         if self.measure is None and self.incomparable is None:
@@ -220,18 +232,23 @@ class Verdict:
         return f"{self.kind}: {self.why}" if self.why else self.kind
 
 
-def verdict(claim: Claim, reading: Reading | None, *, missing: str = "", replaced: str = "") -> Verdict:
+def verdict(claim: Claim, reading: Reading | None, *, missing: str = "", replaced: str = "", cut: str = "") -> Verdict:
     """How ours stands to what was reported.
 
     missing: why there is no reading. replaced: which data took the place of the report's; its numbers are then not
-    compared, but a finding is looked for all the same, unless it is about the report's own data.
+    compared, but a finding is looked for all the same, unless it is about the report's own data. cut: which runs were
+    shown fewer images than the claim is about.
     """
-    if claim.incomparable is not None:
-        return Verdict("not comparable", claim.incomparable)
-    if reading is None:
+    if reading is None and claim.measure is not None:
         return Verdict("not run", missing)
+    if reading is None or claim.incomparable is not None:
+        return Verdict("not comparable", claim.incomparable or missing)
+    if reading.why or cut:
+        return Verdict("not comparable", reading.why or cut)
     if replaced and (claim.better is not None or claim.own_data):
         return Verdict("not comparable", replaced)
+    if claim.better is None and reading.holds is None:
+        return Verdict("not comparable", UNDECIDED)
     if claim.better is None:
         return Verdict("equal", replaced) if reading.holds else Verdict(claim.otherwise, replaced)
     return Verdict(against(claim.reported.values, reading.values, claim.better, claim.tolerance))

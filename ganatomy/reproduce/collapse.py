@@ -78,7 +78,7 @@ def collapses_less(first: Training, other: Training) -> Measure:
             raise Incomparable("neither collapsed, so nothing tells which does so less")
         return reading(groups, a < b)
 
-    return Measure((first, other), read)
+    return Measure((first, other), read, (first, other))
 
 
 def draws_one_picture(training: Training) -> Measure:

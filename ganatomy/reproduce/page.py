@@ -244,4 +244,6 @@ def pictures_of(place: Reproduction) -> list[Picture]:
     """What the studies have drawn."""
     folders = [place.place(job) for job in place.jobs if isinstance(job.work, Studying)]
     files = [file for folder in folders for file in sorted(folder.glob("*.png"))]
-    return [Picture(embedded(file, SHOWN // len(files)), f"{file.parent.name}: {file.stem}") for file in files]
+    return [
+        Picture(embedded(file.read_bytes(), SHOWN // len(files)), f"{file.parent.name}: {file.stem}") for file in files
+    ]

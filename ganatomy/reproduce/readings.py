@@ -1,6 +1,6 @@
 """How a claim's number is read from what runs and studies left: scores, courses of losses, results of studies."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -8,14 +8,27 @@ import numpy as np
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.metrics.scores import times_floor
-from ganatomy.report.comparison import Outcome, check_one_protocol, share_of_real
+from ganatomy.report.comparison import SIGNIFICANT, Outcome, check_one_protocol, share_of_real, welch
 from ganatomy.report.results import protocol_line
-from ganatomy.reproduce.claims import Done, Incomparable, Measure, NotRun, Reading, Studying, Training, deviation
+from ganatomy.reproduce.claims import (
+    UNDECIDED,
+    Done,
+    Incomparable,
+    Measure,
+    NotRun,
+    Reading,
+    Studying,
+    Training,
+    deviation,
+)
 from ganatomy.reproduce.fate import is_collapsed
 from ganatomy.reproduce.measured import Record, fid_x_floor, in_random_features
 
 ONE_SEED = 0.25  # of the larger number: seeds of one DCGAN of MNIST lay 6.73, 7.73 and 7.83 x floor, so far apart
+ALIKE = 0.1  # of the larger number, within which several seeds' numbers are alike, where nothing is known of their kind
+ERRORS = 2  # standard errors by which a course must rise, or fall
 NO_SPREAD = "one seed: no spread to judge by"
+WITHIN = "within the seeds' spread"
 OTHERWISE_MADE = ("seeds", "checkpoint")  # fields of a measurement's protocol that may differ
 LATE = 0.1  # of a course: its end
 LOGGED = "From what is logged while training."
@@ -57,11 +70,6 @@ def as_asked(outcome: Outcome) -> float:
     return 100 * float(accuracy)
 
 
-def rarest(outcome: Outcome) -> float:
-    """Percent of the samples that the judge sees as the class it sees least."""
-    return 100 * float(min(record_of(outcome)["scores"]["class_shares"]))
-
-
 def of_real(outcome: Outcome) -> float:
     return float(record_of(outcome)["floor"]["classifier_score"])
 
@@ -70,12 +78,16 @@ def judged_right(outcome: Outcome) -> float:
     return 100 * float(record_of(outcome)["protocol"]["extractor_accuracy"])
 
 
-JUDGED: tuple[Number, ...] = (distance, share, as_asked, rarest, of_real, judged_right)
+JUDGED: tuple[Number, ...] = (distance, share, as_asked, of_real, judged_right)
 
 
 def seconds_per_image(outcome: Outcome) -> float:
     line = outcome.run.metrics.read()[-1]
     return float(line["seconds"] / line["images"])
+
+
+MARGINS: Mapping[Number, float] = {distance: ONE_SEED, seconds_per_image: ONE_SEED}
+"""What is known of the seeds' spread, as a part of the larger number; an image's seconds are no matter of the seed."""
 
 
 def course(outcome: Outcome, *names: str) -> list[float]:
@@ -97,6 +109,16 @@ def late(*names: str) -> Number:
     return number
 
 
+def early(*names: str) -> Number:
+    """The mean over the first tenth of a course."""
+
+    def number(outcome: Outcome) -> float:
+        values = course(outcome, *names)
+        return float(np.mean(values[: max(1, round(LATE * len(values)))]))
+
+    return number
+
+
 def percent(number: Number) -> Number:
     return lambda outcome: 100 * number(outcome)
 
@@ -111,15 +133,30 @@ def unrest(*names: str) -> Number:
     return number
 
 
-def rise(*names: str) -> Number:
-    """The mean of the last third of a course less that of the middle one, past the beginning."""
+def rise(values: Sequence[float]) -> tuple[float, float]:
+    """The mean of the last third of a course less that of the middle one, past the beginning, and its standard error.
 
-    def number(outcome: Outcome) -> float:
-        values = course(outcome, *names)
-        third = max(1, len(values) // 3)
-        return float(np.mean(values[-third:]) - np.mean(values[-2 * third : -third] or values[:third]))
+    >>> rise([9.0, 8.0, 1.0, 1.0, 3.0, 3.0])
+    (2.0, 0.0)
+    """
+    third = len(values) // 3
+    if third < 2:
+        raise Incomparable("too short a course to tell whether it rises")
+    parts = values[-2 * third : -third], values[-third:]
+    error = float(np.sqrt(sum(np.var(part, ddof=1) / third for part in parts)))
+    return float(np.mean(parts[1]) - np.mean(parts[0])), error
 
-    return number
+
+def goes_up(courses: Sequence[Sequence[float]]) -> bool | None:
+    """Whether courses, one of each seed, rise on average by more than two standard errors; None: neither up nor down.
+
+    >>> goes_up([[5, 5, 1, 2, 3, 4]]), goes_up([[5, 5, 3, 4, 1, 1]]), goes_up([[5, 5, 1, 2, 1, 2]])
+    (True, False, None)
+    """
+    rises, errors = zip(*map(rise, courses), strict=True)
+    within = float(np.sqrt(np.sum(np.square(errors)))) / len(rises)
+    error, up = max(within, deviation(rises) / np.sqrt(len(rises))), float(np.mean(rises))
+    return None if abs(up) <= ERRORS * error else up > 0
 
 
 def values_of(done: Done, training: Training, number: Number) -> list[float]:
@@ -161,8 +198,9 @@ def of_study(studying: Studying, *keys: str, in_percent: bool = False, beside: S
         factor = 100 if in_percent else 1
         values = tuple(factor * value for value in study_values(done, studying, *keys))
         other = study_values(done, studying, *beside) if beside else []
-        told = f"{' '.join(beside)} {mean_of([100 * value for value in other])} %" if other else ""
-        return Reading(values, beside=told, protocol=study_protocol(done, studying))
+        told = [f"{' '.join(beside)} {mean_of([100 * value for value in other])} %"] if other else []
+        told += [f"of a GAN that was shown {images_of(done.runs(training))}" for training in studying.of]
+        return Reading(values, beside="; ".join(told), protocol=study_protocol(done, studying))
 
     return Measure((studying,), read)
 
@@ -172,11 +210,14 @@ def of_study(studying: Studying, *keys: str, in_percent: bool = False, beside: S
 
 def seen(
     needs: Sequence[Training],
-    holds: Callable[[Sequence[list[float]]], bool],
+    holds: Callable[[Sequence[list[float]]], bool | None],
     number: Number = distance,
     limit: str = "",
 ) -> Measure:
-    """Whether the numbers of several trainings, a list of seeds each, are as was found; `limit` is told beside."""
+    """Whether the numbers of several trainings, a list of seeds each, are as was found; `limit` is told beside.
+
+    `holds` may leave it undecided, with None. Without a limit the trainings are set against each other.
+    """
 
     def read(done: Done) -> Reading:
         refuse_two_protocols([one for training in needs for one in done.runs(training)], number)
@@ -189,14 +230,30 @@ def seen(
         fallen = [one.run.name for training in needs for one in done.runs(training) if is_collapsed(one)]
         also = [f"collapsed: {', '.join(fallen)}"] if fallen else []
         also += [limit] if limit else [NO_SPREAD] if min(map(len, found)) == 1 else []
-        return Reading(seen=told, holds=holds(found), beside="; ".join(also), protocol=protocol(outcomes[0], number))
+        held = holds(found)
+        why = undecided(found) if held is None else ""
+        how = protocol(outcomes[0], number)
+        return Reading(seen=told, holds=held, beside="; ".join(also), protocol=how, why=why)
 
-    return Measure(tuple(needs), read)
+    return Measure(tuple(needs), read, () if limit else tuple(needs))
+
+
+def undecided(found: Sequence[Sequence[float]]) -> str:
+    return f"{UNDECIDED}, {NO_SPREAD if min(map(len, found)) == 1 else WITHIN}"
+
+
+def all_of(answers: Iterable[bool | None]) -> bool | None:
+    """
+    >>> all_of([True, True]), all_of([True, None]), all_of([False, None])
+    (True, None, False)
+    """
+    found = list(answers)
+    return False if False in found else None if None in found else True
 
 
 def falling(*needs: Training, number: Number = distance) -> Measure:
-    """Each number lies below the one before, or is no different from it; the last lies below the first."""
-    return seen(needs, falls, number)
+    """Each number lies below the one before, or is like it; the last lies below the first."""
+    return seen(needs, lambda found: falls(found, number), number)
 
 
 def each(*needs: Training, number: Number = distance) -> Measure:
@@ -206,27 +263,52 @@ def each(*needs: Training, number: Number = distance) -> Measure:
         told = ", ".join(f"{training.name} {mean_of(values_of(done, training, number))}" for training in needs)
         return Reading(seen=f"{told}, each of its own floor", holds=True)
 
-    return Measure(needs, read)
+    return Measure(needs, read, needs)
 
 
 def rising(*needs: Training, number: Number) -> Measure:
-    """Each number lies above the one before, or is no different from it; the last lies above the first."""
-    return seen(needs, lambda found: falls(found[::-1]), number)
+    """Each number lies above the one before, or is like it; the last lies above the first."""
+    return seen(needs, lambda found: falls(found[::-1], number), number)
 
 
 def alike(*needs: Training, number: Number = distance) -> Measure:
-    """No number differs from the first."""
-    return seen(needs, lambda found: all(differs(found[0], other) == 0 for other in found[1:]), number)
+    """All numbers are like the first."""
+    return seen(needs, lambda found: is_every(found, number, 0), number)
 
 
 def lowest(best: Training, *others: Training, number: Number = distance) -> Measure:
-    """No other number is below, or like, that of the first."""
-    return seen((best, *others), lambda found: all(differs(found[0], other) > 0 for other in found[1:]), number)
+    """All other numbers are above that of the first."""
+    return seen((best, *others), lambda found: is_every(found, number, 1), number)
 
 
 def highest(best: Training, *others: Training, number: Number) -> Measure:
-    """No other number is above, or like, that of the first."""
-    return seen((best, *others), lambda found: all(differs(found[0], other) < 0 for other in found[1:]), number)
+    """All other numbers are below that of the first."""
+    return seen((best, *others), lambda found: is_every(found, number, -1), number)
+
+
+def is_every(found: Sequence[list[float]], number: Number, way: int) -> bool | None:
+    """Whether all others differ so from the first: `way` as in `differs`."""
+    ways = [differs(found[0], other, number) for other in found[1:]]
+    return all_of(None if one is None else one == way for one in ways)
+
+
+def keeps_rising(training: Training, *names: str) -> Measure:
+    """Whether the mean of these courses rises to the end, by more than two standard errors."""
+
+    def read(done: Done) -> Reading:
+        outcomes = done.runs(training)
+        courses = [course(outcome, *names) for outcome in outcomes]
+        found = goes_up(courses)
+        told = ", ".join(f"{up:+.3g} ± {error:.2g}" for up, error in map(rise, courses))
+        return Reading(
+            seen=f"{training.name}: last third less the middle one {told} ({images_of(outcomes)})",
+            holds=found,
+            beside=f"limit: {ERRORS} standard errors",
+            protocol=LOGGED,
+            why=f"{UNDECIDED}, within {ERRORS} standard errors" if found is None else "",
+        )
+
+    return Measure((training,), read)
 
 
 def below(first: Training, edge: float, number: Number) -> Measure:
@@ -281,25 +363,37 @@ def refuse_two_ways(records: Mapping[str, Record]) -> None:
                 raise Incomparable(f"{first} and {name} are not of one protocol: {field} is {before} and {now}")
 
 
-def differs(a: Sequence[float], b: Sequence[float]) -> int:
-    """Whether b's mean lies above (1) or below (-1) a's beyond the seeds' spread, or does not (0).
+def differs(a: Sequence[float], b: Sequence[float], number: Number = distance) -> int | None:
+    """Whether b's mean lies above (1) or below (-1) a's, or is like it (0); None where neither can be told.
 
-    >>> differs([4.0], [4.2]), differs([4.0], [7.0]), differs([4.0, 4.1], [3.0, 3.1]), differs([1.0, 9.0], [6.0, 6.1])
-    (0, 1, -1, 0)
+    Of several seeds by Welch's test at 5 %, as `ablate` has it; they are alike if 90 % of what the difference may be
+    lies within a margin. Of one seed only beyond the margin that seeds are known to keep for this kind of number.
+
+    >>> differs([4.0], [4.2]), differs([4.0], [7.0]), differs([4.0], [7.0], share)
+    (None, 1, None)
+    >>> differs([4.0, 4.1], [3.0, 3.1]), differs([4.0, 4.1, 4.2], [4.0, 4.1, 4.3]), differs([1.0, 9.0], [6.0, 6.1])
+    (-1, 0, None)
     """
     one, other = float(np.mean(a)), float(np.mean(b))
-    several = min(len(a), len(b)) > 1
-    spread = deviation(a) + deviation(b) if several else ONE_SEED * max(abs(one), abs(other))
-    return 0 if abs(other - one) <= spread else int(np.sign(other - one))
+    size, way = max(abs(one), abs(other)), int(np.sign(other - one))
+    if min(len(a), len(b)) == 1:
+        return way if abs(other - one) > MARGINS.get(number, np.inf) * size else None
+    test = welch(a, b)
+    if test is None or test.pvalue < SIGNIFICANT:
+        return way
+    farthest = max(map(abs, test.confidence_interval(1 - 2 * SIGNIFICANT)))
+    return 0 if farthest <= MARGINS.get(number, ALIKE) * size else None
 
 
-def falls(found: Sequence[list[float]]) -> bool:
+def falls(found: Sequence[list[float]], number: Number = distance) -> bool | None:
     """
-    >>> falls([[9.0], [9.1], [4.0]]), falls([[9.0], [13.0], [4.0]]), falls([[9.0], [9.0]])
-    (True, False, False)
+    >>> falls([[9.0], [6.0], [4.0]]), falls([[9.0], [13.0], [4.0]]), falls([[9.0], [9.1], [4.0]])
+    (True, False, None)
     """
-    steps = [differs(a, b) for a, b in pairwise(found)]
-    return max(steps) <= 0 and differs(found[0], found[-1]) < 0
+    steps = [differs(a, b, number) for a, b in pairwise(found)]
+    ways = [*(None if step is None else step <= 0 for step in steps)]
+    whole = differs(found[0], found[-1], number)
+    return all_of([*ways, None if whole is None else whole < 0])
 
 
 # in words

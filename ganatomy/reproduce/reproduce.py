@@ -7,20 +7,29 @@ runs/, studies/, and at the end result.json, claims.md and index.html. What is d
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ganatomy.core.errors import GanatomyError
+import torch
+
+from ganatomy.core.errors import GanatomyError, one_line
+from ganatomy.core.observer import Observer
+from ganatomy.core.randomness import CPU
 from ganatomy.core.recipe import Recipe
 from ganatomy.engine.ledger import NonFiniteError
-from ganatomy.engine.precision import is_out_of_memory
+from ganatomy.engine.precision import find_device, is_out_of_memory
+from ganatomy.experiments.clock import Clock, State
 from ganatomy.experiments.measuring import Asked, make_extractor, measure_run
 from ganatomy.experiments.run import Run, load
+from ganatomy.experiments.scoring import of_newest
+from ganatomy.experiments.scoring import scored as scored_as_any
 from ganatomy.experiments.train import prepared, train
 from ganatomy.experiments.translation_scores import is_translation, judge_of_domains, measure_translation
 from ganatomy.report.comparison import Outcome, outcome_of
-from ganatomy.reproduce.budget import Clock, State, divided, seconds_of
+from ganatomy.report.results import number
+from ganatomy.reproduce.budget import divided, is_larger, joined, seconds_of
 from ganatomy.reproduce.claims import (
     Claim,
     Incomparable,
@@ -36,15 +45,15 @@ from ganatomy.reproduce.claims import (
     with_what_comes_before,
     works_of,
 )
-from ganatomy.reproduce.measured import in_random_features, of_two_domains
+from ganatomy.reproduce.measured import by_inception, inception_is_there, of_two_domains
+from ganatomy.reproduce.readings import shown
 from ganatomy.reproduce.sources import Given, given
 from ganatomy.runs.files import read_json, write_json
 from ganatomy.runs.folder import LOCK, RunFolder
 from ganatomy.studies.study import Study, carry_out, declared
 
 REPRODUCTIONS = Path("reproductions")  # where `ganatomy reproduce` works unless told otherwise
-UNJUDGED = 2_000  # samples that a run without labels is measured by
-LEAST = 1.0  # seconds of a run that has nothing to show yet
+FOREIGN = 10_000  # samples that Inception looks at, as in the reports
 FEWEST = 100  # images that a scaled setting of a study keeps at least
 
 Announce = Callable[[str], None]
@@ -60,6 +69,21 @@ class Job:
     @property
     def name(self) -> str:
         return f"{re.sub(r'[^A-Za-z0-9.=_+-]+', '_', self.work.name)}-seed{self.seed}"
+
+
+@dataclass
+class Telling(Observer):
+    """Of a training that runs among many, its scores alone are told."""
+
+    say: Announce
+
+    def evaluated(self, records: Sequence[Mapping[str, Any]]) -> None:
+        for record in records:
+            scores, floor = record["scores"], record["floor"]
+            self.say(
+                f"{record['which']:<10} {record['images']:,} images: Fréchet {scores['frechet']:.2f} (floor "
+                f"{floor['frechet']:.2f}), coverage {number(scores['coverage'])}"
+            )
 
 
 @dataclass(frozen=True)
@@ -88,8 +112,10 @@ def reproduce(
 
     `data`: `NAME=SOURCE`, or a folder of data sets. A training that collapses, or that fails, is told and the others
     go on; the next session tries it again, unless a loss was no number. Raises GanatomyError for the caller's mistakes,
-    before anything is trained, and Stopped after a signal. Data and seeds may be added to what a folder holds; an added
-    seed has as much time as those before it, beyond the budget. A budget is of trainings alone, scores come on top.
+    before anything is trained, and Stopped after a signal. Data and seeds may be added to what a folder holds, and a
+    larger budget given; an added seed has as much time as those before it, beyond the budget. A budget is of all
+    trainings and studies together. A training has a clock; a study has none, and is made smaller to fit its part, by an
+    estimate. Scores, and judges that must first be trained, come on top.
 
     >>> reproduce("mnist-conditional", budget="2h", data=["mnist=data/mnist"], seeds=(0, 1))  # doctest: +SKIP
     """
@@ -101,6 +127,7 @@ def reproduce(
     place = Reproduction(found, given(found, data), budget, seeds, Path(out or REPRODUCTIONS / found.name), device)
     place.check()
     with RunFolder(place.folder).lock():
+        place.grow()
         place.begin()
         try:
             place.work(announce)
@@ -177,14 +204,57 @@ class Reproduction:
     # doing it
 
     def work(self, announce: Announce) -> None:
-        """Everything that is not done yet. What was given to a work is written down and stays."""
-        for number, job in enumerate(self.jobs, start=1):
-            state = State.read(self.file(job)) or self.first(job)
+        """Everything that is not done yet. What was given to a work is written down, and stays until a budget grows.
+
+        What is done lacks Inception's scores, perhaps, if its weights came since.
+        """
+        for line in self.plan():
+            announce(line)
+        for place, job in enumerate(self.jobs, start=1):
+            state = self.state(job)
             if state is not None and not state.done:
                 self.begin(job)
                 state = state.resumed().write(self.file(job))
-                announce(f"{number} of {len(self.jobs)}: {job.name}")
+                announce(f"{place} of {len(self.jobs)}: {job.name}")
                 self.finished(job, state, announce).write(self.file(job))
+            elif state is not None and not state.failed and isinstance(job.work, Training) and inception_is_there():
+                scored(load(self.place(job)), foreign=job.work.foreign, where=find_device(self.device))
+
+    def plan(self) -> list[str]:
+        """What is about to be done, in which time, and what is left out."""
+        states = {job: self.state(job) for job in self.jobs}
+        ahead = {job: state for job, state in states.items() if state is not None and not state.done}
+        known = [state.left for state in ahead.values() if state.left is not None]
+        lines = [f"left out   {job.name}: {too_little(job.work)}" for job, state in states.items() if state is None]
+        if not ahead:
+            return lines
+        for job, state in ahead.items():
+            lines.append(f"planned    {job.name}: {'to its end' if state.left is None else minutes(state.left)}")
+        if len(known) < len(ahead):
+            return [*lines, f"expected   {len(ahead)} works, each as long as its recipe's images take"]
+        end = datetime.now() + timedelta(seconds=sum(known))
+        told = f"{minutes(sum(known))} of trainings and studies, until {end:%a %H:%M}; scores come on top"
+        return [*lines, f"expected   {told}"]
+
+    def state(self, job: Job) -> State | None:
+        return State.read(self.file(job)) or self.first(job)
+
+    def grow(self) -> None:
+        """Under a larger budget than before, works go on; studies of runs that go on are done anew, beside the old."""
+        if not self.written.exists() or not is_larger(self.budget, read_json(self.written)["budget"]):
+            return
+        grown = set[str]()
+        for job in self.jobs:
+            state, given = State.read(self.file(job)), None if self.seconds is None else self.shares.get(job.name, 0.0)
+            if state is None or state.given is None or (state.done and state.failed):
+                continue
+            runs = [Job(self.own(one), job.seed).name for one in job.work.of] if isinstance(job.work, Studying) else []
+            if given is None or given > state.given or grown & {*runs}:
+                grown.add(job.name)
+                more = None if given is None else max(given, state.given)
+                replace(state, given=more, done=False).write(self.file(job))
+                if isinstance(job.work, Studying) and self.place(job).exists():
+                    RunFolder(self.place(job)).move_aside()
 
     def first(self, job: Job) -> State | None:
         """A job's beginning, with the time that its work has under another seed; None where there is too little."""
@@ -205,9 +275,29 @@ class Reproduction:
         """Seconds by job; without those that would have too little, and empty if there is no limit."""
         if self.seconds is None:
             return {}
-        found = divided(weights_of(self.jobs), self.seconds)
+        found = divided({job.name: self.weights[job.work] for job in self.jobs}, self.seconds)
         used = [job for job in self.jobs if job.name in found and self.is_of_use(job, found)]
-        return divided(weights_of(used), self.seconds)
+        return divided({job.name: self.weights[job.work] for job in used}, self.seconds)
+
+    @cached_property
+    def weights(self) -> dict[Work, tuple[float, float]]:
+        """Of the budget's division, with the minutes that are wanted at least.
+
+        Trainings that a claim sets against each other have one weight, or their time would tell them apart.
+        """
+        found = {job.work: (job.work.weight, job.work.least) for job in self.jobs}
+        for group in joined(filter(None, map(self.set_against_each_other, self.report.claims))):
+            weights, least = zip(*(found[work] for work in group), strict=True)
+            found |= dict.fromkeys(group, (sum(weights) / len(weights), max(least)))
+        return found
+
+    def set_against_each_other(self, claim: Claim) -> set[Work]:
+        """The trainings that a claim compares, but for those that are compared at a number of images."""
+        measure = claim.measure
+        studied = [one for work in measure.needs if isinstance(work, Studying) for one in work.of] if measure else []
+        compared = [*measure.against, *(studied if studied[1:] else [])] if measure else []
+        own = {self.own(training) for training in compared if training not in self.missing}
+        return {work for work in own if isinstance(work, Training) and work.images is None}
 
     def is_of_use(self, job: Job, shares: Mapping[str, float]) -> bool:
         """Whether a study has its runs, and whether a claim, or a study that has time, reads a run."""
@@ -243,15 +333,12 @@ class Reproduction:
         for before in training.after:
             self.whole(Job(self.own(before), job.seed))
         out = self.place(job)
-        checkpoints = RunFolder(out).checkpoints
-        clock, seconds = Clock(self.file(job), state, announce, checkpoints), state.left
-        if seconds is not None and not checkpoints.rounds():
-            seconds = max(seconds, LEAST)
-        if seconds is None or seconds > 0:
+        clock = Clock(self.file(job), state, RunFolder(out).checkpoints, Telling(announce))
+        if clock.duration is None or clock.duration > 0:
             recipe = self.recipe(training, job.seed)
             command = ("ganatomy", "reproduce", self.report.name)
-            train(recipe, out=out, duration=seconds, device=self.device, show=clock, command=command)
-        scored(load(out))
+            train(recipe, out=out, duration=clock.duration, device=self.device, show=clock, command=command)
+        scored(load(out), foreign=training.foreign, where=find_device(self.device))
 
     def studied(self, job: Job, state: State, announce: Announce) -> None:
         assert isinstance(job.work, Studying)
@@ -295,7 +382,15 @@ class Reproduction:
         return outcome_of(RunFolder(self.place(job)), state.failed if state is not None else None)
 
     def rows(self) -> list[Row]:
-        return [self.row(claim) for claim in self.report.claims]
+        return [self.row_or_error(claim) for claim in self.report.claims]
+
+    def row_or_error(self, claim: Claim) -> Row:
+        """A reading that went wrong is a row that says so, and takes no page with it."""
+        try:
+            return self.row(claim)
+        except Exception as error:
+            told = f"reading it failed: {type(error).__name__}: {one_line(error)}"
+            return Row(claim, None, Verdict("not comparable", told))
 
     def row(self, claim: Claim) -> Row:
         needs = claim.measure.needs if claim.measure is not None else ()
@@ -311,11 +406,24 @@ class Reproduction:
             missing = str(reason)
         except Incomparable as reason:
             return Row(claim, None, Verdict("not comparable", str(reason)), replaced=replaced)
-        found = verdict(claim, reading, missing=missing, replaced=replaced)
+        cut = self.cut(needs, seeds) if claim.of_images else ""
+        found = verdict(claim, reading, missing=missing, replaced=replaced, cut=cut)
         if reading is not None and not reading.seeds and (failed := self.failed_of(needs)):
             told = f"{len(failed)} of {len(self.seeds)} seeds failed"
             reading = replace(reading, beside="; ".join(filter(None, (reading.beside, told))))
         return Row(claim, reading, found, (reading and reading.seeds) or seeds, replaced, missing)
+
+    def cut(self, needs: Sequence[Work], seeds: Sequence[int]) -> str:
+        """Which trainings to a number of images the clock ended before, and at how many."""
+        trainings = {one for work in needs for one in (work.of if isinstance(work, Studying) else (work,))}
+        own = [self.given.chosen(one) for one in trainings if one not in self.missing]
+        told = [
+            f"{job.name} was shown {images:,} of {one.images:,} images"
+            for one in own
+            for job in (Job(one, seed) for seed in seeds)
+            if one.images is not None and (images := shown(self.outcome(job))) < one.images
+        ]
+        return "; ".join(sorted(told))
 
     def seeds_of(self, needs: Sequence[Work]) -> tuple[int, ...]:
         """The seeds of which all is done."""
@@ -378,33 +486,45 @@ class Left:
         return [Job(self.place.own(work), seed) for seed in self.seeds]
 
 
-def scored(run: Run) -> None:
-    """Score a run by whatever its data allows, unless it is scored: as it is trained, translators, without labels."""
-    folder = run.folder
+def scored(run: Run, *, foreign: bool = False, where: torch.device = CPU) -> None:
+    """Score a run by whatever its data allows, unless it is scored: as it is trained, translators, without labels.
+
+    foreign: by Inception, too, where its weights are in the cache, as the reports' numbers are.
+    """
+    records = [record for record in run.folder.measurements.read() if of_newest(run, record)]
+    inception = foreign and inception_is_there() and not any(map(by_inception, records))
     if is_translation(run):
-        if not any(of_two_domains(record) for record in folder.measurements.read()):
+        if not any(map(of_two_domains, records)):
             judge = judge_of_domains(run)
             measure_translation(run, judge, Asked(judge, ("kid", "fid")))
-    elif "G" in run.recipe.players and not folder.evaluations.read():
-        if run.recipe.scores is not None and (run.data().classes or ())[1:]:
-            run.evaluate()
-        elif not any(in_random_features(record) for record in folder.measurements.read()):
-            asked = Asked(make_extractor("random"), ("fid", "prdc"), UNJUDGED)
-            measure_run(run, asked, checkpoints=("last",))
+        if inception:
+            asked = Asked(make_extractor("inception", device=where), ("fid",))
+            measure_translation(run, judge_of_domains(run), asked)
+        return
+    scored_as_any(run)
+    if inception:
+        asked = Asked(make_extractor("inception", device=where), ("fid", "is"), FOREIGN)
+        measure_run(run, asked, checkpoints=("last",), device=where)
 
 
 def too_little(work: Work) -> str:
     return f"needs {work.least:g} min, and its share is less" if work.least else "is for a study that has no time"
 
 
-def weights_of(jobs: Sequence[Job]) -> dict[str, tuple[float, float]]:
-    return {job.name: (job.work.weight, job.work.least) for job in jobs}
+def minutes(seconds: float) -> str:
+    """
+    >>> minutes(90.0), minutes(7_500.0)
+    ('1.5 min', '2 h 5 min')
+    """
+    return f"{seconds / 60:.1f} min" if seconds < 3_600 else f"{seconds // 3600:.0f} h {seconds % 3600 / 60:.0f} min"
 
 
 def refuse_another(there: Mapping[str, Any], asked: Mapping[str, Any], folder: Path) -> None:
-    """The same report within the same budget, and data that a begun work uses stays what it was."""
+    """The same report, within the same budget or a larger one; data that a begun work uses stays what it was."""
     before = {"report": there["report"], "budget": there["budget"], **there["data"]}
     now = {"report": asked["report"], "budget": asked["budget"], **asked["data"]}
+    if is_larger(str(now["budget"]), str(before["budget"])):
+        before["budget"] = now["budget"]
     told = [f"{name}: {before[name]} -> {now[name]}" for name in now if name in before and before[name] != now[name]]
     if told:
         raise GanatomyError(

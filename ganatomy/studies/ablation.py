@@ -7,7 +7,8 @@ and several machines can each take a shard of one folder.
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ from ganatomy.data.images import ImageSet
 from ganatomy.engine.ledger import NonFiniteError
 from ganatomy.engine.precision import is_out_of_memory
 from ganatomy.experiments.build import build_game, class_count
+from ganatomy.experiments.clock import Clock, State
+from ganatomy.experiments.scoring import scored
 from ganatomy.experiments.train import parse_duration, prepared, train
-from ganatomy.report.comparison import Groups, Outcome, by_protocol, markdown, outcome_of, picture, rows
+from ganatomy.report.comparison import Groups, Outcome, by_protocol, markdown, numbers, outcome_of, picture, rows
 from ganatomy.report.png import write_png
 from ganatomy.runs.files import read_json, write_json, write_text
 from ganatomy.runs.folder import RunFolder
@@ -121,8 +124,9 @@ def ablate(
 ) -> Path:
     """Train what is not trained yet, write results.md, result.json and picture.png; returns the folder.
 
-    A run that fails (a loss that is not finite, no memory) is written down with the reason, and the others go on. Any
-    other error stops the ablation, with the results of what is done; so does a folder that holds other cells.
+    `duration` is each run's, over all sessions. A run that fails (a loss that is not finite, no memory) is written down
+    with the reason, and the others go on; without labels they are measured in random features. Any other error stops
+    the ablation, with the results of what is done; so does a folder that holds other cells.
     """
     out = Path(out)
     own, seconds = shard_of(cells, shard), parse_duration(duration)
@@ -135,13 +139,12 @@ def ablate(
             if not file_of(cell, out).exists():
                 announce(f"{number} of {len(own)}: {cell.setting}, seed {cell.recipe.seed}")
                 how = {"duration": seconds, "content": data[cell.recipe.data].content}
-                write_json(file_of(cell, out), {**how, **trained(cell, out, duration, device, show)})
+                write_json(file_of(cell, out), {**how, **trained(cell, out, seconds, device, show)})
     finally:
-        groups = outcomes(cells, out)
-        write_summary(groups, out)
-    missing = len(cells) - sum(len(group) for group in groups.values())
+        missing = [cell.name for cell in cells if not file_of(cell, out).exists()]
+        write_summary(outcomes(cells, out), out, missing)
     if missing:
-        announce(f"{missing} of {len(cells)} cells are not trained yet; another shard has them.")
+        announce(f"{len(missing)} of {len(cells)} cells are not trained yet; another shard has them.")
     return out
 
 
@@ -185,15 +188,20 @@ def check_buildable(cells: Sequence[Cell], data: Mapping[Spec, ImageSet]) -> Non
         seen.add(made_of)
 
 
-def trained(cell: Cell, out: Path, duration: str | None, device: str, show: Observer | None) -> dict[str, Any]:
-    """Train a cell; what became of it."""
+def trained(cell: Cell, out: Path, seconds: float | None, device: str, show: Observer | None) -> dict[str, Any]:
+    """Train a cell for what is left of its time, and score it; what became of it."""
     facts: dict[str, Any] = {"setting": cell.setting, "seed": cell.recipe.seed, "run": f"runs/{cell.name}"}
+    run, file = RunFolder(out / facts["run"]), out / "clocks" / f"{cell.name}.json"
+    state = replace(State.read(file) or State(seconds), given=seconds).resumed()
+    clock = Clock(file, state, run.checkpoints, show)
     try:
-        train(cell.recipe, out=out / "runs" / cell.name, duration=duration, device=device, show=show)
+        found = train(cell.recipe, out=run.path, duration=clock.duration, device=device, show=clock)
     except (GanatomyError, MemoryError, RuntimeError) as error:
         if not isinstance(error, NonFiniteError) and not is_out_of_memory(error):
             raise
         return {**facts, "failed": one_line(error)}
+    with suppress(GanatomyError):  # too few images for a distance: the table says that there is no score
+        scored(found)
     return {**facts, "failed": None}
 
 
@@ -207,8 +215,11 @@ def outcomes(cells: Sequence[Cell], out: Path) -> Groups:
     return groups
 
 
-def write_summary(groups: Groups, out: Path) -> None:
-    """results.md and result.json with a table for each protocol, and picture.png."""
+def write_summary(groups: Groups, out: Path, missing: Sequence[str] = ()) -> None:
+    """results.md and result.json with a table for each protocol, and picture.png.
+
+    In result.json also every number by itself, by setting, and what is not trained yet.
+    """
     parts = by_protocol(groups) if groups else []
     tables = [rows(part) for part in parts if part]
     if not tables:
@@ -216,6 +227,8 @@ def write_summary(groups: Groups, out: Path) -> None:
     notes = ["Means and deviations over seeds; distances are multiples of their floor; p by Welch's test on the last."]
     if len(tables) > 1:
         notes.append("The settings change what is compared with, so there are several tables.")
+    if missing:
+        notes.append(f"Not trained yet: {', '.join(missing)}.")
     write_text(out / "results.md", "\n\n".join([*map(markdown, tables), *notes]) + "\n")
-    write_json(out / "result.json", {"tables": tables})
+    write_json(out / "result.json", {"tables": tables, "numbers": numbers(groups), "missing": list(missing)})
     write_png(out / "picture.png", picture(groups))

@@ -1,12 +1,14 @@
 """The verdict on a run's health, from figures that were made to show one thing each."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from ganatomy.report.health import Finding, verdict
-from tests.report.made import PROTOCOL, metric_rows, score_rows, scored
+from ganatomy.report.page import page
+from tests.report.made import PROTOCOL, made_run, metric_rows, score_rows, scored
 
 HALF = [0.2, 0.2, 0.2, 0.2, 0.2, 0.0, 0.0, 0.0, 0.0, 0.0]
 
@@ -44,8 +46,9 @@ def test_a_strong_discriminator_that_g_follows_is_not_called_a_problem() -> None
     assert weighed(1.0, 1.0, [9.0, 8, 7, 6, 5, 4, 3, 2]).tone == "open"
 
 
-def test_each_discriminator_of_two_is_weighed_against_the_generator_it_judges() -> None:
-    names = ("D_X/D_X_accuracy_real", "D_X/D_X_accuracy_fake", "D_X/D_Y_accuracy_real", "D_X/D_Y_accuracy_fake")
+@pytest.mark.parametrize("of", [("D_X/", "D_Y/"), ("D_X/D_X_", "D_X/D_Y_")])  # the latter in older runs
+def test_each_discriminator_of_two_is_weighed_against_the_generator_it_judges(of: tuple[str, str]) -> None:
+    names = [f"{player}accuracy_{kind}" for player in of for kind in ("real", "fake")]
     rows = [
         {**dict.fromkeys(names, 1.0), "G+F/G_adversarial": 1.0, "G+F/F_adversarial": 1.0 + n, "held_out/D_X": 0.0}
         for n in range(8)
@@ -64,6 +67,14 @@ def test_a_discriminator_overfits_when_it_is_worse_on_held_out_images() -> None:
         [],
     )
     assert finding.tone == "bad" and "90.0%" in finding.evidence and "game.augment=DiffAugment" in finding.change
+
+
+@pytest.mark.parametrize("of", [("D_X/", "D_Y/"), ("D_X/D_X_", "D_X/D_Y_")])
+def test_each_discriminator_of_two_is_held_against_its_own_held_out_images(of: tuple[str, str]) -> None:
+    own = {f"{player}accuracy_real": 0.9 for player in of}
+    rows = [{**own, "held_out/D_X_accuracy_real": 0.9, "held_out/D_Y_accuracy_real": 0.3} for _ in range(16)]
+    tones = {one.title: one.tone for one in verdict(rows, []) if one.subject == "overfitting"}
+    assert tones == {"D_X does not overfit": "good", "D_Y overfits": "bad"}
 
 
 def test_noise_of_single_batches_is_not_overfitting() -> None:
@@ -110,6 +121,20 @@ def test_scores_of_another_protocol_are_not_compared() -> None:
     other = score_rows(scored(400.0), protocol={**PROTOCOL, "count": 50})
     rows = [*other, *score_rows(scored(10.0), protocol={**PROTOCOL, "checkpoint": "best"})]
     assert "cannot be told" in found("progress", [], rows).title
+
+
+def test_coverage_that_was_measured_without_a_judge_is_looked_at(tmp_path: Path) -> None:
+    run = made_run(tmp_path / "a")
+    for log in (run.scores, run.evaluations):
+        log.truncate(0)
+    open_question = "Whether G collapsed cannot be told"
+    assert open_question in page([run])
+    protocol = {"extractor": "random", "count": 100, "reference": "training images"}
+    scores = {"fid": 9.0, "coverage": 0.6, "precision": 0.5, "recall": 0.5, "density": 0.5}
+    facts = {"which": "last", "images": 8_000, "remarks": [], "protocol": protocol}
+    run.measurements.append({"scores": scores, "floor": {"fid": 2.0, "coverage": 0.9}, **facts})
+    text = page([run])
+    assert open_question not in text and "Coverage is 0.6 where real images reach 0.9" in text
 
 
 def test_what_was_not_measured_is_said_to_be_open() -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.report import page as room
-from ganatomy.report.page import page, pictures
+from ganatomy.report.page import FRAMES, page, pictures
 from ganatomy.runs.files import write_bytes
 from ganatomy.runs.folder import RunFolder
 from tests.conftest import Program
@@ -99,11 +99,15 @@ def test_the_newest_measurement_of_each_protocol_has_a_table(tmp_path: Path) -> 
 
 def test_translations_have_a_table_for_each_direction(tmp_path: Path) -> None:
     run = made_run(tmp_path / "mine")
-    columns = {name: {"kid": 1.0, "seen_as_target": 0.5} for name in ("floor", "translated", "doing nothing")}
+    scores = {"kid": 1.0, "kid_error": 0.1, "seen_as_target": 0.5}
+    columns = dict.fromkeys(("floor", "translated", "doing nothing", "ceiling"), scores)
     ways = {way: {"count": 9, "columns": columns, "cycle_error": 0.4} for way in ("cats to dogs", "dogs to cats")}
     run.measurements.append({"which": "last", "directions": ways, "protocol": PROTOCOL})
     text = page([run])
     assert "<h4>cats to dogs</h4>" in text and "<h4>dogs to cats</h4>" in text and "Cycle error ↓: 0.4." in text
+    assert text.count("Translations between the floor and") == 2 and "The worst translations" not in text
+    write_bytes(run.path / "failures.png", png(3))
+    assert base64.b64encode(png(3)).decode() in page([run])
 
 
 def test_a_run_of_which_little_is_there_has_a_page(tmp_path: Path) -> None:
@@ -125,7 +129,7 @@ def test_trained_runs_have_pages(trained, conditional) -> None:
 
 
 def test_many_pictures_are_thinned_evenly_from_first_to_last(tmp_path: Path) -> None:
-    film, last = pictures(made_run(tmp_path / "mine", samples=58), 10**7)
+    film, last = pictures(made_run(tmp_path / "mine", samples=58), 10**7, FRAMES)
     shown = [int(picture.caption.split()[0].replace(",", "")) // 1000 for picture in film]
     assert len(shown) == room.FRAMES and shown[0] == 0 and shown[-1] == 57
     assert {b - a for a, b in pairwise(shown)} == {3}
@@ -133,11 +137,20 @@ def test_many_pictures_are_thinned_evenly_from_first_to_last(tmp_path: Path) -> 
     assert sum(picture.printed for picture in film) == 4
 
 
+def test_of_many_runs_the_last_picture_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [made_run(tmp_path / name, samples=3) for name in ("a", "b")]
+    monkeypatch.setattr(room, "FILMED", 2)
+    assert page(runs).count("<img") == 2 * 4
+    monkeypatch.setattr(room, "FILMED", 1)
+    text = page(runs)
+    assert text.count("<img") == 2 and text.count("At the end") == 2 and "Over time" not in text
+
+
 def test_pictures_that_are_too_large_are_made_smaller(tmp_path: Path) -> None:
     run = made_run(tmp_path / "mine", samples=0)
     for number in range(30):
         write_bytes(run.samples / f"{number:010d}.png", png(number, 200))
-    film, last = pictures(run, 400_000)
+    film, last = pictures(run, 400_000, FRAMES)
     assert last is not None
     sources = [base64.b64decode(picture.source.partition(",")[2]) for picture in (*film, last)]
     assert sum(map(len, sources)) <= 400_000
@@ -145,14 +158,14 @@ def test_pictures_that_are_too_large_are_made_smaller(tmp_path: Path) -> None:
 
 
 def test_small_pictures_are_embedded_as_they_are(tmp_path: Path) -> None:
-    film, _ = pictures(made_run(tmp_path / "mine"), 10**7)
+    film, _ = pictures(made_run(tmp_path / "mine"), 10**7, FRAMES)
     assert film[2].source == f"data:image/png;base64,{base64.b64encode(png(2)).decode()}"
 
 
 def test_what_is_no_picture_is_left_out(tmp_path: Path) -> None:
     run = made_run(tmp_path / "mine", samples=1)
     write_bytes(run.samples / "0000000500.png", b"half a pict")
-    assert len(pictures(run, 10**7)[0]) == 1
+    assert len(pictures(run, 10**7, FRAMES)[0]) == 1
 
 
 def test_only_changes_that_a_recipe_can_make_are_advised(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from ganatomy.experiments.run import Run
 from ganatomy.report.results import HEAD, results, studied
 from ganatomy.runs.files import write_json
 from ganatomy.runs.folder import RunFolder
+from tests.report.made import made_run
 
 
 def rows(text: str) -> list[list[str]]:
@@ -44,6 +45,38 @@ def test_different_protocols_never_share_a_table(trained: Run, tmp_path: Path) -
     tables = [part for part in text.split("\n\n") if part.startswith("| run")]
     assert len(tables) == 2
     assert "| a |" in tables[0] and "| c |" in tables[0] and "| b |" in tables[1] and "| b |" not in tables[0]
+    assert text.count("Not to be compared") == 1
+    assert "Not to be compared with the first such table: count is 500, not 600." in text
+
+
+def test_measured_scores_are_tabulated_with_what_tells_their_protocols_apart(tmp_path: Path) -> None:
+    runs = [made_run(tmp_path / name) for name in ("a", "b")]
+    known = {"reference": "training images", "extractor": "random", "extractor_sha256": "c" * 64, "count": 700}
+    for run, values, protocol in (
+        (runs[0], (9.0, 5.0), known),
+        (runs[1], (6.0,), {**known, "extractor_sha256": "d" * 64, "resize": "clean"}),
+    ):
+        for fid in values:
+            run.measurements.append(
+                {
+                    "which": "last",
+                    "images": 800,
+                    "scores": {"fid": fid},
+                    "at_floor_count": {"scores": {"fid": fid + 0.5}, "count": 600},
+                    "floor": {"fid": 1.25, "count": 600},
+                    "remarks": [],
+                    "protocol": {**protocol, "checkpoint": "last"},
+                }
+            )
+    ways = {"x to y": {"count": 9, "columns": {"translated": {"kid": 3.0}, "floor": {"kid": 2.0}}}}
+    runs[0].measurements.append({"which": "last", "directions": ways, "protocol": {"reference": "y", "extractor": "j"}})
+    text = results(runs)
+    table = [line for line in rows(text) if line[0] in "ab" or line[0].startswith("real")]
+    assert ["a", "last", "800", "5"] in table and ["a", "last, 600", "", "5.5"] in table and "| 9 |" not in text
+    assert table.count(["real, 600", "", "", "1.25"]) == 2
+    assert ["a", "last, x to y", "", "3"] in table and ["real, 9, x to y", "", "", "2"] in table
+    assert "\n9 images, j; reference: y" in text and "not scored" not in text
+    assert f"extractor_sha256 is {'d' * 12}, not {'c' * 12}; resize is clean, not None." in text
 
 
 def test_a_run_without_scores_is_not_hidden(trained: Run, tmp_path: Path) -> None:
@@ -66,11 +99,11 @@ def test_a_score_that_collapse_wins_is_hidden_without_one_it_loses(trained: Run,
 
 
 def test_studies_are_tabulated_with_what_was_asked(tmp_path: Path) -> None:
-    result = {"protocol": {"run": "/somewhere/runs/a", "round": 3}, "accuracy": {"linear": 0.9, "remark": "no number"}}
+    result = {"protocol": {"run": "/somewhere/runs/a", "round": 3}, "accuracy": {"linear": 0.9, "remark": "none"}}
     write_json(
         tmp_path / "result.json", {"study": "probe", "use": "Probe", "run": "/somewhere/runs/a", "result": result}
     )
     text = studied([tmp_path])
     assert text.startswith("`ganatomy study probe run=a`")
     assert "| accuracy.linear | 0.9 |" in text and "run a; round 3." in text
-    assert "somewhere" not in text and "no number" not in text
+    assert "| accuracy.remark | none |" in text and "somewhere" not in text

@@ -3,11 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.experiments.clock import LEAST, LOST, Clock, State
 from ganatomy.report.comparison import Outcome
-from ganatomy.reproduce.budget import LOST, Clock, State, divided, seconds_of
+from ganatomy.reproduce.budget import divided, seconds_of
 from ganatomy.reproduce.claims import (
     Claim,
     Incomparable,
@@ -26,10 +28,13 @@ from ganatomy.reproduce.claims import (
 from ganatomy.reproduce.collapse import collapses, collapses_less, draws_one_picture, none_collapses
 from ganatomy.reproduce.readings import (
     NO_SPREAD,
+    Number,
     alike,
     below,
+    differs,
     distance,
     falling,
+    goes_up,
     highest,
     lowest,
     refuse_two_protocols,
@@ -86,6 +91,8 @@ def test_a_finding_holds_or_means_what_its_claim_says() -> None:
 def test_numbers_of_other_protocols_or_data_are_never_compared() -> None:
     foreign = Claim(id="f", said="FID.", reported=Reported(text="68"), measure=NOTHING, incomparable="Inception's")
     assert str(verdict(foreign, Reading((3.0,)))) == "not comparable: Inception's"
+    assert str(verdict(foreign, None, missing="no time")) == "not run: no time", "nothing ran that could be compared"
+    assert str(verdict(number(), Reading((9.0,), why="another network"))) == "not comparable: another network"
     assert str(verdict(number(), Reading((9.0,)), replaced="cats in the place of horses")) == (
         "not comparable: cats in the place of horses"
     )
@@ -134,23 +141,47 @@ class Made:
     ("measure", "distances", "holds"),
     [
         (lowest(A, B, C), ([4.0], [7.0], [5.5]), True),
-        (lowest(A, B, C), ([4.0], [7.0], [4.1]), False),
-        (falling(A, B, C), ([9.0], [5.0], [4.0]), True),
+        (lowest(A, B, C), ([4.0], [7.0], [4.1]), None),
+        (lowest(A, B, C), ([4.0], [7.0], [2.0]), False),
+        (lowest(A, B, C), ([4.0, 4.1], [7.0, 7.1], [4.0, 4.2]), False),
+        (falling(A, B, C), ([9.0], [6.0], [4.0]), True),
+        (falling(A, B, C), ([9.0], [5.0], [4.9]), None),
         (falling(A, B, C), ([9.0], [13.0], [4.0]), False),
-        (alike(A, B, C), ([9.0], [9.1], [8.9]), True),
+        (alike(A, B, C), ([9.0], [9.1], [8.9]), None),
+        (alike(A, B, C), ([9.0, 9.1, 8.9], [9.0, 9.2, 9.1], [8.8, 9.0, 9.1]), True),
+        (alike(A, B, C), ([9.0, 3.0, 6.0], [9.0, 2.0, 9.1], [8.8, 5.0, 1.1]), None),
         (alike(A, B, C), ([9.0, 9.1], [8.0, 8.1], [9.0, 9.1]), False),
         (none_collapses(A, B, C), ([9.0], [5.0], [4.0]), True),
-        (rising(A, B, C, number=share), ([1.0], [1.0], [1.0]), False),
-        (highest(A, B, C, number=share), ([1.0], [1.0], [1.0]), False),
+        (rising(A, B, C, number=share), ([1.0], [1.0], [1.0]), None),
+        (highest(A, B, C, number=share), ([1.0], [1.0], [1.0]), None),
     ],
 )
-def test_findings_are_differences_beyond_the_spread(
-    measure: Measure, distances: tuple[list[float], ...], holds: bool, tmp_path: Path
+def test_findings_are_differences_beyond_the_spread_or_undecided(
+    measure: Measure, distances: tuple[list[float], ...], holds: bool | None, tmp_path: Path
 ) -> None:
     found = measure.read(Made(tmp_path, dict(zip("abc", distances, strict=True))))
     assert found.holds is holds and found.seen and found.protocol
+    assert found.why.startswith("undecided, ") is (holds is None)
+    claim = Claim(id="f", said="So.", reported=Reported(text="so"), measure=measure)
+    assert verdict(claim, found).kind == {True: "equal", False: "worse", None: "not comparable"}[holds]
     if measure.needs == (A, B, C) and len(distances[0]) == 1 and "collapsed" not in found.seen:
         assert found.beside == NO_SPREAD
+
+
+@pytest.mark.parametrize(("kind", "way"), [(distance, 1), (share, None)])
+def test_one_seed_tells_only_numbers_whose_spread_is_known(kind: Number, way: int | None) -> None:
+    assert differs([0.2], [0.9], kind) == way and differs([0.9], [0.8], kind) is None
+    assert differs([0.20, 0.21, 0.22], [0.90, 0.91, 0.92], kind) == 1, "several seeds tell of any kind"
+
+
+def test_a_flat_curve_neither_rises_nor_falls() -> None:
+    generator = np.random.default_rng(0)
+    flat = [list(generator.normal(size=60)) for _ in range(40)]
+    assert sum(goes_up([one]) is None for one in flat) > 30
+    assert goes_up([[value + 0.1 * n for n, value in enumerate(one)] for one in flat[:3]]) is True
+    assert goes_up([[value - 0.1 * n for n, value in enumerate(one)] for one in flat[:3]]) is False
+    with pytest.raises(Incomparable, match="too short"):
+        goes_up([[1.0, 2.0, 3.0]])
 
 
 class Courses(Made):
@@ -311,13 +342,16 @@ def test_a_budget_is_used_up_and_the_hungriest_goes_first() -> None:
     shares = divided({"a": (1.0, 0.0), "b": (2.0, 1.0), "c": (1.0, 20.0), "d": (1.0, 6.0)}, 600.0)
     assert shares == {"a": 200.0, "b": 400.0}
     assert seconds_of("full") is None and seconds_of("30m") == 1800
-    with pytest.raises(GanatomyError, match="some time is needed"):
-        seconds_of("0s")
+    for text, said in (("0s", "some time is needed"), ("ful", "--budget ful: .* or full")):
+        with pytest.raises(GanatomyError, match=said):
+            seconds_of(text)
 
 
 def test_a_clock_counts_on_from_where_it_stood(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "a")
-    clock = Clock(tmp_path / "a.json", State(given=100.0, spent=40.0), lambda text: None, run.checkpoints)
+    clock = Clock(tmp_path / "a.json", State(given=100.0, spent=40.0), run.checkpoints)
+    assert clock.duration == 60.0
+    assert Clock(tmp_path / "b.json", State(given=1.0, spent=9.0), run.checkpoints).duration == LEAST
     clock.begun -= 10
     clock.note()
     state = State.read(tmp_path / "a.json")

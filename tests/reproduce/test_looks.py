@@ -132,10 +132,11 @@ def test_a_translator_is_measured_once_both_ways(cache: Path, tmp_path: Path, mo
     )
     for measure in measures:
         found = measure.read(done)
-        assert "digits to digits-inverted-bold" in found.seen and isinstance(found.holds, bool)
-    assert measures[3].read(done).holds, "nothing is better than itself"
+        assert "digits to digits-inverted-bold" in found.seen and (isinstance(found.holds, bool) or found.why)
+    assert "under inception" in measures[2].read(done).protocol, "as in the report, where its weights are"
+    assert measures[3].read(done).holds is not False, "nothing is better than itself"
     found = translation.goes_farther(training, training).read(done)
-    assert found.holds is False and "Held-out pictures" in found.protocol
+    assert not found.holds and "Held-out pictures" in found.protocol
     for names in (translation.ADVERSARIAL, translation.CRITICS):
         assert late(*names)(done.outcome) > 0
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.experiments.clock import State
 from ganatomy.report.comparison import Outcome
 from ganatomy.reproduce import animal_faces, mnist_conditional
-from ganatomy.reproduce.budget import State
 from ganatomy.reproduce.claims import (
     Claim,
     Reading,
@@ -138,6 +138,110 @@ def test_features_and_labelled_data_have_time_within_an_hour() -> None:
     assert {"labelled-data-seed0", *(f"features-{epochs}-seed0" for epochs in (10, 25, 35, 45))} <= set(shares)
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("budget", ["2h", "24h"])
+def test_what_a_claim_sets_against_each_other_has_equal_time(name: str, budget: str) -> None:
+    """But for trainings of a number of images, which are compared at that."""
+    report = reports[name]
+    place = Reproduction(
+        report, Given(report, {one.name: one.name for one in report.data}), budget, (0,), Path("nowhere")
+    )
+    compared = 0
+    for claim in report.claims:
+        of_time = [one for one in (claim.measure.against if claim.measure else ()) if one.images is None]
+        shares = {place.shares.get(Job(place.own(one), 0).name) for one in of_time}
+        assert len(shares) <= 1, claim.id
+        compared += len(of_time) > 1 and None not in shares
+    assert compared > 1
+
+
+REPORTED = {  # read from shared/reports, not from the claims
+    "mnist-conditional": {
+        "score-real": (9.67,),
+        "score-cgan": (6.01 / 9.67,),
+        "score-cgan-vb": (6.2 / 9.67,),
+        "score-cgan-ls": (6.3 / 9.67,),
+        "score-cgan-vb-ls": (6.4 / 9.67,),
+        "score-cdcgan-vb": (6.5 / 9.67,),
+        "score-cdcgan-ls": (6.8 / 9.67,),
+        "score-cdcgan-vb-ls": (7.3 / 9.67,),
+    },
+    "dcgan-representation": {
+        "features-10": (60.3,),
+        "features-25": (64.5,),
+        "features-35": (68.2,),
+        "features-45": (70.8,),
+        "features-original": (82.8,),
+        "features-400": (73.8,),
+        "labelled-real": (94.38,),
+        "labelled-40": (52.39,),
+        "labelled-60": (85.99,),
+        "labelled-80": (97.96,),
+    },
+    "cifar10-architectures": {
+        "dcgan": (68.0, 150.0),
+        "dcgan-is": (4.7, 2.7),
+        "wgan": (496.0,),
+        "wgan-is": (1.0,),
+        "cgan": (241.0,),
+        "cgan-is": (2.4,),
+        "acgan": (148.0,),
+        "acgan-is": (2.8,),
+        "acgan-biggan": (102.0,),
+        "acgan-biggan-is": (3.2,),
+        "biggan": (46.0, 51.51872634887695),
+        "biggan-is": (6.2, 6.74427652359088),
+    },
+    "unpaired-translation": {},
+    "animal-faces": {"bigan-linear": (56.13,), "bigan-svm": (72.85,)},
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_reported_figures_are_those_of_the_reports(name: str) -> None:
+    found = {claim.id: claim.reported.values for claim in reports[name].claims if claim.reported.values}
+    assert found.keys() == REPORTED[name].keys()
+    for claim, values in REPORTED[name].items():
+        assert found[claim] == pytest.approx(values, rel=1e-3), claim
+
+
+def test_fid_is_compared_where_inception_looked(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "a")
+    scores = {"frechet": 6.0, "coverage": 0.5, "classifier_score": 8.0, "accuracy": None}
+    known = {"count": 10, "seed": 0, "weights": "raw", "reference": "half", "extractor_sha256": "0" * 64}
+    judge = {**known, "extractor_accuracy": 0.9, "precision": "float32", "floor": "held-out images"}
+    outcome = Outcome(run, None, {"last": {"scores": scores, "floor": {**scores, "frechet": 2.0}, "protocol": judge}})
+    done = Logged(RunFolder(tmp_path / "b"))
+    done.outcome = outcome
+    fid, IS = (claim_of("cifar10-architectures", name) for name in ("biggan", "biggan-is"))
+    assert fid.measure and IS.measure
+    assert "not in the cache" in verdict(fid, fid.measure.read(done)).why
+    run.measurements.append(
+        {
+            "scores": {"fid": 30.0, "is": 6.5},
+            "floor": {"fid": 5.0, "is": 11.0},
+            "protocol": {**known, "extractor": "inception"},
+        }
+    )
+    assert verdict(fid, fid.measure.read(done)).kind == "better" and "real images 5" in fid.measure.read(done).beside
+    assert verdict(IS, IS.measure.read(done)).kind == "equal"
+
+
+def test_accuracies_of_two_networks_are_not_compared() -> None:
+    claim = claim_of("dcgan-representation", "labelled-80")
+
+    class Taught(Logged):
+        def __init__(self, network: str) -> None:
+            self.network = network
+
+        def results(self, studying: Studying) -> list[Mapping[str, Any]]:
+            return [{"accuracy": {"80% generated": {"mean": 0.99}}, "protocol": {"network": self.network}}]
+
+    assert claim.measure
+    assert "ours of a small network" in verdict(claim, claim.measure.read(Taught("small"))).why
+    assert verdict(claim, claim.measure.read(Taught("efficientnet-b0"))).kind == "better"
+
+
 class Logged:
     """One run of given losses."""
 
@@ -152,6 +256,21 @@ class Logged:
 
     def results(self, studying: Studying) -> list[Mapping[str, Any]]:
         return []
+
+
+@pytest.mark.parametrize(
+    ("D", "G", "holds"),
+    [(0.01, [1, 1, 1.1, 1.2, 2, 2.1], True), (0.5, [1, 1, 1.1, 1.2, 2, 2.1], False), (0.01, [1, 1, 3, 2, 2, 3], None)],
+)
+def test_d_outruns_g_where_its_loss_nears_zero_and_gs_rises(
+    D: float, G: list[float], holds: bool | None, tmp_path: Path
+) -> None:
+    run = RunFolder(tmp_path)
+    done = Logged(run, G_adversarial=G[0], D_real=D, D_fake=D)
+    for loss in G[1:]:
+        run.metrics.append({"G/adversarial": loss, "D/real": D, "D/fake": D})
+    found = mnist_conditional.outruns(mnist_conditional.VANILLA).read(done)
+    assert found.holds is holds and found.why.startswith("undecided") is (holds is None)
 
 
 @pytest.mark.parametrize(("half", "holds"), [(0.6, True), (0.1, False)])

@@ -10,15 +10,16 @@ import pytest
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.engine.ledger import NonFiniteError
+from ganatomy.experiments.clock import State
 from ganatomy.experiments.run import Run
 from ganatomy.experiments.train import train
+from ganatomy.report.results import studied
 from ganatomy.reproduce import reproduce as room
-from ganatomy.reproduce.budget import State
 from ganatomy.reproduce.claims import Claim, Done, Measure, Reading, Report, Reported, Studying, Training, Wanted
 from ganatomy.reproduce.collapse import none_collapses
-from ganatomy.reproduce.readings import distance, lowest, of_study, score, share
+from ganatomy.reproduce.readings import NO_SPREAD, distance, lowest, of_study, score, share
 from ganatomy.reproduce.reproduce import Job, Reproduction, reproduce
-from ganatomy.runs.files import read_json
+from ganatomy.runs.files import read_json, write_json
 from ganatomy.runs.folder import RunFolder
 from tests.browser.chromium import PROGRAM, chromium
 from tests.conftest import TINY, Program
@@ -66,7 +67,7 @@ def verdicts(folder: Path) -> dict[str, tuple[str, str]]:
 def test_every_claim_is_a_row_with_a_verdict(done: Path) -> None:
     found = verdicts(done)
     assert list(found) == ["share", "order", "smooth", "fid", "hours", "horses"]
-    assert found["share"] == ("worse", "") and found["order"][0] in ("equal", "worse")
+    assert found["share"] == ("worse", "") and found["order"][0] in ("equal", "worse", "not comparable")
     assert found["smooth"] == ("equal", "")
     assert found["fid"] == ("not comparable", "an Inception network's")
     assert found["hours"] == ("not comparable", "another machine")
@@ -88,6 +89,7 @@ def test_the_table_is_markdown(done: Path) -> None:
     assert "| digits-dcgan | 1 |" in text, "the runs' own table"
     assert str(done) not in text, "paths are nobody's business"
     assert "<script" not in text
+    assert studied([done]) == text, "`ganatomy results` takes reproductions, too"
 
 
 def test_the_page_needs_nothing_else_and_escapes_text(done: Path) -> None:
@@ -262,6 +264,46 @@ def test_only_data_that_is_used_must_stay(tmp_path: Path, monkeypatch: pytest.Mo
         reproduce(report, budget="full", data=[f"digits={tmp_path}"], out=folder)
 
 
+def test_a_larger_budget_goes_on_in_the_same_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake, done = Fake(monkeypatch), list[str]()
+
+    def studied(place: Reproduction, job: Job, state: State, announce: Any) -> None:
+        done.append(f"{job.name} in {state.given:.0f} s")
+        write_json(place.place(job) / "result.json", {"result": {"latents": {"smoothness": 0.5}}})
+
+    monkeypatch.setattr(Reproduction, "studied", studied)
+    report, said = made_of(seeds_read(TOLD), of_study(WALK, "latents", "smoothness")), list[str]()
+    for budget in ("60s", "60s", "3m"):
+        folder = reproduce(report, budget=budget, out=tmp_path / "r", announce=said.append)
+    assert fake.trained == [("digits-cdcgan-seed0", 40.0), ("digits-cdcgan-seed0", 120.0)]
+    assert done == ["interpolate-seed0 in 20 s", "interpolate-seed0 in 60 s"]
+    assert (folder / "studies" / "interpolate-seed0.1" / "result.json").exists(), "the old study is kept beside"
+    assert "planned    digits-cdcgan-seed0: 0.7 min" in said and any("1.0 min of trainings" in line for line in said)
+    with pytest.raises(GanatomyError, match="budget: 3m -> 60s"):
+        reproduce(report, budget="60s", out=folder)
+
+
+def test_a_reading_that_goes_wrong_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Fake(monkeypatch)
+
+    def wrong(done: Done) -> Reading:
+        raise KeyError("coverage")
+
+    report = made_of(Measure((PLAIN,), wrong), seeds_read(PLAIN))
+    folder = reproduce(report, budget="full", out=tmp_path / "r")
+    assert verdicts(folder)["claim-0"] == ("not comparable", "reading it failed: KeyError: 'coverage'")
+    assert verdicts(folder)["claim-1"][0] == "equal" and (folder / "index.html").exists()
+
+
+def test_a_claim_of_so_many_images_is_not_judged_by_fewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Fake(monkeypatch)
+    report = replace(REPORT, claims=(claim("long", measure=seeds_read(PLAIN), of_images=True),))
+    folder = reproduce(report, budget="full", out=tmp_path / "r")
+    assert verdicts(folder)["long"] == ("not comparable", "digits-dcgan-seed0 was shown 0 of 600 images")
+    RunFolder(folder / "runs" / "digits-dcgan-seed0").metrics.append({"images": 640})
+    assert verdicts(reproduce(report, budget="full", out=folder))["long"][0] == "equal"
+
+
 def test_two_processes_do_not_work_in_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Fake(monkeypatch)
     with RunFolder(tmp_path / "r").lock(), pytest.raises(GanatomyError, match="is being trained by process"):
@@ -308,7 +350,7 @@ def test_replaced_data_is_told_and_its_numbers_are_not_compared(tmp_path: Path, 
     folder = reproduce(report, budget="full", data=["horses=digits"], out=tmp_path / "replaced")
     found = verdicts(folder)
     assert found["share"] == ("not comparable", "digits in the place of horses")
-    assert found["order"][0] != "not comparable" and found["order"][1] == "digits in the place of horses"
+    assert found["order"][1] in ("digits in the place of horses", f"undecided, {NO_SPREAD}")
     assert "digits in the place of horses" in (folder / "index.html").read_text()
 
 

@@ -1,8 +1,10 @@
 """Grids of runs: what is in them, what is trained once, and what is said of failures and differences."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -10,7 +12,7 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.core.recipe import Recipe
 from ganatomy.experiments.run import Run
 from ganatomy.report import comparison
-from ganatomy.report.comparison import Outcome, by_protocol, check_one_protocol, compared, difference, rows
+from ganatomy.report.comparison import THE_FIRST, Outcome, by_protocol, check_one_protocol, compared, difference, rows
 from ganatomy.runs.files import read_json, write_json
 from ganatomy.runs.folder import RunFolder
 from ganatomy.studies import ablation
@@ -129,9 +131,13 @@ def test_shards_merge_and_what_is_trained_stays(cache: Path, tmp_path: Path, mon
     said: list[str] = []
     ablate(cells, tmp_path, shard="1/2", announce=said.append)
     assert said[-1] == "2 of 4 cells are not trained yet; another shard has them."
+    assert f"Not trained yet: {cells[1].name}, {cells[3].name}." in (tmp_path / "results.md").read_text()
     ablate(cells, tmp_path, shard="2/2")
+    assert "Not trained yet" not in (tmp_path / "results.md").read_text()
     table = read_json(tmp_path / "result.json")["tables"][0]
-    assert [row["runs"] for row in table] == ["2", "2"] and "spread (p =" in table[1]["against the first"]
+    assert [row["runs"] for row in table] == ["2", "2"] and "spread (p " in table[1]["against the first"]
+    numbers = read_json(tmp_path / "result.json")["numbers"]["optimizers.D.lr=1e-4"]
+    assert numbers["seeds"] == [0, 1] and numbers["images, last"] == [256, 256] and len(numbers["x floor, last"]) == 2
     written = (tmp_path / "result.json").read_bytes()
     monkeypatch.setattr(ablation, "train", lambda *a, **k: pytest.fail("trained again"))
     ablate(cells, tmp_path)
@@ -160,6 +166,51 @@ def test_a_run_that_fails_is_in_the_table_and_the_others_go_on(cache: Path, tmp_
     assert "failed" in (tmp_path / "results.md").read_text()
 
 
+def test_a_killed_cell_has_what_is_left_of_its_time(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells, given = cells_of(["digits-dcgan"], TINY, [0], images=256), list[float]()
+
+    class Killed(BaseException):
+        pass
+
+    def dying(recipe: Recipe, **how: Any) -> Run:
+        given.append(how["duration"])
+        how["show"].state = replace(how["show"].state, spent=40.0).write(how["show"].file)
+        raise Killed
+
+    monkeypatch.setattr(ablation, "train", dying)
+    for _ in range(2):
+        with pytest.raises(Killed):
+            ablate(cells, tmp_path, duration="60s")
+    assert given == [60.0, 20.0]
+
+
+def test_without_labels_runs_are_measured_in_random_features(cache: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    for number in range(120):
+        Image.fromarray(generator.integers(0, 256, (8, 8), np.uint8)).save(folder / f"{number}.png")
+    cells = cells_of(["digits-dcgan"], ["game.g_steps=1,2", *TINY], [0], data=str(folder), images=128)
+    out = ablate(cells, tmp_path / "grid")
+    table = read_json(out / "result.json")["tables"][0]
+    assert all(float(row["x floor, last"]) > 0 and row["images, last"] == "128.00" for row in table)
+    first, second = (out / "runs" / cell.name for cell in cells)
+    assert "one seed" in rows(compared([RunFolder(first), RunFolder(second)]))[1]["against the first"]
+
+
+def test_settings_are_compared_with_the_first_that_has_scores(tmp_path: Path) -> None:
+    groups = {
+        "dead": [outcome(tmp_path, 0, "D/real is not finite")],
+        "half": [outcome(tmp_path, 6.0), outcome(tmp_path, 0, "D/real is not finite")],
+        "good": [outcome(tmp_path, 4.0)],
+    }
+    table = rows(groups)
+    assert [row["runs"] for row in table] == ["0 of 1", "1 of 2", "1"]
+    assert [row["against the first"].split(",")[0] for row in table] == ["no number", THE_FIRST, "-1.00"]
+
+
 def test_collapse_is_told_and_protocols_are_kept_apart(tmp_path: Path) -> None:
     groups = {
         "good": [outcome(tmp_path, 6.0)],
@@ -178,7 +229,7 @@ def test_collapse_is_told_and_protocols_are_kept_apart(tmp_path: Path) -> None:
 
 
 def test_a_difference_counts_where_it_exceeds_the_spread() -> None:
-    assert "beyond" in difference([7.0, 7.2, 6.9], [4.0, 4.1, 4.3])
+    assert "beyond the spread (p < 0.001)" in difference([7.0, 7.2, 6.9], [4.0, 4.1, 4.3])
     assert "within" in difference([7.0, 5.0, 6.0], [5.5, 6.5, 4.9])
     assert "every seed alike" in difference([1.0, 1.0], [2.0, 2.0])
     assert difference([], [1.0]) == "no number"
@@ -196,5 +247,7 @@ def test_from_the_command_line(ganatomy_says: Program, tmp_path: Path) -> None:
     runs = sorted((tmp_path / "grid" / "runs").iterdir())
     ran = ganatomy_says("compare", *runs, "--out", "two.png")
     assert ran.code == 0 and "one seed: no spread" in ran.out and (tmp_path / "two.png").exists()
+    ran = ganatomy_says("results", "grid")
+    assert ran.code == 0 and "| game.d_steps=2 | 1 |" in ran.out, ran.err
     assert "whole numbers are wanted" in ganatomy_says("ablate", "digits-dcgan", "--seeds", "a").err
     assert "not a part such as 1/4" in ganatomy_says(*words, "--shard", "5/4").err
