@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ganatomy.cli.main import app, main
+from ganatomy.experiments.run import Run
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
@@ -19,22 +20,35 @@ COMMANDS = [
 ]
 
 
+def python_with(text: str) -> str:
+    (found,) = (block for block in PYTHON if text in block)
+    return found
+
+
 def test_the_readme_has_examples() -> None:
-    assert len(PYTHON) == 2
+    assert len(PYTHON) == 3
     assert len(COMMANDS) > 12
 
 
 def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    exec(PYTHON[0], names)
+    exec(python_with("ganatomy.train("), names)
     assert len(names["pictures"]) == 4  # type: ignore[arg-type]
     assert tuple(names["tensor"].shape) == (4, 1, 8, 8)  # type: ignore[attr-defined]
 
 
+def test_a_study_runs_from_python(trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    example = python_with("ganatomy.study(").replace("runs/mnist-dcgan", str(trained.path)).replace("5_000", "60")
+    names: dict[str, object] = {}
+    exec(example, names)
+    assert (tmp_path / "studies" / "modes" / "result.json").is_file()
+
+
 def test_ones_own_generator_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("my_gans.py").write_text(PYTHON[1], encoding="utf-8")
+    Path("my_gans.py").write_text(python_with("class LinearGenerator"), encoding="utf-8")
     command = next(command for command in COMMANDS if "--import" in command)
     quick = ["--images", "200", "scores=none", "watch.grid=0", "watch.tensorboard=false"]
     monkeypatch.setattr("sys.argv", [*shlex.split(command), *quick])

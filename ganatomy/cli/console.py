@@ -2,7 +2,8 @@
 
 import inspect
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -13,7 +14,7 @@ from rich.table import Table
 from ganatomy.core.observer import Moment, Observer
 from ganatomy.core.recipe import Recipe
 from ganatomy.metrics.scores import shown_scores, times_floor
-from ganatomy.report.results import ERRORS, MEASURED
+from ganatomy.report.results import MEASURED, measured, measured_columns, protocol_title, roughness
 
 EVERY = 30.0  # seconds between two lines where there is no terminal to redraw
 TIMED = 3.0  # seconds of rounds before the expected duration is told
@@ -105,13 +106,21 @@ def figures_line(figures: Mapping[str, float]) -> str:
 
 
 def score_line(record: Mapping[str, Any]) -> str:
+    if "kid_to_Y" in record["scores"]:
+        return "; ".join(translation_line(record, letter) for letter in "YX")
     scores, floor = shown_scores(record["scores"]), record["floor"]
     return (
         f"Fréchet {scores['frechet']:.2f} = {times_floor(record):.1f} x floor, "
         f"coverage {known(scores['coverage'])} of {known(floor['coverage'])}, "
         f"classifier score {known(scores['classifier_score'])} of {floor['classifier_score']:.2f}"
-        + (f" (rough: {scores['count']:,} samples)" if scores["count"] < ROUGH else "")
+        + (f" ({rough})" if (rough := roughness(record)) else "")
     )
+
+
+def translation_line(record: Mapping[str, Any], letter: str) -> str:
+    kid, floor = (record[whose][f"kid_to_{letter}"] for whose in ("scores", "floor"))
+    seen = record["scores"][f"seen_as_target_to_{letter}"]
+    return f"to {letter}: kernel distance {kid:.3g} (floor {floor:.2g}), seen as {letter} {seen:.1%}"
 
 
 def score_table(records: Sequence[Mapping[str, Any]]) -> Table:
@@ -130,27 +139,42 @@ def score_table(records: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-ROUGH = 10_000  # samples below which a score in training is flagged
-
-
 def measured_table(records: Sequence[Mapping[str, Any]]) -> Table:
     """Scores under another extractor than the judge, beside what real images score."""
-    protocol = records[0]["protocol"]
-    title = f"{protocol['count']:,} images, {protocol['extractor']}; reference: {protocol['reference']}"
-    notes = "\n".join(f"{note}." for record in records[:1] for note in record["remarks"])
-    table = Table(title=title, title_justify="left", caption=notes or None, caption_justify="left")
+    notes = "\n".join(f"{note}." for note in dict.fromkeys(note for record in records for note in record["remarks"]))
+    title = escape(protocol_title(records[0]["protocol"]))
+    table = Table(title=title, title_justify="left", caption=escape(notes) or None, caption_justify="left")
     table.add_column("")
-    for record in records:
-        table.add_column(str(record.get("which", "scores")), justify="right")
-    floor = records[0]["floor"]
-    table.add_column("real" if floor is None else f"real, {floor['count']:,}", justify="right")
+    columns = measured_columns(records)
+    for column in columns:
+        table.add_column(column.title, justify="right")
     if "images" in records[0]:
-        table.add_row("images shown", *(f"{record['images']:,}" for record in records), "")
+        table.add_row("images shown", *(column.images for column in columns))
     for name, title in MEASURED.items():
-        if name in records[0]["scores"]:
-            cells = [measured_cell(record["scores"], record.get("deviations"), name) for record in records]
-            table.add_row(title, *cells, "-" if floor is None else measured_cell(floor, None, name))
+        if any(name in column.scores for column in columns):
+            table.add_row(title, *(measured(column.scores, column.deviations, name) for column in columns))
     return table
+
+
+@contextmanager
+def looking(console: Console, shown: bool = True) -> Iterator[Callable[[Iterator[Any], int, str], Iterator[Any]]]:
+    """A bar for every set of images that is looked at; none where nobody sees it."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(20),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal)) as bar:
+
+        def show(parts: Iterator[Any], count: int, what: str) -> Iterator[Any]:
+            task = bar.add_task(what, total=count)
+            for images in parts:
+                yield images
+                bar.advance(task, len(images))
+            bar.remove_task(task)
+
+        yield show
 
 
 def class_table(record: Mapping[str, Any]) -> Table:
@@ -231,7 +255,7 @@ def translation_table(record: Mapping[str, Any], direction: str) -> Table:
         f"{protocol['judge_balanced_accuracy']:.1%}",
         title_justify="left",
         caption=f"after a cycle {found['cycle_error']:.3f} apart, two of them {found['between_two']:.3f}; "
-        f"{found['inverted']:.1%} with light and dark exchanged",
+        f"{found['inverted']:.1%} with colors inverted, by chance {found['inverted_by_chance']:.1%}",
         caption_justify="left",
     )
     table.add_column("")
@@ -241,14 +265,8 @@ def translation_table(record: Mapping[str, Any], direction: str) -> Table:
         if key == "seen_as_target":
             table.add_row(MEASURED[key], *(f"{column[key]:.1%}" for column in columns.values()))
         elif key in columns["floor"]:
-            table.add_row(MEASURED[key], *(measured_cell(column, None, key) for column in columns.values()))
+            table.add_row(MEASURED[key], *(measured(column, None, key) for column in columns.values()))
     return table
-
-
-def measured_cell(scores: Mapping[str, float], deviations: Mapping[str, float] | None, name: str) -> str:
-    """A score and, of several draws, the deviation between them, or else its own error."""
-    spread = deviations[name] if deviations is not None else scores.get(ERRORS.get(name, ""))
-    return f"{scores[name]:.4g}" + ("" if spread is None else f" ± {spread:.2g}")
 
 
 def known(value: float | None, form: str = ".2f") -> str:

@@ -2,15 +2,18 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 
 from ganatomy.core.errors import GanatomyError
+
+if TYPE_CHECKING:
+    from ganatomy.core.spec import Spec
 
 app = typer.Typer(
     help="Train, measure and use generative adversarial networks.",
@@ -28,6 +31,13 @@ ImportFile = Annotated[
     ),
 ]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.", show_default=False)]
+WeightsFile = Annotated[
+    Path | None, typer.Option("--weights-file", help="Inception's weights, where they are not in the cache.")
+]
+Resizing = Annotated[
+    Literal["legacy", "clean"], typer.Option(help="Inception's: as TensorFlow 1 did, or antialiased bicubic.")
+]
+Layer = Annotated[Literal["64", "192", "768", "2048"], typer.Option(help="Inception's: which of its features.")]
 Out = Annotated[Path | None, typer.Option("--out", help="The folder to write into.", show_default=False)]
 
 
@@ -53,7 +63,7 @@ def train(
     seed: Annotated[int | None, typer.Option(help="The seed of every draw.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     init_from: Annotated[
-        Path | None, typer.Option("--init-from", metavar="RUN", help="Start from another run's weights.")
+        Path | None, typer.Option("--init-from", metavar="RUN", help="Start from a run's last weights, or RUN@best.")
     ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start anew; a run that is there is moved aside, never deleted.")
@@ -160,23 +170,36 @@ def translate(
     ] = None,
     imports: ImportFile = None,
 ) -> None:
-    """Translate pictures of any size into another domain; exit code 1 if some could not be read."""
+    """Translate pictures of any size into another domain; exit code 1 if some could not be read.
+
+    The same command goes on where it was stopped.
+    """
     prepare(imports)
     from rich.progress import track
 
+    from ganatomy.data.labels import listed
     from ganatomy.experiments.run import load
     from ganatomy.experiments.translation import translate_files, translator_of
 
-    translator, name = translator_of(load(run), to, weights=weights)
+    opened = load(run)
+    translator, name = translator_of(opened, to, weights=weights)
     console = Console(stderr=True)
     done = translate_files(
         translator,
         source,
         out,
+        asked={"run": str(run.absolute()), "round": opened.checkpoint().round, "to": name, "weights": weights},
         tile=tile,
         progress=lambda files: track(files, description=f"to {name}", console=console, transient=True),
     )
-    typer.echo(f"{len(done.written)} pictures in {out}")
+    before = f", {done.before} of them from before" if done.before else ""
+    typer.echo(f"{len(done.written)} {'picture' if len(done.written) == 1 else 'pictures'} in {out}{before}")
+    if done.tiled:
+        typer.echo(
+            f"note: cut into tiles, for want of memory: {listed([file.name for file in done.tiled])}; their light and "
+            "contrast are those of a smaller whole.",
+            err=True,
+        )
     for file, reason in done.failed:
         typer.echo(f"warning: {file} was left out: {reason}", err=True)
     if done.failed:
@@ -185,7 +208,14 @@ def translate(
 
 @app.command()
 def evaluate(
-    run: Annotated[Path | None, typer.Argument(help="The folder of a run.", show_default=False)] = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN] [data.KEY=VALUE ...]",
+            help="The folder of a run; or how two sources are prepared, such as data.channels=rgb data.on_error=skip.",
+            show_default=False,
+        ),
+    ] = None,
     n: Annotated[
         int | None,
         typer.Option("-n", min=2, help="How many samples; as the recipe says unless said.", show_default=False),
@@ -200,66 +230,106 @@ def evaluate(
         str | None,
         typer.Option(help="inception unless said, judge, random, or one's own by --import; whose features count."),
     ] = None,
-    weights_file: Annotated[
-        Path | None, typer.Option("--weights-file", help="Inception's weights, where they are not in the cache.")
-    ] = None,
-    resize: Annotated[
-        Literal["legacy", "clean"], typer.Option(help="Inception's: as TensorFlow 1 did, or antialiased bicubic.")
-    ] = "legacy",
+    weights_file: WeightsFile = None,
+    resize: Resizing = "legacy",
+    layer: Layer = "2048",
     repeats: Annotated[int, typer.Option(min=1, help="Draws of samples, for a mean and a deviation.")] = 1,
     per_class: Annotated[
         bool, typer.Option("--per-class", help="Also class by class, of a conditional run, between floor and ceiling.")
     ] = False,
+    weights: Annotated[
+        Literal["average", "raw"], typer.Option(help="average: the moving average; raw: the weights as trained.")
+    ] = "average",
+    checkpoint: Annotated[
+        Literal["last", "best"] | None, typer.Option(help="One of the two alone.", show_default=False)
+    ] = None,
     real: Annotated[
         str | None,
         typer.Option(metavar="SOURCE", help="Compare two sources instead of scoring a run: the real images."),
     ] = None,
     fake: Annotated[str | None, typer.Option(metavar="SOURCE", help="The others, or statistics in an .npz.")] = None,
-    real_split: Annotated[Literal["train", "held-out", "all"], typer.Option(help="Which of the real images.")] = "all",
-    size: Annotated[int | None, typer.Option(help="Convert both sources to so many pixels.")] = None,
+    real_split: Annotated[
+        Literal["train", "held-out", "all"] | None, typer.Option(help="Which of the real images; all unless said.")
+    ] = None,
+    fake_split: Annotated[
+        Literal["train", "held-out", "all"] | None, typer.Option(help="Which of the others; all unless said.")
+    ] = None,
+    size: Annotated[int | None, typer.Option(help="Convert both sources to so many pixels: data.size.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps; where networks look at images.")] = "auto",
     imports: ImportFile = None,
 ) -> None:
     """Score a run's last and best checkpoint, or compare two sources, beside the floor that real images set."""
     prepare(imports)
+    run, assignments = run_and_settings(words or [])
     if (run is None) == (real is None or fake is None) or (run is not None and (real or fake)):
         raise GanatomyError("Name a run, or two sources: ganatomy evaluate RUN; ganatomy evaluate --real A --fake B.")
+    from ganatomy.cli.console import class_table, looking, measured_table
+    from ganatomy.distributed.processes import leads, together
+    from ganatomy.engine.precision import find_device
     from ganatomy.experiments.run import load
     from ganatomy.experiments.translation_scores import is_translation
 
+    inception = {"--weights-file": weights_file is not None, "--resize": resize != "legacy", "--layer": layer != "2048"}
+    drawn = {"--seed": seed != 0, "--repeats": repeats != 1, "--per-class": per_class}
+    chosen = {"--weights": weights != "average", "--checkpoint": checkpoint is not None}
+    parts = {"--real-split": real_split is not None, "--fake-split": fake_split is not None}
     if run is None:
-        refuse("samples of a run", seed=seed != 0 and "--seed", repeats=repeats != 1 and "--repeats")
+        refuse("samples of a run", {**drawn, **chosen})
     else:
-        split = real_split != "all" and "--real-split"
-        refuse("two sources (--real A --fake B)", size=size is not None and "--size", split=split)
+        said = {"--size": size is not None, **parts, **dict.fromkeys(assignments, True)}
+        refuse("two sources (--real A --fake B)", said)
     if run is not None and is_translation(load(run)):
-        refuse_options_of_samples(n, seed, repeats, per_class)
-        evaluate_translation(run, metrics, extractor, weights_file, resize, as_json)
+        whole = "samples; translations are of all held-out pictures of the last checkpoint, and nothing is drawn"
+        refuse(whole, {"-n": n is not None, **drawn, **chosen})
+        with together(lambda: find_device("cpu")):
+            evaluate_translation(run, metrics, extractor, weights_file, resize, layer, as_json)
         return
+    checkpoints: list[Literal["last", "best"]] = ["last", "best"] if checkpoint is None else [checkpoint]
     if run is not None and metrics is None:
-        refuse(
-            "other scores than the judge's: say --metrics, such as fid,kid,prdc",
-            repeats=repeats != 1 and "--repeats",
-            classes=per_class and "--per-class",
-            weights=weights_file is not None and "--weights-file",
-            resize=resize != "legacy" and "--resize",
-            extractor=extractor not in (None, "judge") and "--extractor",
-        )
-        evaluate_by_judge(run, n, seed, as_json)
+        others = {
+            "--repeats": repeats != 1,
+            "--per-class": per_class,
+            **inception,
+            "--extractor": extractor not in (None, "judge"),
+        }
+        refuse("other scores than the judge's: say --metrics, such as fid,kid,prdc", others)
+        with together(lambda: find_device("cpu")):
+            evaluate_by_judge(run, n, seed, weights, checkpoints, as_json)
         return
-    from ganatomy.cli.console import class_table, measured_table
-    from ganatomy.experiments import measuring
+    from ganatomy.core.spec import Spec
+    from ganatomy.data.images import Images
+    from ganatomy.experiments import comparing, measuring
 
+    asked_for = metric_names(metrics or "fid,kid,prdc")
+    settings = {} if real is None else image_settings(real, [*assignments, *([f"data.size={size}"] if size else [])])
     opened = None if run is None else load(run)
-    if extractor != "judge":
-        looker = measuring.make_extractor(extractor or "inception", weights_file, resize)
-    else:
-        refuse_inceptions(weights_file, resize)
-        looker = measuring.judge_of_run(opened) if opened is not None else measuring.judge_of_source(str(real), size)
-    asked = measuring.Asked(looker, tuple((metrics or "fid,kid,prdc").split(",")), n, per_class)
-    if opened is not None:
-        records = measuring.measure_run(opened, asked, seed=seed, repeats=repeats)
-    else:
-        records = [measuring.measure_sources(str(real), str(fake), asked, real_part=real_split, size=size)]
+    if not measuring.needs_features(asked_for):
+        refuse("scores of features; ssim compares the pictures", {"--extractor": extractor is not None, **inception})
+    with together(lambda: find_device(device)) as place, looking(Console(stderr=True), leads()) as shown:
+        if not measuring.needs_features(asked_for):
+            looker: Any = measuring.Nothing()
+        elif extractor != "judge":
+            looker = measuring.make_extractor(extractor or "inception", weights_file, resize, layer, place)
+        else:
+            refuse("Inception, not for a judge", inception)
+            looker = (
+                measuring.judge_of_run(opened, announced)
+                if opened is not None
+                else measuring.judge_of_source(Spec(Images, source=str(real), **settings), announced)
+            )
+        asked = measuring.Asked(looker, asked_for, n, per_class, shown)
+        if opened is not None:
+            records = measuring.measure_run(
+                opened, asked, seed=seed, repeats=repeats, weights=weights, checkpoints=checkpoints, device=place
+            )
+        else:
+            records = [
+                comparing.measure_sources(
+                    str(real), str(fake), asked, real_part=real_split, fake_part=fake_split, settings=settings
+                )
+            ]
+    if not leads():
+        return
     if as_json:
         typer.echo(json.dumps(records, indent=2))
         return
@@ -269,30 +339,55 @@ def evaluate(
         console.print(class_table(records[0]))
 
 
-def refuse(what: str, **options: str | bool) -> None:
-    """Options of something else are not silently ignored: each is its name, or False where it was not said."""
-    for option in options.values():
-        if option:
-            raise GanatomyError(f"{option} is for {what}.")
+def run_and_settings(words: list[str]) -> tuple[Path | None, list[str]]:
+    """The folder of a run, if one is named, and the `data.KEY=VALUE` beside it."""
+    assignments = [word for word in words if word.startswith("data.") and "=" in word]
+    runs = [word for word in words if word not in assignments]
+    if len(runs) > 1:
+        raise GanatomyError(f"One run, please, not {' and '.join(runs)}.")
+    return (Path(runs[0]) if runs else None), assignments
 
 
-def refuse_inceptions(weights_file: Path | None, resize: str) -> None:
-    weights = weights_file is not None and "--weights-file"
-    refuse("Inception, not for a judge", weights=weights, resize=resize != "legacy" and "--resize")
+def images_of(source: str, assignments: list[str]) -> "Spec":
+    """A source's images, as `data.KEY=VALUE` prepare them."""
+    from ganatomy.core.spec import Spec, key_and_value, overridden
+    from ganatomy.data.images import Images
+
+    images = Spec(Images, source=source)
+    for key, text in map(key_and_value, assignments):
+        images = overridden(key, key.removeprefix("data.").split("."), images, text)
+    return images
 
 
-def refuse_options_of_samples(n: int | None, seed: int, repeats: int, per_class: bool) -> None:
-    """Translations are of the held-out pictures, all of them, and nothing is drawn."""
-    for name, said in (
-        ("-n", n is not None),
-        ("--seed", seed != 0),
-        ("--repeats", repeats != 1),
-        ("--per-class", per_class),
-    ):
+def image_settings(source: str, assignments: list[str]) -> dict[str, Any]:
+    """What was said of how images are prepared to be looked at, typed and checked."""
+    names = [assignment.partition("=")[0].strip().removeprefix("data.") for assignment in assignments]
+    refuse("training: images are looked at as they are", {f"data.{name}": name in names for name in ("flip", "rotate")})
+    refuse("what --real and --fake name", {"data.source": "source" in names})
+    settings = images_of(source, assignments).settings
+    return {name: settings[name] for name in names}
+
+
+def metric_names(text: str) -> tuple[str, ...]:
+    """
+    >>> metric_names("fid, kid")
+    ('fid', 'kid')
+    """
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def announced(text: str) -> None:
+    from ganatomy.distributed.processes import leads
+
+    if leads():
+        typer.echo(text, err=True)
+
+
+def refuse(what: str, options: Mapping[str, bool]) -> None:
+    """Options of something else are not silently ignored; each by its name, with whether it was said."""
+    for option, said in options.items():
         if said:
-            raise GanatomyError(
-                f"{name} is for samples; translations are of all held-out pictures, and nothing is drawn."
-            )
+            raise GanatomyError(f"{option} is for {what}.")
 
 
 def evaluate_translation(
@@ -301,33 +396,59 @@ def evaluate_translation(
     extractor: str | None,
     weights_file: Path | None,
     resize: Literal["legacy", "clean"],
+    layer: str,
     as_json: bool,
 ) -> None:
     from ganatomy.cli.console import translation_table
+    from ganatomy.distributed.processes import leads
     from ganatomy.experiments import translation_scores as scoring
     from ganatomy.experiments.measuring import Asked, make_extractor
     from ganatomy.experiments.run import load
 
     opened = load(run)
-    judge = scoring.judge_of_domains(opened, announce=lambda text: typer.echo(text, err=True))
+    judge = scoring.judge_of_domains(opened, announce=announced)
+    looker: Any = judge
     if extractor in (None, "judge"):
-        refuse_inceptions(weights_file, resize)
-    looker = judge if extractor in (None, "judge") else make_extractor(str(extractor), weights_file, resize)
-    record = scoring.measure_translation(opened, judge, Asked(looker, tuple((metrics or "kid,fid").split(","))))
+        inception = {"--weights-file": weights_file is not None, "--resize": resize != "legacy"}
+        refuse("Inception, not for a judge", {**inception, "--layer": layer != "2048"})
+    else:
+        looker = make_extractor(str(extractor), weights_file, resize, layer)
+    record = scoring.measure_translation(opened, judge, Asked(looker, metric_names(metrics or "kid,fid")))
+    if not leads():
+        return
     if as_json:
         typer.echo(json.dumps(record, indent=2))
         return
     console = Console()
     for name in record["directions"]:
         console.print(translation_table(record, name))
-    console.print(f"failures   {run / 'failures.png'}", highlight=False, markup=False, soft_wrap=True)
+    right = record["protocol"]["judge_balanced_accuracy"]
+    if right < scoring.GOOD_JUDGE:
+        typer.echo(
+            f"warning: the judge is right about {right:.1%} alone: what it sees as the target says little.", err=True
+        )
+    for what in (f"failures   {run / 'failures.png'}", f"beside     ganatomy compare {run} RUN --out both.png"):
+        console.print(what, highlight=False, markup=False, soft_wrap=True)
 
 
-def evaluate_by_judge(run: Path, n: int | None, seed: int, as_json: bool) -> None:
+def evaluate_by_judge(
+    run: Path,
+    n: int | None,
+    seed: int,
+    weights: Literal["average", "raw"],
+    checkpoints: Sequence[Literal["last", "best"]],
+    as_json: bool,
+) -> None:
     from ganatomy.cli.console import score_table
+    from ganatomy.distributed.processes import leads
     from ganatomy.experiments.run import load
 
-    records = load(run).evaluate(n, seed=seed, announce=lambda text: typer.echo(text, err=True))
+    records = load(run).evaluate(n, seed=seed, weights=weights, checkpoints=checkpoints, announce=announced)
+    if not leads():
+        return
+    if n is not None and records[0]["protocol"]["count"] < n:
+        count = records[0]["protocol"]["count"]
+        announced(f"note: {count:,} samples, not {n:,}: the floor is of as many, and no more images are held out.")
     if as_json:
         typer.echo(json.dumps(records, indent=2))
     else:
@@ -335,28 +456,70 @@ def evaluate_by_judge(run: Path, n: int | None, seed: int, as_json: bool) -> Non
 
 
 @app.command()
+def judge(run: RunPath, imports: ImportFile = None) -> None:
+    """Make a classifier trained as a run, such as of cifar10-judge, the judge of its data; the cache keeps it."""
+    prepare(imports)
+    from ganatomy.experiments.run import load
+    from ganatomy.experiments.ship_judge import keep
+
+    file, facts = keep(load(run))
+    typer.echo(f"judge      {facts['sha256']}, right about {facts['accuracy']:.2%} of the held-out images")
+    typer.echo(f"kept as    {file}")
+    typer.echo("note: scores by another judge of these images do not compare with its scores: evaluate runs anew.")
+
+
+@app.command()
 def stats(
     source: Annotated[str, typer.Argument(help="What --data would be given.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="The .npz to write.", show_default=False)],
-    extractor: Annotated[str, typer.Option(help="inception, random, or one's own by --import.")] = "inception",
-    weights_file: Annotated[Path | None, typer.Option("--weights-file", help="Inception's weights.")] = None,
-    resize: Annotated[Literal["legacy", "clean"], typer.Option(help="Inception's resizing.")] = "legacy",
-    split: Annotated[Literal["train", "held-out", "all"], typer.Option(help="Which of the images.")] = "all",
-    size: Annotated[int | None, typer.Option(help="Convert them to so many pixels.")] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[data.KEY=VALUE ...]", help="How images are prepared: data.channels=rgb, data.on_error=skip."
+        ),
+    ] = None,
+    extractor: Annotated[str, typer.Option(help="inception, judge, random, or one's own by --import.")] = "inception",
+    weights_file: WeightsFile = None,
+    resize: Resizing = "legacy",
+    layer: Layer = "2048",
+    split: Annotated[
+        Literal["train", "held-out", "all"] | None,
+        typer.Option(help="Which of the images; all unless said, under a judge the half that it has not seen."),
+    ] = None,
+    size: Annotated[int | None, typer.Option(help="Convert them to so many pixels: data.size.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     imports: ImportFile = None,
 ) -> None:
     """Write what an extractor sees of a source, to be given to `evaluate` in the place of images."""
     prepare(imports)
+    from ganatomy.cli.console import looking
+    from ganatomy.core.spec import Spec
     from ganatomy.data.images import Images
-    from ganatomy.experiments.measuring import make_extractor
-    from ganatomy.experiments.statistics import kept_statistics, write_statistics
+    from ganatomy.distributed.processes import leads, together
+    from ganatomy.engine.precision import find_device
+    from ganatomy.experiments.measuring import judge_of_source, make_extractor
+    from ganatomy.experiments.statistics import Part, about_images, kept_statistics, write_statistics
 
     if out.suffix != ".npz":
         raise GanatomyError(f"Statistics are an .npz, not '{out}'.")
-    data = Images(source=source, size=size).open()
-    found = kept_statistics(data, split, make_extractor(extractor, weights_file, resize))
-    write_statistics(out, found)
-    typer.echo(f"{found.count:,} images, {len(found.moments.mean)} features of {found.facts['extractor']}, in {out}")
+    settings = image_settings(source, [*(assignments or []), *([f"data.size={size}"] if size else [])])
+    images = Spec(Images, source=source, **settings)
+    with together(lambda: find_device(device)) as place, looking(Console(stderr=True), leads()) as shown:
+        data = images.build().open()
+        part: Part = split or "all"
+        looker: Any
+        if extractor == "judge":
+            inception = {"--weights-file": weights_file is not None, "--resize": resize != "legacy"}
+            refuse("Inception, not for a judge", {**inception, "--layer": layer != "2048"})
+            looker = judge_of_source(images, announced)
+            part = "held-out" if split == "held-out" else "second-half"
+        else:
+            looker = make_extractor(extractor, weights_file, resize, layer, place)
+        found = kept_statistics(data, part, looker, shown=shown, metrics=("is",))
+    if leads():
+        write_statistics(out, found, about_images(data, part, settings))
+        features = f"{len(found.moments.mean)} features of {found.facts['extractor']}"
+        typer.echo(f"{found.count:,} images ({part}), {features}, in {out}")
 
 
 @app.command()
@@ -417,7 +580,9 @@ def ablate(
     seeds: Annotated[str, typer.Option(help="With commas between.")] = "0",
     data: Annotated[str | None, typer.Option(help="As for train.")] = None,
     images: Annotated[int | None, typer.Option(help="The budget of each run.")] = None,
-    duration: Annotated[str | None, typer.Option("--for", help="Stop each run after a time, such as 8m.")] = None,
+    duration: Annotated[
+        str | None, typer.Option("--for", help="Stop each run after a time, such as 8m, over all sessions.")
+    ] = None,
     shard: Annotated[str | None, typer.Option(help="Train a part, such as 1/4; the others may run elsewhere.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="The folder; ablations/RECIPE unless said.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
@@ -458,10 +623,9 @@ def compare(
     from ganatomy.runs.folder import find_run
 
     folders = [find_run(path) for path in runs]
-    if any(translations.newest(folder) for folder in folders):
+    if any(translations.by_protocol(folder) for folder in folders):
         found = translations.translations(folders)
-        for direction in next(iter(found.values()))["directions"]:
-            typer.echo(f"{direction}\n\n{comparison.markdown(translations.rows(found, direction))}\n")
+        typer.echo(comparison.markdown(translations.rows(found)))
         image = translations.picture(found)
     else:
         groups = comparison.compared(folders)
@@ -494,7 +658,10 @@ def whole_numbers(option: str, text: str) -> list[int]:
 @app.command()
 def study(
     name: Annotated[
-        str | None, typer.Argument(help="Which study; without a name they are listed.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="[NAME | show NAME]", help="Which study; without a name they are listed.", show_default=False
+        ),
     ] = None,
     assignments: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE ...]", help="Its settings, such as run=runs/mnist-dcgan.")
@@ -506,11 +673,15 @@ def study(
     prepare(imports)
     import ganatomy.studies
     from ganatomy.cli.console import study_table
-    from ganatomy.studies.study import carry_out, declared, studies
+    from ganatomy.studies.study import carry_out, declared, described, lacks, studies
 
     assert ganatomy.studies
     if name is None:
         Console().print(study_table(studies))
+        return
+    shown = assignments[0] if name == "show" and assignments else name
+    if shown != name or (not assignments and lacks(name)):
+        typer.echo(described(shown))
         return
     with stopping():
         folder = carry_out(declared(name, assignments or []), out, announce=lambda text: typer.echo(text, err=True))
@@ -524,7 +695,13 @@ def reproduce(
     name: Annotated[
         str | None, typer.Argument(metavar="REPORT", help="Without a name they are listed.", show_default=False)
     ] = None,
-    budget: Annotated[str, typer.Option(help="Of all trainings and studies, such as 30m; or full.")] = "30m",
+    budget: Annotated[
+        str,
+        typer.Option(
+            help="Of all trainings and studies together, such as 30m, or full; scores come on top, and studies have no "
+            "clock. A larger one goes on in the same folder."
+        ),
+    ] = "30m",
     data: Annotated[
         list[str] | None,
         typer.Option(metavar="SOURCE", help="NAME=SOURCE, or a folder of data sets; may be said again."),
@@ -601,14 +778,9 @@ def check_data(
 ) -> None:
     """Say what is in there and what is wrong with it; exit code 1 if training would fail."""
     prepare(None)
-    from ganatomy.core.spec import Spec, key_and_value, overridden
     from ganatomy.data.check import check
-    from ganatomy.data.images import Images
 
-    images = Spec(Images, source=source)
-    for key, text in map(key_and_value, assignments or []):
-        images = overridden(key, key.removeprefix("data.").split("."), images, text)
-    report = check(images.build())
+    report = check(images_of(source, assignments or []).build())
     for line in report.lines():
         typer.echo(line)
     if not report.ok:

@@ -48,7 +48,7 @@ def test_help_tells_every_option_and_what_it_does(ganatomy_says, words):
 
 def test_the_commands_are_those_of_the_readme():
     told = {"train", "sample", "translate", "evaluate", "stats", "results", "recipes", "data", "data check"}
-    told |= {"report", "ablate", "compare", "study", "reproduce"}
+    told |= {"report", "ablate", "compare", "study", "reproduce", "judge"}
     assert set(commands()) == {"", *told}
 
 
