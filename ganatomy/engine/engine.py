@@ -23,7 +23,7 @@ from ganatomy.distributed.batch_norm import all_here, share_batch_norms
 from ganatomy.engine.average import AveragedPlayer, ExponentialAverage, batch_norms
 from ganatomy.engine.ledger import Ledger, NonFiniteError
 from ganatomy.engine.optimizers import Optimizer
-from ganatomy.engine.precision import autocast, is_out_of_memory, resolved, weights_dtype
+from ganatomy.engine.precision import autocast, is_out_of_memory, resolved, weights_dtype, widest
 
 
 class Feed(Protocol):
@@ -251,7 +251,7 @@ class Engine:
                 figures[f"held_out/{name}"] = figures.get(f"held_out/{name}", 0.0) + float(value) / len(parts)
         for buffer, before in zip(self.game.buffers(), buffers, strict=True):
             buffer.copy_(before)
-        means = torch.tensor(list(figures.values()), dtype=torch.float64, device=self.device)
+        means = torch.tensor(list(figures.values()), dtype=widest(self.device), device=self.device)
         processes.average([means])
         return dict(zip(figures, means.tolist(), strict=True))
 

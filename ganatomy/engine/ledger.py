@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.distributed import processes
+from ganatomy.engine.precision import widest
 
 
 class NonFiniteError(GanatomyError):
@@ -32,7 +33,8 @@ class Ledger:
         """
         if not self._unread:
             return
-        values = torch.stack([value.double().reshape(()) for _, _, value in self._unread])
+        wide = widest(self._unread[0][2].device)
+        values = torch.stack([value.to(wide).reshape(()) for _, _, value in self._unread])
         processes.average([values])
         for (round, name, _), value in zip(self._unread, values.tolist(), strict=True):
             if not math.isfinite(value):

@@ -56,6 +56,15 @@ def weights_dtype(precision: Precision) -> torch.dtype:
     return torch.float64 if precision == "float64" else torch.float32
 
 
+def widest(device: torch.device) -> torch.dtype:
+    """The precision that figures are summed in: float64, which Apple's GPUs lack.
+
+    >>> widest(torch.device("cpu")), widest(torch.device("mps"))
+    (torch.float64, torch.float32)
+    """
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     text = str(error).lower()
     return (
