@@ -1,7 +1,6 @@
 """A discriminator's features: what they are, what scikit-learn makes of them, and what a study says of them."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +20,7 @@ from ganatomy.runs.files import read_json
 from ganatomy.studies.features import Convolutions, Features, Scale, Shuffled, through, untrained
 from ganatomy.studies.study import carry_out, declared
 from tests.conftest import TINY
+from tests.studies.conftest import Dies
 
 SMALL = ("labels=all,40", "draws=2", "strengths=0.1,1", "components=16")
 
@@ -88,9 +88,7 @@ def test_choices_of_labels_are_fair_and_apart(trained: Run) -> None:
     assert len(images.needed(("all", 30), 2)) == len(images)
 
 
-def test_from_end_to_end_and_the_same_when_interrupted(
-    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_from_end_to_end_and_the_same_when_interrupted(trained: Run, tmp_path: Path, dies: Dies) -> None:
     study = declared("features", [f"run={trained.path}", *SMALL])
     whole = carry_out(study, tmp_path / "whole")
     result = read_json(whole / "result.json")["result"]
@@ -101,15 +99,7 @@ def test_from_end_to_end_and_the_same_when_interrupted(
     assert result["pixels"]["size"] == 64 and result["pca"]["size"] == 16
     assert len((whole / "accuracy.csv").read_text().splitlines()) == 9
 
-    kept, tried = Features.trial, list[int]()
-
-    def dying(*given: Any) -> Any:
-        tried.append(1)
-        if len(tried) == 6:
-            raise KeyboardInterrupt
-        return kept(*given)
-
-    monkeypatch.setattr(Features, "trial", dying)
+    tried = dies(Features, "trial", 6)
     with pytest.raises(KeyboardInterrupt):
         carry_out(study, tmp_path / "again")
     carry_out(study, tmp_path / "again")

@@ -3,7 +3,6 @@
 import csv
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from ganatomy.studies import modes
 from ganatomy.studies.modes import batch_mates, birthday, closest, distinct, diversity, histogram, missing
 from ganatomy.studies.study import carry_out, declared
 from tests.conftest import TINY
+from tests.studies.conftest import Dies
 
 
 class ClassAlone(torch.nn.Module):
@@ -117,7 +117,7 @@ def test_images_that_depend_on_their_class_alone_are_not_alike_within_a_batch(co
 
 
 def test_from_end_to_end_beside_another_run_and_killed_between_the_two(
-    trained: Run, conditional: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Run, conditional: Run, tmp_path: Path, dies: Dies
 ) -> None:
     study = declared("modes", [f"run={trained.path}", f"against={conditional.path}", "count=200"])
     folder = carry_out(study, tmp_path / "modes")
@@ -135,15 +135,7 @@ def test_from_end_to_end_beside_another_run_and_killed_between_the_two(
     chances = list(csv.DictReader((folder / "birthday.csv").open()))
     assert {row["run"] for row in chances} == {"run", "against"} and chances[0]["batch"] == "8"
 
-    kept, calls = modes.birthday, list[int]()
-
-    def dying(*given: Any) -> Any:
-        calls.append(1)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return kept(*given)
-
-    monkeypatch.setattr(modes, "birthday", dying)
+    calls = dies(modes, "birthday", 2)
     with pytest.raises(KeyboardInterrupt):
         carry_out(study, tmp_path / "killed")
     carry_out(study, tmp_path / "killed")

@@ -40,6 +40,7 @@ from ganatomy.studies.retrain import CLASSICAL, CONFIDENT_ONLY, Retrain, judged,
 from ganatomy.studies.study import StudyFolder, carry_out, declared
 from tests.conftest import TINY as RUN_TINY
 from tests.conftest import Program
+from tests.studies.conftest import Dies
 
 TINY = "overrides=players.G.width=0.1,players.D.width=0.1,watch.tensorboard=false,precision=float32,watch.grid=0"
 
@@ -288,22 +289,14 @@ def test_seeds_vary_the_labels_that_are_known(conditional: Run) -> None:
 
 
 def test_labelled_data_killed_and_moved_ends_the_same(
-    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cache: Path, tmp_path: Path, dies: Dies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ["data=digits", "recipe=digits-cdcgan", "portions=0.4", "images=640", "per_label=8", "shown=256", TINY]
-    study, said, kept = declared("labelled-data", words), list[str](), labelled.teach
+    study, said = declared("labelled-data", words), list[str]()
     whole = carry_out(study, tmp_path / "whole", said.append)
     assert said.index("step 1: gan-0.4-seed0") < said.index("step 2: pupil-0.4-seed0-generated")
     assert any("640 of 640 images" in line for line in said), "how far the GAN is"
-    taught: list[int] = []
-
-    def dying(*given: Any, **how: Any) -> object:
-        taught.append(1)
-        if len(taught) == 2:
-            raise KeyboardInterrupt
-        return kept(*given, **how)
-
-    monkeypatch.setattr(labelled, "teach", dying)
+    taught = dies(labelled, "teach", 2)
     with pytest.raises(KeyboardInterrupt):
         carry_out(study, tmp_path / "killed")
     monkeypatch.setattr(labelled, "train", lambda *a, **k: pytest.fail("trained again"))
@@ -326,27 +319,15 @@ def test_labelled_data_from_one_gan_or_one_for_each_class(cache: Path, tmp_path:
     assert (folder / "accuracy.png").exists() and (folder / "accuracy.csv").read_text().count("\n") == 5
 
 
-def test_retrain_from_end_to_end_and_killed_in_the_middle(
-    conditional: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_retrain_from_end_to_end_and_killed_in_the_middle(conditional: Run, tmp_path: Path, dies: Dies) -> None:
     words = [f"run={conditional.path}", "shares=0.1,1", "shown=256", "few=2", "few_images=128"]
     words += ["few_recipe=digits-cdcgan", TINY.replace("overrides", "few_overrides", 1)]
     study = declared("retrain", words)
     whole = carry_out(study, tmp_path / "whole")
-    taught: list[int] = []
-    kept = retrain.teach
-
-    def dying(*given: object, **how: object) -> object:
-        taught.append(1)
-        if len(taught) == 3:
-            raise KeyboardInterrupt
-        return kept(*given, **how)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(retrain, "teach", dying)
+    dies(retrain, "teach", 3)
     with pytest.raises(KeyboardInterrupt):
         carry_out(study, tmp_path / "killed")
     assert not (tmp_path / "killed" / "result.json").exists()
-    monkeypatch.setattr(retrain, "teach", kept)
     carry_out(study, tmp_path / "killed")
     one, other = (read_json(path / "result.json") for path in (whole, tmp_path / "killed"))
     assert one == other and len(one["result"]["grid"]) == 6
