@@ -18,7 +18,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,6 @@ from ganatomy.data.decoding import (
     Chunk,
     Encoded,
     Expected,
-    Pixels,
     Preparation,
     Problem,
     Unreadable,
@@ -267,23 +266,23 @@ def content_of(images: NDArray[np.uint8], labels: Labels | None) -> str:
 
 
 class Sheet:
-    """A .npy of uint8 that is filled in any order. Written, not mapped: a full disk is then an error, not a signal."""
+    """A .npy that is filled in any order. Written, not mapped: a full disk is then an error, not a signal."""
 
-    def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
-        self.file = path.open("wb")
-        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    def __init__(self, path: Path, shape: tuple[int, ...], kind: type[np.generic] = np.uint8) -> None:
+        self.file, self.kind = path.open("wb"), np.dtype(kind)
+        header = {"descr": self.kind.str, "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(self.file, header)
         self.start = self.file.tell()
-        self.stride = math.prod(shape[1:])
+        self.stride = math.prod(shape[1:]) * self.kind.itemsize
         self.file.truncate(self.start + shape[0] * self.stride)
 
-    def put(self, positions: NDArray[np.int64], pixels: Pixels) -> None:
-        """pixels: [n, ...], written to these positions; neighbours in one piece."""
+    def put(self, positions: NDArray[np.int64], rows: NDArray[Any]) -> None:
+        """rows: [n, ...], written to these positions; neighbours in one piece."""
         cuts = np.flatnonzero(np.diff(positions) != 1) + 1
-        for places, piece in zip(np.split(positions, cuts), np.split(pixels, cuts), strict=True):
+        for places, piece in zip(np.split(positions, cuts), np.split(rows, cuts), strict=True):
             if len(places):
                 self.file.seek(self.start + int(places[0]) * self.stride)
-                self.file.write(np.ascontiguousarray(piece).data)
+                self.file.write(np.ascontiguousarray(piece, self.kind).data)
 
     def close(self) -> None:
         self.file.close()

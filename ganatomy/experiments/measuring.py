@@ -177,6 +177,14 @@ def measure_run(
     return records
 
 
+REFERENCES: dict[Part, str] = {"train": "training images", "second-half": "training images, second half"}
+
+
+def reference_part(asked: Asked) -> Part:
+    """What samples are compared with: all images to train on; under a judge those that it was not trained on."""
+    return "second-half" if isinstance(asked.extractor, Judged) else "train"
+
+
 class Reference:
     """A run's data set as an extractor sees it: what its samples are compared with.
 
@@ -187,7 +195,7 @@ class Reference:
         self.data, self.asked = data, asked
         self.count = asked.count or min(len(data.train.images), MOST if asked.looks else COMPARED)
         self.floor_count = min(self.count, len(data.held_out.images))
-        self.part: Part = "second-half" if isinstance(asked.extractor, Judged) else "train"
+        self.part = reference_part(asked)
         if asked.per_class:
             self._refuse_small_classes()
         self.floor: dict[str, Any] = {"count": self.floor_count}
@@ -219,7 +227,7 @@ class Reference:
 
     def protocol(self) -> dict[str, Any]:
         return {
-            "reference": "training images" + (", second half" if self.part == "second-half" else ""),
+            "reference": REFERENCES[self.part],
             "reference_count": self.real.count if self.asked.looks else len(rows_of(self.data, self.part)),
             "content": self.data.content,
             "held_out_content": self.data.held_out_content,
@@ -370,19 +378,6 @@ def own_samples(
     for start in range(0, len(indices), STEP):
         rows = slice(start, start + STEP)
         yield sampler.images(seed, indices[rows], labels[rows] if labels else None)
-
-
-def samples(
-    sampler: Sampler, seed: int, indices: Sequence[int], labels: Sequence[int] | None = None
-) -> Iterator[Array]:
-    """A generator's samples of a seed; each process draws a part, and all get all."""
-    asked = labels if labels is not None else sampler.labels(indices)
-    for start in range(0, len(indices), STEP):
-        part = indices[start : start + STEP]
-        own = processes.share(len(part), CHUNK)
-        rows = slice(start + own.start, start + own.stop)
-        images = sampler.images(seed, indices[rows], asked[rows] if asked else None)
-        yield processes.gather(torch.from_numpy(images)).numpy()
 
 
 def make_extractor(

@@ -18,12 +18,12 @@ import numpy as np
 
 from ganatomy.core.errors import GanatomyError, one_line
 from ganatomy.data.images import Images, ImageSet
-from ganatomy.data.packed import cache_folder
+from ganatomy.data.packed import Sheet, cache_folder
 from ganatomy.distributed import processes
 from ganatomy.metrics.extractors import Extractor
 from ganatomy.metrics.measured import METRICS, Statistics, statistics_of
 from ganatomy.metrics.moments import Array, Moments
-from ganatomy.runs.files import write_bytes
+from ganatomy.runs.files import make_folder, told, write_bytes
 
 Part = Literal["train", "second-half", "held-out", "all"]  # second-half: of those to train on, which no judge has seen
 STEP = 512  # images looked at at a time
@@ -212,22 +212,20 @@ def mapped(file: Path, count: int) -> Array | None:
 
 def write_rows(file: Path, parts: Iterator[Array], count: int) -> None:
     """A .npy of `count` rows of float32 that come in parts: whole, or not there at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
     aside = file.with_name(f"{file.name}.{os.getpid()}.aside")
-    try:
-        rows, start = None, 0
-        for part in parts:
-            if rows is None:
-                rows = np.lib.format.open_memmap(aside, "w+", np.float32, (count, part.shape[1]))
-            rows[start : start + len(part)] = part
-            start += len(part)
-        assert rows is not None
-        rows.flush()
-        aside.replace(file)
-    except OSError as error:
-        raise GanatomyError(f"Cannot write {file}: {one_line(error)}") from None
-    finally:
-        aside.unlink(missing_ok=True)
+    with told(f"Cannot write {file}"):
+        make_folder(file.parent)
+        try:
+            sheet, start = None, 0
+            for part in parts:
+                sheet = sheet or Sheet(aside, (count, part.shape[1]), np.float32)
+                sheet.put(np.arange(start, start + len(part)), part)
+                start += len(part)
+            assert sheet is not None
+            sheet.close()
+            aside.replace(file)
+        finally:
+            aside.unlink(missing_ok=True)
 
 
 def undamaged(file: Path) -> StoredStatistics | None:

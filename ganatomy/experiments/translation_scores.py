@@ -27,11 +27,11 @@ from ganatomy.data.unpaired import Unpaired, UnpairedSet
 from ganatomy.distributed import processes
 from ganatomy.engine.engine import Engine
 from ganatomy.experiments.judging import find_judge
-from ganatomy.experiments.measuring import Asked, Judged, balanced_accuracy
+from ganatomy.experiments.measuring import REFERENCES, Asked, Judged, balanced_accuracy, reference_part
 from ganatomy.experiments.run import Run, Weights, Which
 from ganatomy.experiments.statistics import Part, kept_statistics, pictures_at, rows_of
 from ganatomy.experiments.translation import averaged_or_not
-from ganatomy.metrics.measured import Statistics, measure, statistics_of
+from ganatomy.metrics.measured import measure, statistics_of
 from ganatomy.metrics.moments import Array
 from ganatomy.report.grid import grid
 from ganatomy.report.png import write_png
@@ -88,7 +88,7 @@ def measure_translation(
         "which": checkpoint,
         "directions": {way.name: way.scores(judge, asked) for way in ways},
         "protocol": {
-            "reference": "training images" + (", second half" if isinstance(asked.extractor, Judged) else ""),
+            "reference": REFERENCES[reference_part(asked)],
             "content": data.content,
             "split": "held-out",
             **asked.extractor.facts(),
@@ -152,7 +152,7 @@ class Way:
     def scores(self, judge: Judged, asked: Asked) -> dict[str, Any]:
         return {
             "count": self.count,
-            "reference_count": self._reference(asked).count,
+            "reference_count": len(rows_of(self.data, reference_part(asked), self.target)),
             "columns": self.columns(judge, asked),
             "cycle_error": float(self.cycle_errors.mean()),
             "between_two": float(apart(self.real, np.roll(self.real, 1, axis=0)).mean()),
@@ -162,7 +162,7 @@ class Way:
 
     def columns(self, judge: Judged, asked: Asked, names: Sequence[str] = COLUMNS) -> dict[str, dict[str, float]]:
         """Distances to real images of the target, and how many are seen as the target, of as many pictures each."""
-        reference, found = self._reference(asked), {}
+        reference, found = kept_statistics(self.data, reference_part(asked), asked.extractor, self.target), {}
         for name in names:
             images = self.pictures(name, asked)
             seen = judge.look(images).probabilities
@@ -170,9 +170,6 @@ class Way:
             scores = measure(reference, statistics_of(parts(images), asked.extractor), asked.of_statistics)
             found[name] = {**scores, "seen_as_target": float((seen.argmax(1) == self.target).mean())}
         return found
-
-    def _reference(self, asked: Asked) -> Statistics:
-        return kept_statistics(self.data, reference_part(asked), asked.extractor, self.target)
 
     def pictures(self, column: str, asked: Asked) -> Array:
         """Those of a column, uint8 [N, H, W, C]."""
@@ -197,11 +194,6 @@ class Way:
             title: [(int(row), float(values[row])) for row in np.argsort(sign * values)[: min(WORST, self.count // 2)]]
             for title, (values, sign) in kinds.items()
         }
-
-
-def reference_part(asked: Asked) -> Part:
-    """Training images; under the domains' own judge, those it was not trained on."""
-    return "second-half" if isinstance(asked.extractor, Judged) else "train"
 
 
 class TranslationScorer(Observer):
@@ -248,7 +240,7 @@ class TranslationScorer(Observer):
             floor |= {f"{name}_to_{letter}": value for name, value in columns["floor"].items()}
             scores[f"cycle_error_to_{letter}"] = float(way.cycle_errors.mean())
         protocol = {
-            "reference": "training images, second half",
+            "reference": REFERENCES[reference_part(asked)],
             "content": self.data.content,
             "split": "held-out",
             "count": ways["Y"].count,

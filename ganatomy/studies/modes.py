@@ -19,7 +19,7 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.core.randomness import keyed
 from ganatomy.data.images import ImageSet
 from ganatomy.engine.average import batch_norms
-from ganatomy.experiments.measuring import Judged, judge_of_run, samples
+from ganatomy.experiments.measuring import Judged, judge_of_run, own_samples
 from ganatomy.experiments.run import Run, load
 from ganatomy.experiments.sampling import Sampler
 from ganatomy.experiments.statistics import pictures_at, rows_of
@@ -78,7 +78,7 @@ class Modes(Study):
         if len(rows) < 2:
             raise GanatomyError(f"{data.source} holds out {len(rows)} images; two are the least.")
         real = pictures_at(data, keyed(0, "modes").permutation(rows)[: self.count])
-        made = np.concatenate(list(samples(sampler, self.seed, range(len(real)))))
+        made = np.concatenate(list(own_samples(sampler, self.seed, range(len(real)))))
         sides = {"generated": look(judge, made), "real": look(judge, real)}
         names = list(data.classes or ())
         result: dict[str, Any] = {**facts(run, "G", data), **judge.facts(), "count": len(real), "classes": names}
