@@ -271,10 +271,10 @@ def evaluate(
 
     inception = {"--weights-file": weights_file is not None, "--resize": resize != "legacy", "--layer": layer != "2048"}
     drawn = {"--seed": seed != 0, "--repeats": repeats != 1, "--per-class": per_class}
-    chosen = {"--weights": weights != "average", "--checkpoint": checkpoint is not None}
+    chosen = {"--checkpoint": checkpoint is not None}
     parts = {"--real-split": real_split is not None, "--fake-split": fake_split is not None}
     if run is None:
-        refuse("samples of a run", {**drawn, **chosen})
+        refuse("samples of a run", {**drawn, **chosen, "--weights": weights != "average"})
     else:
         said = {"--size": size is not None, **parts, **dict.fromkeys(assignments, True)}
         refuse("two sources (--real A --fake B)", said)
@@ -282,7 +282,7 @@ def evaluate(
         whole = "samples; translations are of all held-out pictures of the last checkpoint, and nothing is drawn"
         refuse(whole, {"-n": n is not None, **drawn, **chosen})
         with together(lambda: find_device("cpu")):
-            evaluate_translation(run, metrics, extractor, weights_file, resize, layer, as_json)
+            evaluate_translation(run, metrics, extractor, weights_file, resize, layer, weights, as_json)
         return
     checkpoints: list[Literal["last", "best"]] = ["last", "best"] if checkpoint is None else [checkpoint]
     if run is not None and metrics is None:
@@ -397,6 +397,7 @@ def evaluate_translation(
     weights_file: Path | None,
     resize: Literal["legacy", "clean"],
     layer: str,
+    weights: Literal["average", "raw"],
     as_json: bool,
 ) -> None:
     from ganatomy.cli.console import translation_table
@@ -413,7 +414,8 @@ def evaluate_translation(
         refuse("Inception, not for a judge", {**inception, "--layer": layer != "2048"})
     else:
         looker = make_extractor(str(extractor), weights_file, resize, layer)
-    record = scoring.measure_translation(opened, judge, Asked(looker, metric_names(metrics or "kid,fid")))
+    asked = Asked(looker, metric_names(metrics or "kid,fid"))
+    record = scoring.measure_translation(opened, judge, asked, weights=weights)
     if not leads():
         return
     if as_json:

@@ -90,6 +90,7 @@ def measure_translation(
         "protocol": {
             "reference": REFERENCES[reference_part(asked)],
             "content": data.content,
+            "held_out_content": data.held_out_content,
             "split": "held-out",
             **asked.extractor.facts(),
             "judge_sha256": judge.judge.sha256,
@@ -223,32 +224,49 @@ class TranslationScorer(Observer):
         for observer in self.engine.observers:
             observer.scored(moment, record)
 
-    def scores(self) -> dict[str, Any]:
-        """What is written, with the floor and the protocol."""
-        asked = Asked(self.judge, ("kid",))
+    @cached_property
+    def asked(self) -> Asked:
+        return Asked(self.judge, ("kid",))
+
+    @cached_property
+    def floor(self) -> dict[str, float]:
+        """What real images of the target score, by name: the same at every reading."""
+        return self.column("floor", self.ways())
+
+    def ways(self) -> dict[str, Way]:
+        """Both directions of the translators as they stand, by the letter of the target."""
         G, F, D_X, D_Y = (averaged_or_not(self.engine, name) for name in ("G", "F", "D_X", "D_Y"))
         ways = {
             "Y": Way(self.data, 0, G, F, D_Y, self.engine.device),
             "X": Way(self.data, 1, F, G, D_X, self.engine.device),
         }
-        scores: dict[str, float] = {}
-        floor: dict[str, float] = {}
-        for letter, way in ways.items():
+        for way in ways.values():
             way.count = min(way.count, SCORED)
-            columns = way.columns(self.judge, asked, ("floor", "translated"))
-            scores |= {f"{name}_to_{letter}": value for name, value in columns["translated"].items()}
-            floor |= {f"{name}_to_{letter}": value for name, value in columns["floor"].items()}
-            scores[f"cycle_error_to_{letter}"] = float(way.cycle_errors.mean())
+        return ways
+
+    def column(self, name: str, ways: dict[str, Way]) -> dict[str, float]:
+        return {
+            f"{score}_to_{letter}": value
+            for letter, way in ways.items()
+            for score, value in way.columns(self.judge, self.asked, (name,))[name].items()
+        }
+
+    def scores(self) -> dict[str, Any]:
+        """What is written, with the floor and the protocol."""
+        ways = self.ways()
+        scores = self.column("translated", ways)
+        scores |= {f"cycle_error_to_{letter}": float(way.cycle_errors.mean()) for letter, way in ways.items()}
         protocol = {
-            "reference": REFERENCES[reference_part(asked)],
+            "reference": REFERENCES[reference_part(self.asked)],
             "content": self.data.content,
+            "held_out_content": self.data.held_out_content,
             "split": "held-out",
             "count": ways["Y"].count,
             **self.judge.facts(),
             "weights": "average" if "G" in self.engine.averaged else "raw",
             "checkpoint": "during training",
         }
-        return {"scores": scores, "floor": floor, "protocol": protocol}
+        return {"scores": scores, "floor": self.floor, "protocol": protocol}
 
 
 def apart(a: Array, b: Array) -> Array:

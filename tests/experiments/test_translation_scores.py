@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from ganatomy.data.images import ImageSet, Split
 from ganatomy.experiments import judging
 from ganatomy.experiments import translation_scores as room
 from ganatomy.experiments.measuring import Asked, Judged, balanced_accuracy
-from ganatomy.experiments.run import Run
+from ganatomy.experiments.run import Run, Weights
 from ganatomy.experiments.train import train
 from ganatomy.experiments.translation_scores import (
     COLUMNS,
@@ -73,6 +74,16 @@ def test_every_column_has_as_many_pictures_and_the_floor_is_lowest(run: Run, jud
     assert record["protocol"]["judge_balanced_accuracy"] > 0.95
     assert json.loads(json.dumps(record)) == record
     assert run.folder.measurements.read()[-1] == record
+
+
+def test_the_weights_that_are_asked_for_are_scored(run: Run, judge: Judged) -> None:
+    asked, found = Asked(Random(), ("fid",)), {}
+    for kept in get_args(Weights):
+        record = measure_translation(run, judge, asked, weights=kept)
+        assert record["protocol"]["weights"] == kept and record["protocol"]["held_out_content"]
+        found[kept] = record["directions"]["digits to digits-inverted-bold"]["columns"]
+    assert found["average"]["floor"] == found["raw"]["floor"]
+    assert found["average"]["translated"] != found["raw"]["translated"]
 
 
 def uneven(data: ImageSet) -> ImageSet:
@@ -209,7 +220,10 @@ def test_from_the_command_line(run: Run, judge: Judged, ganatomy_says: Program) 
     assert "ganatomy compare" in ran.out and "warning" not in ran.err
     with Image.open(run.path / "failures.png") as page:
         assert page.height > page.width
-    ran = ganatomy_says("evaluate", str(run.path), "--metrics", "kid", "--extractor", "random", "--json")
-    assert json.loads(ran.out)["protocol"]["extractor"].startswith("random")
+    ran = ganatomy_says(
+        "evaluate", str(run.path), "--metrics", "kid", "--extractor", "random", "--weights", "raw", "--json"
+    )
+    told = json.loads(ran.out)["protocol"]
+    assert told["extractor"].startswith("random") and told["weights"] == "raw"
     ran = ganatomy_says("evaluate", str(run.path), "-n", "10")
     assert ran.code == 1 and "-n is for samples" in ran.err
