@@ -34,6 +34,7 @@ from ganatomy.studies.study import Study, StudyFolder, check_each_once, refuse_s
 
 SAMPLES_SEED = 7
 TURN = 30.0  # degrees
+SHOWN = 200_000  # images that a pupil sees, unless said
 LESSONS = ("generated", "real", "real, turned", "real and generated")
 
 
@@ -45,8 +46,8 @@ class LabelledData(Study):
     A conditional recipe is one GAN for each portion; any other, one for each class, `images` shared among them. Taught
     on `per_label` samples of each class alone, on the real images of the portion, those turned by up to 30 degrees, and
     both, half of what is shown of each; examined on the held-out images. Which images are a portion is the seed's
-    choice. Pupils see `shown` images each or, where said, their lesson `epochs` times. `weights` are EfficientNet's: a
-    name on the hub, or a folder.
+    choice. Pupils see `shown` images each, 200,000 unless said, or their lesson `epochs` times. `weights` are
+    EfficientNet's: a name on the hub, or a folder.
     """
 
     data: str
@@ -54,7 +55,7 @@ class LabelledData(Study):
     portions: tuple[Part, ...] = (0.4, 0.6, 0.8)
     images: PositiveInt = 400_000
     per_label: PositiveInt = 3_000
-    shown: PositiveInt = 200_000
+    shown: PositiveInt | None = None
     epochs: PositiveInt | None = None
     network: Network = "small"
     weights: str = PRETRAINED
@@ -91,7 +92,7 @@ class LabelledData(Study):
             "samples_seed": SAMPLES_SEED,
             "per_label": self.per_label,
             "exam": "held-out images",
-            "shown": self.shown if self.epochs is None else f"{self.epochs} epochs",
+            "shown": self._shown if self.epochs is None else f"{self.epochs} epochs",
             "turned": f"by up to {TURN:g} degrees",
             "draws": "each seed has its own choice of the portion",
             "network": self.network,
@@ -100,8 +101,12 @@ class LabelledData(Study):
         }
         return {"accuracy": means, "protocol": protocol}
 
+    @property
+    def _shown(self) -> int:
+        return SHOWN if self.shown is None else self.shown
+
     def _school(self, lesson: Lesson | None = None, rotate: float = 0.0) -> School:
-        shown = self.shown if self.epochs is None or lesson is None else self.epochs * len(lesson)
+        shown = self._shown if self.epochs is None or lesson is None else self.epochs * len(lesson)
         return School(self.network, shown, rotate=rotate, weights=self.weights)
 
     def _portion(self, folder: StudyFolder, portion: float, seed: int) -> tuple[list[dict[str, Any]], list[int]]:
@@ -144,6 +149,10 @@ class LabelledData(Study):
     def _check(self) -> None:
         """The lists, the fields that the study sets itself, and whether the recipe is one of a GAN."""
         check_each_once(portions=self.portions, seeds=self.seeds)
+        if self.shown is not None and self.epochs is not None:
+            raise GanatomyError(
+                f"shown={self.shown} and epochs={self.epochs} say the same twice: leave one of them out."
+            )
         settings = {
             "data.portion": "portions",
             "data.draw": "seeds",

@@ -146,6 +146,8 @@ def test_labelled_data_refuses_what_it_says_itself_and_knows_a_class_called_none
     for word, said in (("data.portion=0.5", "portions"), ("data.only=3", "one class"), ("images=3", "images")):
         with pytest.raises(GanatomyError, match=said):
             carry_out(declared("labelled-data", ["data=digits", f"overrides={word}"]), tmp_path / "labelled")
+    with pytest.raises(GanatomyError, match="shown=100 and epochs=2 say the same twice"):
+        carry_out(declared("labelled-data", ["data=digits", "shown=100", "epochs=2"]), tmp_path / "labelled")
     study = declared("labelled-data", ["data=digits", "recipe=digits-dcgan"])
     assert isinstance(study, LabelledData)
     assert study._recipe(0.4, 0, 64, "none").data.settings["only"] == "none"
