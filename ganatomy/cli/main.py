@@ -271,6 +271,7 @@ def evaluate(
 
     inception = {"--weights-file": weights_file is not None, "--resize": resize != "legacy", "--layer": layer != "2048"}
     drawn = {"--seed": seed != 0, "--repeats": repeats != 1, "--per-class": per_class}
+    on_cpu = {"--device": device != "auto"}
     chosen = {"--checkpoint": checkpoint is not None}
     parts = {"--real-split": real_split is not None, "--fake-split": fake_split is not None}
     if run is None:
@@ -280,6 +281,7 @@ def evaluate(
         refuse("two sources (--real A --fake B)", said)
     if run is not None and is_translation(load(run)):
         whole = "samples; translations are of all held-out pictures of the last checkpoint, and nothing is drawn"
+        refuse("other scores than the judge's, which looks on the CPU", on_cpu)
         refuse(whole, {"-n": n is not None, **drawn, **chosen})
         with together(lambda: find_device("cpu")):
             evaluate_translation(run, metrics, extractor, weights_file, resize, layer, weights, as_json)
@@ -290,6 +292,7 @@ def evaluate(
             "--repeats": repeats != 1,
             "--per-class": per_class,
             **inception,
+            **on_cpu,
             "--extractor": extractor not in (None, "judge"),
         }
         refuse("other scores than the judge's: say --metrics, such as fid,kid,prdc", others)
@@ -301,7 +304,9 @@ def evaluate(
     from ganatomy.experiments import comparing, measuring
 
     asked_for = metric_names(metrics or "fid,kid,prdc")
-    settings = {} if real is None else image_settings(real, [*assignments, *([f"data.size={size}"] if size else [])])
+    settings = (
+        {} if real is None else image_settings(real, [*assignments, *([] if size is None else [f"data.size={size}"])])
+    )
     opened = None if run is None else load(run)
     if not measuring.needs_features(asked_for):
         refuse("scores of features; ssim compares the pictures", {"--extractor": extractor is not None, **inception})
@@ -504,7 +509,7 @@ def stats(
 
     if out.suffix != ".npz":
         raise GanatomyError(f"Statistics are an .npz, not '{out}'.")
-    settings = image_settings(source, [*(assignments or []), *([f"data.size={size}"] if size else [])])
+    settings = image_settings(source, [*(assignments or []), *([] if size is None else [f"data.size={size}"])])
     images = Spec(Images, source=source, **settings)
     with together(lambda: find_device(device)) as place, looking(Console(stderr=True), leads()) as shown:
         data = images.build().open()
@@ -514,7 +519,9 @@ def stats(
             inception = {"--weights-file": weights_file is not None, "--resize": resize != "legacy"}
             refuse("Inception, not for a judge", {**inception, "--layer": layer != "2048"})
             looker = judge_of_source(images, announced)
-            part = "held-out" if split == "held-out" else "second-half"
+            trained_on = "images that the judge was not trained on: leave it out, or take held-out"
+            refuse(trained_on, {f"--split {split}": split in ("train", "all")})
+            part = split or "second-half"
         else:
             looker = make_extractor(extractor, weights_file, resize, layer, place)
         found = kept_statistics(data, part, looker, shown=shown, metrics=("is",))

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ganatomy.core.errors import GanatomyError
 from ganatomy.data.images import ImageSet
 from ganatomy.experiments.measuring import COMPARED, MOST, Asked, Judged, similarities
@@ -20,13 +18,14 @@ from ganatomy.experiments.statistics import (
     pictures_at,
     rows_of,
     seen_at,
+    shuffled,
 )
 from ganatomy.metrics.measured import Statistics, measure, parameters, remarks
 from ganatomy.metrics.moments import Array
 
 UNCOUNTED = "{} does not say of how many images it is: compare only with others against the same file"
 UNSIZED = "{} does not say of what size its images were: whether both were resized alike is not known"
-SHUFFLE = 0  # seed of the order in which images are taken
+UNMADE = "{} does not say what made it: it is taken to be of the extractor in the protocol"
 FEWEST = 8  # images of a half of the real ones, below which there is no floor
 
 
@@ -70,12 +69,12 @@ class Side:
 
     def unsaid(self) -> list[str]:
         """What a file does not say of its images."""
-        return [*([] if self.counted else [UNCOUNTED]), *([] if self.shape else [UNSIZED])]
+        return [*([] if self.counted else [UNCOUNTED, UNMADE]), *([] if self.shape else [UNSIZED])]
 
     def rows(self) -> Array:
-        """Of images, in one fixed shuffle: they may lie class by class."""
+        """Of images, shuffled."""
         assert isinstance(self.found, ImageSet)
-        return np.random.default_rng(SHUFFLE).permutation(rows_of(self.found, self.part))
+        return shuffled(rows_of(self.found, self.part))
 
     def looked(self, asked: Asked, part: slice) -> Statistics:
         """What the extractor sees of some of the shuffled images."""
@@ -127,8 +126,13 @@ def measure_sources(
     """
     refuse_what_needs_a_run(asked)
     said = dict(settings or {})
-    if isinstance(asked.extractor, Judged) and real_part in (None, "all", "train"):
-        real_part = "second-half"
+    if isinstance(asked.extractor, Judged):
+        if real_part in ("all", "train"):
+            raise GanatomyError(
+                f"--real-split {real_part}: the judge was trained on half of these images, so they are compared with "
+                "the other half: leave it out, or take held-out."
+            )
+        real_part = real_part or "second-half"
     a = side(real, real_part, said, "--real-split")
     b = side(fake, fake_part, {name: value for name, value in said.items() if name != "label"}, "--fake-split")
     refuse_what_does_not_fit(a, b, asked, said)
@@ -136,6 +140,12 @@ def measure_sources(
     half = half_of(a, count)
     record: dict[str, Any] = {"scores": {}, "floor": None if half is None else {"count": half, "reference_count": half}}
     record["remarks"] = [note.format(one.source) for one in (a, b) for note in one.unsaid()]
+    if half is None:
+        record["remarks"].append(
+            f"no floor: {a.source} is a file of statistics"
+            if isinstance(a.found, StoredStatistics)
+            else f"no floor: it wants {FEWEST} images or more in either half of the real ones"
+        )
     if asked.looks:
         compare(record, a, b, asked, half)
     record["scores"] |= b.similar(asked)

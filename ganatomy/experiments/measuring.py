@@ -32,10 +32,11 @@ from ganatomy.experiments.statistics import (
     rows_of,
     seen_at,
     seen_together,
+    shuffled,
     unshown,
 )
 from ganatomy.metrics.extractors import Extractor, Inception, Look, extractors
-from ganatomy.metrics.measured import METRICS, NEIGHBOURS, Statistics, measure, parameters, remarks
+from ganatomy.metrics.measured import KEPT, METRICS, NEIGHBOURS, Statistics, measure, parameters, remarks
 from ganatomy.metrics.memorization import honest_distances, memorized, nearest_distances
 from ganatomy.metrics.moments import Array
 from ganatomy.metrics.similarity import similarity_of_pairs
@@ -146,7 +147,7 @@ def measure_run(
         )
     if asked.per_class and (run.classes is None or as_generator(run.player("G", weights="raw")).classes is None):
         raise GanatomyError("This run is not conditional, so none of its samples is of a class: leave per class.")
-    seeds = [s for s in range(seed, seed + repeats + 1) if s != CHOOSING_SEED][:repeats]
+    seeds = [s for s in range(seed, seed + repeats + 1) if s != CHOOSING_SEED or s == seed][:repeats]
     reference = Reference(run.data(), asked)
     of_round: dict[int, dict[str, Any]] = {}
     records = []
@@ -164,6 +165,7 @@ def measure_run(
                 "seconds": found.state["seconds"],
                 "which": which,
                 **of_round[found.round],
+                "remarks": [*of_round[found.round]["remarks"], *([ALONE] if [*checkpoints] == ["best"] else [])],
                 "protocol": {
                     **reference.protocol(),
                     "seeds": seeds,
@@ -177,6 +179,7 @@ def measure_run(
     return records
 
 
+ALONE = "the best checkpoint alone says too much: measure the last one beside it"
 REFERENCES: dict[Part, str] = {"train": "training images", "second-half": "training images, second half"}
 
 
@@ -201,7 +204,7 @@ class Reference:
         self.floor: dict[str, Any] = {"count": self.floor_count}
         if asked.looks:
             self.real = kept_statistics(data, self.part, asked.extractor, shown=asked.shown)
-            rows = rows_of(data, "held-out")[: self.floor_count]
+            rows = shuffled(rows_of(data, "held-out"))[: self.floor_count]
             self.held_out = seen_at(data, rows, asked.extractor, asked.shown, "held out", asked.of_statistics)
             self.floor = {**self._compared(self.held_out), **self._nearest(None), **self.floor}
         if "ssim" in asked.metrics:
@@ -222,7 +225,7 @@ class Reference:
         if self.floor_count < self.count and self.asked.of_statistics:
             record["at_floor_count"] = {**spread(fewer), "count": self.floor_count}
         if self.asked.per_class:
-            record["per_class"] = self._by_class(sampler, seeds[0])
+            record["per_class"] = self._by_class(sampler, seeds)
         return record
 
     def protocol(self) -> dict[str, Any]:
@@ -286,7 +289,11 @@ class Reference:
 
     @cached_property
     def _honest(self) -> tuple[Array, Array]:
-        return honest_distances(self._training, known(self.held_out.features))
+        rows = shuffled(rows_of(self.data, "held-out"))[:KEPT]
+        if len(rows) == self.floor_count:
+            return honest_distances(self._training, known(self.held_out.features))
+        more = seen_at(self.data, rows, self.asked.extractor, self.asked.shown, "held out", ("prdc",))
+        return honest_distances(self._training, known(more.features))
 
     def _similar(self, sampler: Sampler, first: Sequence[Array]) -> dict[str, float]:
         if "ssim" not in self.asked.metrics:
@@ -295,7 +302,7 @@ class Reference:
         labels = sampler.labels(range(len(images)))
         return similarities(images, None if labels is None else np.array(labels))
 
-    def _by_class(self, sampler: Sampler, seed: int) -> dict[str, Any]:
+    def _by_class(self, sampler: Sampler, seeds: Sequence[int]) -> dict[str, Any]:
         """Of each class: scores of samples asked for, the floor at their count, and another class as the ceiling."""
         found = {}
         for number, name in enumerate(self.data.classes or ()):
@@ -303,17 +310,21 @@ class Reference:
             own, other, count = self._of_class(number)
             drawn = processes.share(count, CHUNK)
             asked = [number] * len(drawn)
-            fake = seen_together(own_samples(sampler, seed, drawn, asked), len(drawn), self.asked.extractor)
+            fakes = [
+                seen_together(own_samples(sampler, seed, drawn, asked), len(drawn), self.asked.extractor)
+                for seed in seeds
+            ]
             seen = (seen_at(self.data, rows[:count], self.asked.extractor) for rows in (own, other))
             floor, ceiling = (measure(real, one, self.asked.of_statistics) for one in seen)
-            scores = measure(real, fake, self.asked.of_statistics)
-            found[name] = {"scores": scores, "floor": floor, "ceiling": ceiling, "count": count}
+            scores = spread([measure(real, fake, self.asked.of_statistics) for fake in fakes])
+            noted = remarks(real, fakes[0], self.asked.of_statistics)
+            found[name] = {**scores, "floor": floor, "ceiling": ceiling, "count": count, "remarks": noted}
         return found
 
     def _of_class(self, number: int) -> tuple[Array, Array, int]:
         """Held-out rows of a class and of the next, and how many of each, and samples of the class, are compared."""
         classes = len(self.data.classes or ())
-        own, other = (rows_of(self.data, "held-out", which % classes) for which in (number, number + 1))
+        own, other = (shuffled(rows_of(self.data, "held-out", which % classes)) for which in (number, number + 1))
         return own, other, min(len(own), len(other), -(-self.count // classes))
 
     def _refuse_small_classes(self) -> None:

@@ -20,13 +20,15 @@ from ganatomy.core.errors import GanatomyError, one_line
 from ganatomy.data.images import Images, ImageSet
 from ganatomy.data.packed import Sheet, cache_folder
 from ganatomy.distributed import processes
-from ganatomy.metrics.extractors import Extractor
+from ganatomy.metrics.extractors import Extractor, Random
 from ganatomy.metrics.measured import METRICS, Statistics, statistics_of
 from ganatomy.metrics.moments import Array, Moments
 from ganatomy.runs.files import make_folder, told, write_bytes
 
 Part = Literal["train", "second-half", "held-out", "all"]  # second-half: of those to train on, which no judge has seen
 STEP = 512  # images looked at at a time
+SHUFFLE = 0  # seed of the order in which images are taken
+ABOUT = {"source", "part", "content", "shape", "settings"}  # what a file says of its images, if anything
 UNSAID = 2  # rows that a file is taken to be of that does not say of how many it is
 Shown = Callable[[Iterator[Array], int, str], Iterator[Array]]
 """Hands images on while it shows how many of how many, and of what, have been looked at."""
@@ -97,6 +99,11 @@ def rows_of(data: ImageSet, part: Part, of_class: int | None = None) -> Array:
     return rows if of_class is None else rows[labels_at(data, rows) == of_class]
 
 
+def shuffled(rows: Array) -> Array:
+    """In one fixed shuffle: images may lie class by class, or day by day, and of many the first ones are compared."""
+    return np.random.default_rng(SHUFFLE).permutation(rows)
+
+
 def labels_at(data: ImageSet, rows: Array) -> Array:
     if data.train.labels is None or data.held_out.labels is None:
         raise GanatomyError(f"{data.source} has no labels, so there are no classes to look at one by one.")
@@ -157,14 +164,16 @@ def kept_statistics(
     shown: Shown = unshown,
     metrics: Collection[str] = (),
 ) -> Statistics:
-    """Of all images of a part, or of a class of it; from the cache where they were computed before.
+    """Of all images of a part, or of a class of it, shuffled; from the cache where they were computed before.
 
     A reference needs no probabilities, so they are kept where `metrics` has the Inception Score.
     """
-    facts, rows = extractor.facts(), rows_of(data, part, of_class)
+    facts, rows = extractor.facts(), shuffled(rows_of(data, part, of_class))
     if facts["extractor_sha256"] is None:
         return seen_at(data, rows, extractor, shown, metrics=metrics)
-    file = kept_file(data, part, [facts, *([] if of_class is None else [of_class]), *({"is"} & {*metrics})], "npz")
+    file = kept_file(
+        data, part, [facts, "shuffled", *([] if of_class is None else [of_class]), *({"is"} & {*metrics})], "npz"
+    )
     stored = undamaged(file)
     if not processes.largest(int(stored is None or dict(stored.statistics.facts) != facts)):
         assert stored is not None
@@ -265,10 +274,30 @@ def read_statistics(file: Path) -> StoredStatistics | None:
             said = set(arrays.files) if known else set()
             facts, about = (json.loads(str(arrays[name])) if name in said else {} for name in ("facts", "about"))
             moments = Moments.known(arrays["mu"], arrays["sigma"], count)
-            features = arrays["features"] if "features" in arrays.files else None
-            probabilities = arrays["probabilities"] if "probabilities" in arrays.files else None
+            check_said(facts, about)
+            features = rows_in(arrays, "features", count, len(moments.mean))
+            probabilities = rows_in(arrays, "probabilities", count)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise GanatomyError(f"{file} cannot be read: {one_line(error)}") from None
     except GanatomyError as error:
         raise GanatomyError(f"{file}: {error}") from None
     return StoredStatistics(Statistics(moments, facts, features, probabilities), about)
+
+
+def check_said(facts: Any, about: Any) -> None:
+    """What a file says of itself, as `write_statistics` writes it."""
+    for name, said, needed in (("facts", facts, set(Random().facts())), ("about", about, ABOUT)):
+        if not isinstance(said, dict) or (said and not needed <= set(said)):
+            raise GanatomyError(f"its '{name}' is not what ganatomy stats writes: make the file anew.")
+
+
+def rows_in(arrays: Mapping[str, Array], name: str, count: int, width: int | None = None) -> Array | None:
+    """An array of a file, [at most count, width] and finite; None where the file has none."""
+    if name not in arrays:
+        return None
+    found = arrays[name]
+    if found.ndim != 2 or len(found) > count or found.shape[1] != (width or found.shape[1]):
+        raise GanatomyError(f"its '{name}' are {list(found.shape)}, of {count:,} images and {width or 'any'} numbers.")
+    if not np.isfinite(found).all():
+        raise GanatomyError(f"its '{name}' are not all finite.")
+    return found

@@ -40,5 +40,7 @@ def trace_of_root(a: Array, b: Array) -> float:
 
 def _positive(values: Array) -> Array:
     """Eigenvalues without those that rounding made of 0: a root would turn 1e-16 into 1e-8, once per missing rank."""
+    if np.min(values, initial=0.0) < -1e-6 * np.max(np.abs(values), initial=0.0):
+        raise GanatomyError("A covariance has no negative eigenvalues, and one of these two does: is it damaged?")
     noise = len(values) * np.finfo(np.float64).eps * np.max(values, initial=0.0)
     return np.where(values <= noise, 0.0, values)

@@ -149,8 +149,9 @@ def remarks(real: Statistics, fake: Statistics, metrics: Sequence[str]) -> list[
         said.append(f"fid of {fewest:,} images is biased upwards; compare it only at equal counts")
     if "is" in metrics and not {"prdc", "fid", "kid"} & set(metrics):
         said.append("the Inception Score crowns a generator of one picture per class; ask for fid or prdc, too")
-    if "prdc" in metrics and max(real.count, fake.count) > KEPT:
-        said.append(f"precision, recall, density and coverage are of the first {KEPT:,} images of each")
+    compared = {"kid": "the kernel distance", "prdc": "precision, recall, density and coverage"}
+    for name in compared.keys() & {*metrics} if max(real.count, fake.count) > KEPT else ():
+        said.append(f"{compared[name]}: of {KEPT:,} images of each, the first of a fixed shuffle of the real ones")
     if "nearest" in metrics and fake.count > KEPT:
         said.append(f"nearest is of the first {KEPT:,} samples, against all images to train on")
     return said

@@ -20,7 +20,7 @@ from ganatomy.runs.files import read_json
 from ganatomy.runs.folder import RunFolder
 
 COMMON = (
-    *("reference", "content", "floor", "count", "extractor", "extractor_sha256"),
+    *("reference", "content", "held_out_content", "floor", "count", "extractor", "extractor_sha256"),
     *("resize", "precision", "k", "per_class", "seed", "weights"),
 )
 """Fields of a protocol that must agree within a table; which checkpoint it is stands in the rows."""

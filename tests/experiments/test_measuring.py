@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -17,9 +18,10 @@ from ganatomy.data.packed import cache_folder
 from ganatomy.experiments import measuring
 from ganatomy.experiments.comparing import measure_sources
 from ganatomy.experiments.measuring import Asked, judge_of_run, make_extractor, measure_run
-from ganatomy.experiments.run import Run
+from ganatomy.experiments.run import Run, Weights
 from ganatomy.experiments.sampling import Sampler
 from ganatomy.experiments.statistics import read_statistics, write_statistics
+from ganatomy.metrics import measured
 from ganatomy.metrics.extractors import Own, Random, extractor
 from ganatomy.metrics.measured import Statistics, measure, remarks, statistics_of
 from ganatomy.metrics.moments import Array, Moments
@@ -71,6 +73,25 @@ def test_the_seed_that_chose_the_best_is_refused(trained: Run, asked: Asked) -> 
         measure_run(trained, asked, seed=1)
     few = Asked(asked.extractor, ("fid",), 20)
     assert measure_run(trained, few, seed=0, repeats=3)[0]["protocol"]["seeds"] == [0, 2, 3]
+    assert measure_run(trained, few, seed=1, repeats=2, checkpoints=("last",))[0]["protocol"]["seeds"] == [1, 2]
+
+
+def test_the_weights_that_are_asked_for_are_measured(trained: Run, asked: Asked) -> None:
+    average, raw = (measure_run(trained, asked, weights=kept, checkpoints=("last",))[0] for kept in get_args(Weights))
+    assert average["floor"] == raw["floor"] and average["scores"]["fid"] != raw["scores"]["fid"]
+
+
+def test_the_checkpoint_that_is_asked_for_is_measured(
+    trained: Run, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = trained.folder.checkpoints.rounds()[0]
+    assert first != trained.checkpoint().round
+    monkeypatch.setattr("ganatomy.experiments.run.best_round", lambda folder: first)
+    monkeypatch.setattr(measuring, "best_round", lambda folder: first)
+    last, best = measure_run(trained, asked)
+    assert best["round"] == first and best["scores"] != last["scores"]
+    alone = measure_run(trained, asked, checkpoints=("best",))[0]
+    assert alone["scores"] == best["scores"] and "alone says too much" in alone["remarks"][-1]
 
 
 def test_two_folders_are_compared_and_the_floor_is_half_against_half(cache: Path, tmp_path: Path) -> None:
@@ -206,7 +227,8 @@ def test_pytorch_fids_files_are_read_without_unpickling(asked: Asked, tmp_path: 
     turned = measure_sources(fake, str(tmp_path / "theirs.npz"), only_fid)
     assert turned["scores"]["fid"] == pytest.approx(wanted["fid"], rel=1e-6)
     assert turned["protocol"]["count"] is None and turned["floor"]["count"] == 20
-    assert turned["remarks"] == found["remarks"]
+    assert [*turned["remarks"], f"no floor: {tmp_path / 'theirs.npz'} is a file of statistics"] == found["remarks"]
+    assert "does not say what made it" in found["remarks"][1]
     with pytest.raises(GanatomyError, match="only moments are kept; ask for fid"):
         measure_sources(str(tmp_path / "theirs.npz"), fake, Asked(asked.extractor))
     np.savez(tmp_path / "evil.npz", mu=np.array([print], dtype=object), sigma=np.zeros((1, 1)))
@@ -229,6 +251,40 @@ def test_the_first_of_a_folder_that_lies_class_by_class_are_not_its_sample(asked
     both = folder(tmp_path / "both", np.concatenate([noise(40, 0), noise(40, 1, low=200)]))
     record = measure_sources(both, both, Asked(asked.extractor, ("fid",), 40))
     assert record["at_floor_count"]["scores"]["fid"] < 3 * record["floor"]["fid"]
+
+
+def test_rows_that_are_compared_are_a_sample_of_images_that_lie_in_order(
+    asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dark ones, then bright ones, of which only some are compared row by row."""
+    monkeypatch.setattr(measured, "KEPT", 60)
+    dark, bright = (np.minimum(noise(120, seed), 100) + low for seed, low in ((0, 0), (1, 150)))
+    np.savez(tmp_path / "sorted.npz", images=np.concatenate([dark, bright]).astype(np.uint8))
+    mixed = str(tmp_path / "sorted.npz")
+    record = measure_sources(mixed, mixed, Asked(asked.extractor, ("kid", "prdc")))
+    assert record["scores"]["kid"] < 5 * record["scores"]["kid_error"] and record["scores"]["coverage"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("facts", "[1, 2]", "its 'facts' is not what ganatomy stats writes"),
+        ("about", "[1, 2]", "its 'about' is not what"),
+        ("about", '{"source": "x"}', "its 'about' is not what"),
+        ("features", np.full((20, 64), np.nan, np.float32), "its 'features' are not all finite"),
+        ("features", np.zeros((20, 5), np.float32), r"its 'features' are \[20, 5\]"),
+        ("features", np.zeros((21, 64), np.float32), r"its 'features' are \[21, 64\]"),
+        ("probabilities", np.zeros(20, np.float32), r"its 'probabilities' are \[20\]"),
+    ],
+)
+def test_a_file_of_statistics_is_whole_or_refused(tmp_path: Path, name: str, value: object, said: str) -> None:
+    file = tmp_path / "stats.npz"
+    write_statistics(file, statistics_of([noise(20, 0)], Random()))
+    with np.load(file) as kept:
+        arrays = dict(kept)
+    np.savez(file, **{**arrays, name: np.asarray(value)})
+    with pytest.raises(GanatomyError, match=rf"stats.npz: {said}"):
+        read_statistics(file)
 
 
 def test_an_npz_of_images_is_no_statistics(tmp_path: Path) -> None:
@@ -275,6 +331,8 @@ def test_copies_of_training_images_are_counted_beside_the_held_out_ones(trained:
     record = measure_run(trained, Asked(asked.extractor, ("nearest",), 200), checkpoints=("last",))[0]
     assert record["floor"]["copies"] == pytest.approx(0.01, abs=0.006)
     assert record["scores"]["nearest"] > 0 and 0 <= record["scores"]["copies"] <= 1
+    few = measure_run(trained, Asked(asked.extractor, ("nearest",), 2), checkpoints=("last",))[0]
+    assert few["floor"] == {**record["floor"], "count": 2}, "all held-out images say what is honest"
 
 
 def test_a_copy_of_any_training_image_is_seen(trained: Run, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -316,6 +374,16 @@ def test_each_class_stands_between_its_floor_and_another_class(conditional: Run,
     assert record["protocol"]["reference"] == "training images, second half", "the other half the judge knows"
     assert record["protocol"]["reference_count"] == 599
     assert record["protocol"]["extractor"] == "judge" and record["protocol"]["extractor_accuracy"] > 0.9
+
+
+def test_scores_of_a_class_have_their_spread_and_remarks(conditional: Run, asked: Asked) -> None:
+    by_class = Asked(asked.extractor, ("fid",), 200, per_class=True)
+    one, other, both = (
+        measure_run(conditional, by_class, seed=seed, repeats=repeats, checkpoints=("last",))[0]["per_class"]["3"]
+        for seed, repeats in ((5, 1), (6, 1), (5, 2))
+    )
+    assert both["scores"]["fid"] == pytest.approx((one["scores"]["fid"] + other["scores"]["fid"]) / 2)
+    assert both["deviations"]["fid"] > 0 and "the covariance has not full rank" in both["remarks"][0]
 
 
 def test_classes_are_refused_where_there_are_none(trained: Run, asked: Asked) -> None:
@@ -406,6 +474,16 @@ def test_the_best_alone_of_a_run_without_scores_is_refused(copied: Callable[[], 
         ),
         (("evaluate", "RUN", "--real", "digits"), "Name a run, or two sources"),
         (("evaluate", "RUN", "--size", "8"), "--size is for two sources"),
+        (("evaluate", "RUN", "--device", "cpu"), "--device is for other scores than the judge's"),
+        (("evaluate", "--real", "digits", "--fake", "digits", "--size", "0"), "greater than 0"),
+        (
+            ("evaluate", "--real", "digits", "--fake", "digits", "--extractor", "judge", "--real-split", "train"),
+            "--real-split train: the judge was trained on half of these images",
+        ),
+        (
+            ("stats", "digits", "--out", "x.npz", "--extractor", "judge", "--split", "all"),
+            "--split all is for images that the judge was not trained on",
+        ),
         (("evaluate", "RUN", "data.channels=gray"), "data.channels=gray is for two sources"),
         (("evaluate", "--real", "a", "--fake", "b", "data.flip=true"), "data.flip is for training"),
         (("evaluate", "--real", "a", "--fake", "b", "data.chanels=rgb"), "Did you mean 'channels'"),

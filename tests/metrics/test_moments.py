@@ -142,6 +142,13 @@ def test_a_constant_feature_and_a_single_picture_are_fine():
     assert frechet_distance(Moments.of(x), Moments.of(one)) == pytest.approx(expected)
 
 
+def test_what_is_no_covariance_is_refused():
+    proper, wrong = (Moments.known(np.zeros(2), np.array([[1.0, x], [x, 1.0]]), 9) for x in (0.0, 5.0))
+    for one, other in ((proper, wrong), (wrong, proper)):
+        with pytest.raises(GanatomyError, match="no negative eigenvalues"):
+            frechet_distance(one, other)
+
+
 def test_distances_between_different_features_are_refused():
     with pytest.raises(GanatomyError, match="cannot be compared"):
         frechet_distance(Moments(3), Moments(4))
