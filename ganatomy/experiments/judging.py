@@ -1,8 +1,8 @@
 """The judge of a data set, and what it says of a generator.
 
 A judge belongs to exactly the pixels it was trained on: it is found by the content hash of the packed training
-images. Those of `digits` and MNIST are shipped; any other labelled data set gets its own on first use, which the
-cache keeps. A judge is trained on the first half of the training images; the second half is the reference; the
+images. Those of `digits`, MNIST and CIFAR-10 are shipped; any other labelled data set gets its own on first use, which
+the cache keeps. A judge is trained on the first half of the training images; the second half is the reference; the
 held-out images are the floor.
 """
 

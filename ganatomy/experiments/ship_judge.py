@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import save
 
 import ganatomy.recipes
@@ -16,8 +17,8 @@ from ganatomy.experiments.run import Run, load
 from ganatomy.runs.files import write_bytes, write_json
 
 
-def trained_judge(run: Run) -> tuple[dict[str, Any], bytes]:
-    """Of a run whose C classifies the first half of the training images: a judge's facts and weights."""
+def trained_judge(run: Run, dtype: torch.dtype = torch.float32) -> tuple[dict[str, Any], bytes]:
+    """Of a run whose C classifies the first half of the training images: a judge's facts and its weights, stored so."""
     network = run.player("C")
     whole = run.recipe.data.replace(subset="all").build().open()
     if run.recipe.data.settings["subset"] != "first-half" or not can_be_judged(whole):
@@ -25,7 +26,10 @@ def trained_judge(run: Run) -> tuple[dict[str, Any], bytes]:
             f"{run.path} is no judge: one is trained on labels with data.subset=first-half, since the other half is "
             "what scores compare with."
         )
-    tensors = save({name: value.contiguous() for name, value in network.state_dict().items()})
+    weights = {
+        name: value.to(dtype) if value.is_floating_point() else value for name, value in network.state_dict().items()
+    }
+    tensors = save({name: value.contiguous() for name, value in weights.items()})
     command = f"ganatomy train {run.recipe.name} --seed {run.recipe.seed} --images {run.recipe.images}"
     return {**judge_facts(run.recipe, whole, tensors), "command": command}, tensors
 
@@ -42,9 +46,9 @@ def keep(run: Run) -> tuple[Path, dict[str, Any]]:
 
 
 def ship(run: Run) -> Path:
-    """Write a run's judge beside those that are shipped; return the facts' file."""
+    """Write a run's judge beside those that are shipped, its weights in half the bytes; return the facts' file."""
     file = SHIPPED / f"{run.recipe.name.removesuffix('-judge')}.json"
-    written(file, *trained_judge(run))
+    written(file, *trained_judge(run, torch.float16))
     return file
 
 

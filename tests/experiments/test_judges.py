@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from ganatomy.core.spec import Spec
 from ganatomy.data.images import Images, ImageSet
-from ganatomy.experiments.judging import Bench, find_judge, shipped_judges
+from ganatomy.experiments import ship_judge
+from ganatomy.experiments.judging import Bench, find_judge, read_judge, shipped_judges
 from ganatomy.experiments.run import Run
 from ganatomy.experiments.train import train
 from ganatomy.metrics.judged import JudgeScores
@@ -46,8 +48,8 @@ def test_the_shipped_judges_are_small_and_whole() -> None:
         assert facts["sha256"] == hashlib.sha256(weights).hexdigest()
         assert facts["command"].startswith("ganatomy train ")
         size += len(weights)
-    assert {file.stem for file in shipped_judges()} == {"digits", "mnist"}
-    assert size < 1_000_000
+    assert {file.stem for file in shipped_judges()} == {"cifar10", "digits", "mnist"}
+    assert size < 5_000_000
 
 
 def test_the_judge_of_digits_knows_digits_and_does_not_crown_a_collapsed_generator() -> None:
@@ -74,6 +76,15 @@ def test_the_judge_of_mnist_knows_mnist_and_does_not_crown_a_collapsed_generator
     assert_the_collapsed_one_wins_what_it_wins_and_loses_what_is_shown(real, collapsed)
 
 
+@pytest.mark.data
+def test_the_judge_of_cifar10_knows_its_images(real_data: Path) -> None:
+    on = bench(str(real_data / "cifar10"))
+    assert on.judge.facts["trained_on"] == "training images 0-24999" and on.judge.facts["accuracy"] >= 0.88
+    assert on.data.held_out.labels is not None
+    seen = on.judge.see(on.data.pictures(on.data.held_out, slice(0, 1_000)))[1].argmax(1)
+    assert np.mean(seen == np.asarray(on.data.held_out.labels[:1_000])) == pytest.approx(0.8838, abs=0.03)
+
+
 def assert_the_collapsed_one_wins_what_it_wins_and_loses_what_is_shown(real: Scores, collapsed: Scores) -> None:
     assert collapsed.classifier_score > real.classifier_score
     assert collapsed.accuracy == 1.0
@@ -84,7 +95,7 @@ def assert_the_collapsed_one_wins_what_it_wins_and_loses_what_is_shown(real: Sco
 
 
 def test_a_judge_that_was_trained_as_a_run_is_the_one_that_is_found(
-    trained: Run, ganatomy_says: Program, tmp_path: Path
+    trained: Run, ganatomy_says: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digits = trained.data()
     np.savez(tmp_path / "own.npz", images=digits.train.images[:120], labels=digits.train.labels[:120])
@@ -96,6 +107,11 @@ def test_a_judge_that_was_trained_as_a_run_is_the_one_that_is_found(
     found = find_judge(spec.build().open(), spec)
     assert f"judge      {found.sha256}, right about {found.facts['accuracy']:.2%}" in ran.out
     assert found.facts["command"].startswith("ganatomy train judge --seed 0")
+    monkeypatch.setattr(ship_judge, "SHIPPED", tmp_path)
+    shipped = read_judge(ship_judge.ship(run), found.facts["content"])
+    assert shipped is not None and shipped.facts["accuracy"] == pytest.approx(found.facts["accuracy"], abs=0.05)
+    halves = load_file(tmp_path / "judge.safetensors")
+    assert {value.dtype for value in halves.values() if value.is_floating_point()} == {torch.float16}
     own = run.player("C").state_dict()
     assert all(torch.equal(value, own[name]) for name, value in found.network.state_dict().items())
     assert "This run has no player 'C'" in ganatomy_says("judge", trained.path).err
