@@ -32,6 +32,8 @@ class Sampler:
         self.G = copy.deepcopy(generator).to(device, torch.float32).eval().requires_grad_(False)
         self.G.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.prior, self.truncation = self.G.prior, truncation
+        if truncation is not None and truncation >= 1 and self.prior.distribution == "uniform":
+            raise GanatomyError(f"A truncation of {truncation:g} cuts nothing: these latents lie in [-1, 1); below 1.")
         self.classes = self.G.classes
         self.device = device
         if batch_norms(self.G):

@@ -13,7 +13,7 @@ from ganatomy.networks.bigan import ConvEncoder, JointDiscriminator
 from ganatomy.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganatomy.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganatomy.networks.r3gan import R3GANDiscriminator, R3GANGenerator
-from ganatomy.objectives.adversarial import Relativistic, Wasserstein
+from ganatomy.objectives.adversarial import NonSaturating, Relativistic, Wasserstein
 from ganatomy.objectives.augment import DiffAugment
 from ganatomy.objectives.constraints import WeightClipping
 from ganatomy.objectives.penalties import R1, R2, GradientPenalty
@@ -24,7 +24,7 @@ ANIMALS = Spec(Images, source="afhq", size=64, channels="rgb")
 
 
 def variant(name: str, paper: str, **fields: Any) -> Recipe:
-    """`celeba64-dcgan` on animal faces, in batches of 128, as that report trains."""
+    """`celeba64-dcgan` on animal faces, in batches of 128, which that report says of its Wasserstein GAN."""
     changed = {"data": ANIMALS, "batch": 128, **fields}
     return celeba64_dcgan().replace(
         name=name, paper=f"{paper}; {REPORT}", expected="not measured", time="not measured", **changed
@@ -35,7 +35,7 @@ def variant(name: str, paper: str, **fields: Any) -> Recipe:
 def animals64_dcgan() -> Recipe:
     """Animal faces: five convolutions in each player, 30 latents, Adam 1e-4, as the animal-faces report has it.
 
-    The first of G's five is the projection of the latent, the last of D's the score. The number of maps is ours.
+    The first of G's five is the projection of the latent, the last of D's the score. Maps and batch are ours.
 
     ganatomy train animals64-dcgan. Score and time: not measured; the data is not here. The report's four update ratios
     are `game.g_steps` 1, 2, 10 and 15, or `optimizers.D.lr` divided by as much, which is how it did it.
@@ -43,6 +43,7 @@ def animals64_dcgan() -> Recipe:
     return variant(
         "animals64-dcgan",
         "Radford et al. (2016), arXiv:1511.06434",
+        game=Spec(Adversarial, loss=NonSaturating()),
         players={
             "G": Spec(DCGANGenerator, latent=30, channels=(512, 256, 128, 64)),
             "D": Spec(DCGANDiscriminator, channels=(64, 128, 256, 512)),

@@ -16,8 +16,10 @@ from ganatomy.core.watch import Stop
 from ganatomy.experiments.build import build_engine
 from ganatomy.experiments.observers import best_round
 from ganatomy.experiments.run import Run
+from ganatomy.experiments.sampling import Sampler
 from ganatomy.experiments.starting import start_from
 from ganatomy.experiments.train import train
+from ganatomy.networks.dcgan import DCGANGenerator
 from tests.conftest import TINY
 from tests.experiments.test_train import Told
 
@@ -134,6 +136,13 @@ def test_truncated_latents_stay_within_and_the_others_stay(distribution: str) ->
     within = plain.abs() <= 0.5
     assert cut.abs().max() <= 0.5 and 0.1 < within.float().mean() < 0.9
     assert torch.equal(cut[within], plain[within]) and torch.equal(cut[1:2], prior.sample(0, 4, 5, truncation=0.5))
+
+
+def test_a_truncation_that_cuts_nothing_of_uniform_latents_is_refused() -> None:
+    G = DCGANGenerator((1, 8, 8), latent=4, prior="uniform", channels=(8,))
+    assert Sampler(G, truncation=0.9).truncation == 0.9
+    with pytest.raises(GanatomyError, match=r"A truncation of 1.5 cuts nothing"):
+        Sampler(G, truncation=1.5)
 
 
 def test_truncation_makes_samples_more_alike(trained: Run) -> None:
