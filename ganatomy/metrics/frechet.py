@@ -31,11 +31,17 @@ def frechet_distance(a: Moments, b: Moments) -> float:
 
 
 def trace_of_root(a: Array, b: Array) -> float:
-    """tr((a b)^(1/2)) of two covariances [d, d], as tr((a^(1/2) b a^(1/2))^(1/2)): symmetric, so never complex."""
-    values, vectors = np.linalg.eigh(a)
-    root = (vectors * np.sqrt(_positive(values))) @ vectors.T
-    product = root @ b @ root
-    return float(np.sum(np.sqrt(_positive(np.linalg.eigvalsh((product + product.T) / 2)))))
+    """tr((a b)^(1/2)) of two covariances [d, d]: the sum of the singular values of r^T s, where a = r r^T, b = s s^T.
+
+    Never complex, and small eigenvalues are not squared first, which would lose those below 1e-8 of the largest.
+    """
+    return float(np.linalg.svd(_root(a).T @ _root(b), compute_uv=False).sum())
+
+
+def _root(covariance: Array) -> Array:
+    values, vectors = np.linalg.eigh(covariance)
+    root: Array = vectors * np.sqrt(_positive(values))
+    return root
 
 
 def _positive(values: Array) -> Array:
