@@ -28,6 +28,32 @@ def test_one_scale_is_the_formula() -> None:
     assert multiscale_similarity(a, b)[0] == pytest.approx(max(wanted, 0))
 
 
+def test_three_scales_are_the_formula() -> None:
+    """Wang et al. (2003), equation 7, at 48 pixels, window by window: luminance at the coarsest scale alone."""
+    noise = np.random.default_rng(1).uniform(-60, 60, (2, 48, 48))
+    x, y = (128 + 0.6 * noise[0]).round(), (140 + 0.5 * noise[0] + 0.5 * noise[1]).round()
+    wanted, weights = 1.0, np.array([0.0448, 0.2856, 0.3001])
+    a, b = (z[None, :, :, None].astype(np.uint8) for z in (x, y))
+    for scale, weight in enumerate(weights / weights.sum()):
+        luminance, structure = windows_compared(x, y)
+        wanted *= np.mean(luminance * structure if scale == 2 else structure) ** weight
+        x, y = (z.reshape(len(z) // 2, 2, len(z) // 2, 2).mean((1, 3)) for z in (x, y))
+    assert multiscale_similarity(a, b)[0] == pytest.approx(wanted, abs=1e-9)
+
+
+def windows_compared(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Luminance, and contrast times structure, of every 11 x 11 window."""
+    place = np.arange(11) - 5
+    window = np.exp(-(place[:, None] ** 2 + place**2) / (2 * 1.5**2))
+    window /= window.sum()
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    u, v = (np.lib.stride_tricks.sliding_window_view(z, (11, 11)) for z in (x, y))
+    mu, mv = ((window * z).sum((2, 3)) for z in (u, v))
+    vu, vv = ((window * z * z).sum((2, 3)) - m**2 for z, m in ((u, mu), (v, mv)))
+    covariance = (window * u * v).sum((2, 3)) - mu * mv
+    return (2 * mu * mv + c1) / (mu**2 + mv**2 + c1), (2 * covariance + c2) / (vu + vv + c2)
+
+
 def test_it_is_one_for_equals_symmetric_and_falls_with_noise() -> None:
     assert np.allclose(multiscale_similarity(IMAGES, IMAGES), 1)
     assert np.allclose(multiscale_similarity(IMAGES, IMAGES[::-1]), multiscale_similarity(IMAGES[::-1], IMAGES))
