@@ -281,7 +281,7 @@ def evaluate(
         refuse("two sources (--real A --fake B)", said)
     if run is not None and is_translation(load(run)):
         whole = "samples; translations are of all held-out pictures of the last checkpoint, and nothing is drawn"
-        refuse("other scores than the judge's, which looks on the CPU", on_cpu)
+        refuse("samples; translations are looked at on the CPU", on_cpu)
         refuse(whole, {"-n": n is not None, **drawn, **chosen})
         with together(lambda: find_device("cpu")):
             evaluate_translation(run, metrics, extractor, weights_file, resize, layer, weights, as_json)
@@ -304,9 +304,7 @@ def evaluate(
     from ganatomy.experiments import comparing, measuring
 
     asked_for = metric_names(metrics or "fid,kid,prdc")
-    settings = (
-        {} if real is None else image_settings(real, [*assignments, *([] if size is None else [f"data.size={size}"])])
-    )
+    settings = {} if real is None else image_settings(real, assignments, size)
     opened = None if run is None else load(run)
     if not measuring.needs_features(asked_for):
         refuse("scores of features; ssim compares the pictures", {"--extractor": extractor is not None, **inception})
@@ -364,8 +362,9 @@ def images_of(source: str, assignments: list[str]) -> "Spec":
     return images
 
 
-def image_settings(source: str, assignments: list[str]) -> dict[str, Any]:
-    """What was said of how images are prepared to be looked at, typed and checked."""
+def image_settings(source: str, said: list[str], size: int | None) -> dict[str, Any]:
+    """What was said of how images are prepared to be looked at, typed and checked; --size is data.size."""
+    assignments = said if size is None else [*said, f"data.size={size}"]
     names = [assignment.partition("=")[0].strip().removeprefix("data.") for assignment in assignments]
     refuse("training: images are looked at as they are", {f"data.{name}": name in names for name in ("flip", "rotate")})
     refuse("what --real and --fake name", {"data.source": "source" in names})
@@ -509,7 +508,7 @@ def stats(
 
     if out.suffix != ".npz":
         raise GanatomyError(f"Statistics are an .npz, not '{out}'.")
-    settings = image_settings(source, [*(assignments or []), *([] if size is None else [f"data.size={size}"])])
+    settings = image_settings(source, assignments or [], size)
     images = Spec(Images, source=source, **settings)
     with together(lambda: find_device(device)) as place, looking(Console(stderr=True), leads()) as shown:
         data = images.build().open()

@@ -208,7 +208,7 @@ class Reference:
             self.held_out = seen_at(data, rows, asked.extractor, asked.shown, "held out", asked.of_statistics)
             self.floor = {**self._compared(self.held_out), **self._nearest(None), **self.floor}
         if "ssim" in asked.metrics:
-            rows = np.random.default_rng(0).permutation(rows_of(data, self.part))[:COMPARED]
+            rows = shuffled(rows_of(data, self.part))[:COMPARED]
             labels = None if data.train.labels is None else labels_at(data, rows)
             self.floor |= similarities(pictures_at(data, rows), labels)
 
@@ -290,7 +290,7 @@ class Reference:
     @cached_property
     def _honest(self) -> tuple[Array, Array]:
         rows = shuffled(rows_of(self.data, "held-out"))[:KEPT]
-        if len(rows) == self.floor_count:
+        if len(rows) <= self.floor_count:
             return honest_distances(self._training, known(self.held_out.features))
         more = seen_at(self.data, rows, self.asked.extractor, self.asked.shown, "held out", ("prdc",))
         return honest_distances(self._training, known(more.features))

@@ -29,11 +29,11 @@ class Sampler:
         """
         if truncation is not None and not 0.02 <= truncation < float("inf"):
             raise GanatomyError(f"A truncation of {truncation} leaves no latents: 0.02 or more, such as 0.5 or 2.")
+        if truncation is not None and truncation >= 1 and generator.prior.distribution == "uniform":
+            raise GanatomyError(f"A truncation of {truncation:g} cuts nothing: these latents lie in [-1, 1); below 1.")
         self.G = copy.deepcopy(generator).to(device, torch.float32).eval().requires_grad_(False)
         self.G.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.prior, self.truncation = self.G.prior, truncation
-        if truncation is not None and truncation >= 1 and self.prior.distribution == "uniform":
-            raise GanatomyError(f"A truncation of {truncation:g} cuts nothing: these latents lie in [-1, 1); below 1.")
         self.classes = self.G.classes
         self.device = device
         if batch_norms(self.G):

@@ -26,9 +26,7 @@ def trained_judge(run: Run, dtype: torch.dtype = torch.float32) -> tuple[dict[st
             f"{run.path} is no judge: one is trained on labels with data.subset=first-half, since the other half is "
             "what scores compare with."
         )
-    weights = {
-        name: value.to(dtype) if value.is_floating_point() else value for name, value in network.state_dict().items()
-    }
+    weights = network.to(dtype).state_dict()
     tensors = save({name: value.contiguous() for name, value in weights.items()})
     command = f"ganatomy train {run.recipe.name} --seed {run.recipe.seed} --images {run.recipe.images}"
     return {**judge_facts(run.recipe, whole, tensors), "command": command}, tensors

@@ -20,7 +20,7 @@ from ganatomy.core.errors import GanatomyError, one_line
 from ganatomy.data.images import Images, ImageSet
 from ganatomy.data.packed import Sheet, cache_folder
 from ganatomy.distributed import processes
-from ganatomy.metrics.extractors import Extractor, Random
+from ganatomy.metrics.extractors import Extractor
 from ganatomy.metrics.measured import METRICS, Statistics, statistics_of
 from ganatomy.metrics.moments import Array, Moments
 from ganatomy.runs.files import make_folder, told, write_bytes
@@ -28,6 +28,7 @@ from ganatomy.runs.files import make_folder, told, write_bytes
 Part = Literal["train", "second-half", "held-out", "all"]  # second-half: of those to train on, which no judge has seen
 STEP = 512  # images looked at at a time
 SHUFFLE = 0  # seed of the order in which images are taken
+FACTS = {"extractor", "extractor_sha256", "resize", "precision"}  # what a file says of its extractor, if anything
 ABOUT = {"source", "part", "content", "shape", "settings"}  # what a file says of its images, if anything
 UNSAID = 2  # rows that a file is taken to be of that does not say of how many it is
 Shown = Callable[[Iterator[Array], int, str], Iterator[Array]]
@@ -275,8 +276,9 @@ def read_statistics(file: Path) -> StoredStatistics | None:
             facts, about = (json.loads(str(arrays[name])) if name in said else {} for name in ("facts", "about"))
             moments = Moments.known(arrays["mu"], arrays["sigma"], count)
             check_said(facts, about)
-            features = rows_in(arrays, "features", count, len(moments.mean))
-            probabilities = rows_in(arrays, "probabilities", count)
+            most = count if known else None
+            features = rows_in(arrays, "features", most, len(moments.mean))
+            probabilities = rows_in(arrays, "probabilities", most)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise GanatomyError(f"{file} cannot be read: {one_line(error)}") from None
     except GanatomyError as error:
@@ -286,18 +288,20 @@ def read_statistics(file: Path) -> StoredStatistics | None:
 
 def check_said(facts: Any, about: Any) -> None:
     """What a file says of itself, as `write_statistics` writes it."""
-    for name, said, needed in (("facts", facts, set(Random().facts())), ("about", about, ABOUT)):
+    for name, said, needed in (("facts", facts, FACTS), ("about", about, ABOUT)):
         if not isinstance(said, dict) or (said and not needed <= set(said)):
             raise GanatomyError(f"its '{name}' is not what ganatomy stats writes: make the file anew.")
 
 
-def rows_in(arrays: Mapping[str, Array], name: str, count: int, width: int | None = None) -> Array | None:
-    """An array of a file, [at most count, width] and finite; None where the file has none."""
+def rows_in(arrays: Mapping[str, Array], name: str, most: int | None, width: int | None = None) -> Array | None:
+    """An array of a file, [at most `most`, width] and finite, if these are known; None where the file has none."""
     if name not in arrays:
         return None
     found = arrays[name]
-    if found.ndim != 2 or len(found) > count or found.shape[1] != (width or found.shape[1]):
-        raise GanatomyError(f"its '{name}' are {list(found.shape)}, of {count:,} images and {width or 'any'} numbers.")
+    if found.ndim != 2 or len(found) > (most or len(found)) or found.shape[1] != (width or found.shape[1]):
+        raise GanatomyError(
+            f"its '{name}' are {list(found.shape)}, of {most or 'any'} images, {width or 'any'} numbers."
+        )
     if not np.isfinite(found).all():
         raise GanatomyError(f"its '{name}' are not all finite.")
     return found

@@ -29,7 +29,7 @@ from ganatomy.engine.engine import Engine
 from ganatomy.experiments.judging import find_judge
 from ganatomy.experiments.measuring import REFERENCES, Asked, Judged, balanced_accuracy, reference_part
 from ganatomy.experiments.run import Run, Weights, Which
-from ganatomy.experiments.statistics import Part, kept_statistics, pictures_at, rows_of
+from ganatomy.experiments.statistics import Part, kept_statistics, pictures_at, rows_of, shuffled
 from ganatomy.experiments.translation import averaged_or_not
 from ganatomy.metrics.measured import measure, statistics_of
 from ganatomy.metrics.moments import Array
@@ -181,7 +181,7 @@ class Way:
         if column == "floor":
             rows = rows_of(self.data, "held-out", self.target)
         else:
-            rows = np.random.default_rng(0).permutation(rows_of(self.data, reference_part(asked), self.source))
+            rows = shuffled(rows_of(self.data, reference_part(asked), self.source))
         return pictures_at(self.data, rows[: self.count])
 
     @cached_property

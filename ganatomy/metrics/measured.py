@@ -150,8 +150,12 @@ def remarks(real: Statistics, fake: Statistics, metrics: Sequence[str]) -> list[
     if "is" in metrics and not {"prdc", "fid", "kid"} & set(metrics):
         said.append("the Inception Score crowns a generator of one picture per class; ask for fid or prdc, too")
     compared = {"kid": "the kernel distance", "prdc": "precision, recall, density and coverage"}
-    for name in compared.keys() & {*metrics} if max(real.count, fake.count) > KEPT else ():
-        said.append(f"{compared[name]}: of {KEPT:,} images of each, the first of a fixed shuffle of the real ones")
+    if max(real.count, fake.count) > KEPT:
+        said += [
+            f"{title}: of {KEPT:,} images of each, the first of a fixed shuffle of the real ones"
+            for name, title in compared.items()
+            if name in metrics
+        ]
     if "nearest" in metrics and fake.count > KEPT:
         said.append(f"nearest is of the first {KEPT:,} samples, against all images to train on")
     return said

@@ -287,6 +287,14 @@ def test_a_file_of_statistics_is_whole_or_refused(tmp_path: Path, name: str, val
         read_statistics(file)
 
 
+def test_features_of_a_file_that_does_not_say_of_how_many_are_read(tmp_path: Path) -> None:
+    whole = statistics_of([noise(20, 0)], Random())
+    file = tmp_path / "theirs.npz"
+    np.savez(file, mu=whole.moments.mean, sigma=whole.moments.covariance, features=np.asarray(whole.features))
+    stored = read_statistics(file)
+    assert stored is not None and not stored.known and np.array_equal(stored.statistics.features, whole.features)
+
+
 def test_an_npz_of_images_is_no_statistics(tmp_path: Path) -> None:
     np.savez(tmp_path / "images.npz", images=noise(4, 0))
     assert read_statistics(tmp_path / "images.npz") is None
