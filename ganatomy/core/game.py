@@ -32,6 +32,10 @@ class Play:
         """Log a scalar that nobody descends."""
         self.notes[name] = value.detach()
 
+    def due(self, every: int) -> bool:
+        """Whether this round is one of those in which something happens that happens in one of `every`."""
+        return self.round % every == 0
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -46,12 +50,17 @@ class Batch:
 
 @dataclass(frozen=True)
 class Turn:
-    """Who moves, and what they minimize."""
+    """Who moves, and what they minimize.
+
+    A GPU plays turns that are `alike` from a recording. Such terms ask nothing of the host that changes from round to
+    round: no counter of their own, no number that is read off the device.
+    """
 
     movers: tuple[str, ...]
     terms: Callable[[Batch], Terms | GroupedTerms]
     times: int = 1  # how often per round
     fresh: bool = True  # draw new data, or play on the last batch drawn
+    alike: bool = False  # the same work for the device in every round, but for what `play.due` answers and the numbers
 
 
 class Game(nn.Module):

@@ -7,6 +7,7 @@ numbers: as easy as 1, 2, 3"), as NumPy has it, keyed by a hash of the draw's ad
 
 import hashlib
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -53,17 +54,44 @@ class Draws:
 
     def normal(self, purpose: str, *shape: int) -> Tensor:
         """Standard normal: [rows, *shape]."""
-        drawn = keyed(*self.key, purpose).standard_normal((self.total, *shape), dtype=np.float32)
-        return self._take(drawn).to(self.dtype)
+        return self.take(Drawing("normal", purpose, shape)).to(self.dtype)
 
     def uniform(self, purpose: str, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         """Uniform on [low, high): [rows, *shape]."""
-        drawn = keyed(*self.key, purpose).random((self.total, *shape), dtype=np.float32)
-        return self._take(drawn).to(self.dtype) * (high - low) + low
+        return self.take(Drawing("uniform", purpose, shape)).to(self.dtype) * (high - low) + low
 
     def integers(self, purpose: str, below: int, *shape: int) -> Tensor:
         """Uniform on 0 .. below - 1, int64: [rows, *shape]."""
-        return self._take(keyed(*self.key, purpose).integers(below, size=(self.total, *shape)))
+        return self.take(Drawing("integers", purpose, shape, below))
 
-    def _take(self, drawn: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(drawn[self.rows])).to(self.device, non_blocking=True)
+    def take(self, drawing: "Drawing") -> Tensor:
+        """The numbers of these rows, on the device: float32 or int64."""
+        return on_device(self.numbers(drawing), self.device)
+
+    def numbers(self, drawing: "Drawing") -> np.ndarray:
+        """The same on the host."""
+        drawn = drawing.by(keyed(*self.key, drawing.purpose), self.total)
+        return np.ascontiguousarray(drawn[self.rows])
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What is drawn, whoever's turn it is: `shape` numbers for each image of a batch."""
+
+    kind: Literal["normal", "uniform", "integers"]
+    purpose: str
+    shape: tuple[int, ...]
+    below: int = 0  # of integers
+
+    def by(self, generator: np.random.Generator, total: int) -> np.ndarray:
+        size = (total, *self.shape)
+        if self.kind == "integers":
+            return generator.integers(self.below, size=size)
+        draw = generator.standard_normal if self.kind == "normal" else generator.random
+        return draw(size, dtype=np.float32)
+
+
+def on_device(numbers: np.ndarray, device: torch.device) -> Tensor:
+    """An array as a tensor there; a GPU fetches it from pinned memory, so that nobody waits for work before it."""
+    tensor = torch.from_numpy(numbers)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)

@@ -38,13 +38,14 @@ class AveragedPlayer:
         self.module = copy.deepcopy(player).eval().requires_grad_(False)
         self._theirs: list[Tensor] = list(player.parameters())
         self._ours: list[Tensor] = list(self.module.parameters())
-        self._buffers = list(zip(self.module.buffers(), player.buffers(), strict=True))
+        self._our_buffers: list[Tensor] = list(self.module.buffers())
+        self._their_buffers: list[Tensor] = list(player.buffers())
 
     @torch.no_grad()
     def update(self, decay: float) -> None:
         torch._foreach_lerp_(self._ours, self._theirs, 1 - decay)
-        for ours, theirs in self._buffers:
-            ours.copy_(theirs)
+        if self._our_buffers:
+            torch._foreach_copy_(self._our_buffers, self._their_buffers)
 
 
 def batch_norms(network: nn.Module) -> list[_BatchNorm]:

@@ -5,7 +5,7 @@ autocast and call backward on their sum; average the gradients over processes; c
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -22,8 +22,9 @@ from ganatomy.distributed import processes
 from ganatomy.distributed.batch_norm import all_here, share_batch_norms
 from ganatomy.engine.average import AveragedPlayer, ExponentialAverage, batch_norms
 from ganatomy.engine.ledger import Ledger, NonFiniteError
-from ganatomy.engine.optimizers import Optimizer
+from ganatomy.engine.optimizers import Optimizer, set_rate
 from ganatomy.engine.precision import autocast, is_out_of_memory, resolved, weights_dtype, widest
+from ganatomy.engine.recording import Capture, CUDAGraphs, Figures, Recorder
 
 
 class Feed(Protocol):
@@ -87,6 +88,9 @@ class Engine:
         self.feed, self.held_out, self.settings, self.device = feed, held_out, settings, device
         self.observers = list(observers)
         self.ledger = Ledger()
+        alone = device.type == "cuda" and settings.parts() == 1
+        self.capture: Capture | None = CUDAGraphs() if alone else None
+        self.recorders: dict[tuple[int | str, tuple[str, ...]], Recorder] = {}
         self.round = 0
         self.drawn = 0  # batches drawn from the feed
         self.seconds = 0.0
@@ -153,26 +157,35 @@ class Engine:
         for mover in turn.movers:
             if mover not in self.players:
                 raise unknown("player", mover, self.players)
-        with only_moving(self.trained, turn.movers):
-            figures = self._gradients(turn, key)
-            for mover in turn.movers:
-                how, stepper, parameters = self.optimizers[mover], self.steppers[mover], self.trained[mover]
-                processes.average(p.grad for p in parameters if p.grad is not None)
-                if how.clip is not None:
-                    nn.utils.clip_grad_norm_(parameters, how.clip)
-                for group in stepper.param_groups:
-                    group["lr"] = how.lr * how.schedule.factor(self.images)
-                stepper.step()
-                stepper.zero_grad(set_to_none=True)
-        self.game.constrain(turn.movers)
+        for mover in turn.movers:
+            set_rate(self.steppers[mover], self.optimizers[mover].rate(self.images))
+        batches = self._batches(key)
+        if turn.alike and self.capture is not None:
+            _, _, number, _ = key
+            recorder = self.recorders.setdefault((number, turn.movers), Recorder(self.capture))
+            figures = recorder.play(lambda batch: self._played(turn, [batch]), next(batches))
+        else:
+            figures = self._played(turn, batches)
         self.ledger.record(self.round + 1, figures)
 
-    def _gradients(self, turn: Turn, key: Key) -> dict[str, Tensor]:
+    def _played(self, turn: Turn, batches: Iterable[Batch]) -> Figures:
+        """A turn on the parts of a batch: gradients, a step of each mover, bounds."""
+        with only_moving(self.trained, turn.movers):
+            figures = self._gradients(turn, batches)
+            for mover in turn.movers:
+                clip, parameters = self.optimizers[mover].clip, self.trained[mover]
+                processes.average(p.grad for p in parameters if p.grad is not None)
+                if clip is not None:
+                    nn.utils.clip_grad_norm_(parameters, clip)
+                self.steppers[mover].step()
+        self.game.constrain(turn.movers)
+        return Figures(tuple(figures), torch.stack([value.reshape(()) for value in figures.values()]))
+
+    def _gradients(self, turn: Turn, batches: Iterable[Batch]) -> dict[str, Tensor]:
         """Put the turn's gradients into the movers' `.grad`; return terms, notes, averaged over the batch's parts."""
         parts = self.settings.accumulate
         figures: dict[str, Tensor] = {}
-        for part, batch in enumerate(self._batches(key)):
-            reseed_default_generator(*key, part, processes.rank())
+        for batch in batches:
             with autocast(self.precision, self.device), all_here():
                 terms = turn.terms(batch)
             grouped = grouped_by_movers(terms, turn.movers)
@@ -189,9 +202,13 @@ class Engine:
         return figures
 
     def _batches(self, key: Key) -> Iterator[Batch]:
-        """This process' parts of the batch last drawn, each with its rows of the turn's draws."""
+        """This process' parts of the batch last drawn, each with its rows of the turn's draws.
+
+        torch's default generators stand where the part that is taken has its own numbers.
+        """
         rows, dtype = self._rows(), weights_dtype(self.precision)
-        for (x, y), own in zip(self._data(rows), rows, strict=True):
+        for part, ((x, y), own) in enumerate(zip(self._data(rows), rows, strict=True)):
+            reseed_default_generator(*key, part, processes.rank())
             draws = Draws(key, own, self.settings.batch, self.device, dtype)
             y = y.to(dtype) if y is not None and y.is_floating_point() else y
             yield Batch(x.to(dtype), y, Play(self.round, self.images, draws))
@@ -220,9 +237,7 @@ class Engine:
             raise self._explained(error) from None
 
     def learning_rates(self) -> dict[str, float]:
-        return {
-            f"learning_rate/{name}": how.lr * how.schedule.factor(self.images) for name, how in self.optimizers.items()
-        }
+        return {f"learning_rate/{name}": how.rate(self.images) for name, how in self.optimizers.items()}
 
     def _explained(self, error: NonFiniteError) -> NonFiniteError:
         hint = "a lower learning rate" + ("" if self.precision == "float32" else ", or precision=float32,")
@@ -279,6 +294,7 @@ class Engine:
             load(averaged.module, f"average.{name}.", tensors)
         for name, stepper in self.steppers.items():
             load_stepper(stepper, under(tensors, f"optimizer.{name}."))
+        self.recorders.clear()  # they know where the old state lay
         self.round, self.drawn, self.seconds = int(state["round"]), int(state["drawn"]), float(state["seconds"])
         self.ledger.restore(state["figures"])
         self._last = (-1, [])
@@ -302,10 +318,11 @@ class Engine:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         self.settings, self._last = replace(self.settings, accumulate=accumulate), (-1, [])
+        self.recorders.clear()
         try:
             for number, turn in enumerate(self.game.order()):
                 with only_moving(self.trained, turn.movers):
-                    self._gradients(turn, (self.settings.seed, self.round, number, 0))
+                    self._gradients(turn, self._batches((self.settings.seed, self.round, number, 0)))
         except RuntimeError as error:
             if is_out_of_memory(error):
                 return False
@@ -317,7 +334,7 @@ class Engine:
 
 @contextmanager
 def only_moving(trained: Mapping[str, Sequence[nn.Parameter]], movers: Sequence[str]) -> Iterator[None]:
-    """Everyone but the movers is frozen, so a game never has to detach."""
+    """Everyone but the movers is frozen, so a game never has to detach; no gradient outlives the turn."""
     for name, parameters in trained.items():
         for parameter in parameters:
             parameter.requires_grad_(name in movers)
@@ -327,6 +344,7 @@ def only_moving(trained: Mapping[str, Sequence[nn.Parameter]], movers: Sequence[
         for parameters in trained.values():
             for parameter in parameters:
                 parameter.requires_grad_(True)
+                parameter.grad = None
 
 
 def scalar(name: str, value: Tensor) -> Tensor:

@@ -1,15 +1,14 @@
 """What the terms were, round by round: kept as tensors, read seldom, so that the loop never waits for the device."""
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.distributed import processes
 from ganatomy.engine.precision import widest
+from ganatomy.engine.recording import Figures
 
 
 class NonFiniteError(GanatomyError):
@@ -20,11 +19,11 @@ class Ledger:
     """Every named figure of every round since the last observation."""
 
     def __init__(self) -> None:
-        self._unread: list[tuple[int, str, Tensor]] = []
+        self._unread: list[tuple[int, Figures]] = []
         self._read: list[tuple[int, str, float]] = []
 
-    def record(self, round: int, figures: Mapping[str, Tensor]) -> None:
-        self._unread += [(round, name, value.detach()) for name, value in figures.items()]
+    def record(self, round: int, figures: Figures) -> None:
+        self._unread.append((round, figures))
 
     def read(self) -> None:
         """Fetch what the device still holds; a non-finite figure is an error that names it and its round.
@@ -33,10 +32,11 @@ class Ledger:
         """
         if not self._unread:
             return
-        wide = widest(self._unread[0][2].device)
-        values = torch.stack([value.to(wide).reshape(()) for _, _, value in self._unread])
+        values = torch.cat([figures.values for _, figures in self._unread])
+        values = values.to(widest(values.device))
         processes.average([values])
-        for (round, name, _), value in zip(self._unread, values.tolist(), strict=True):
+        named = [(round, name) for round, figures in self._unread for name in figures.names]
+        for (round, name), value in zip(named, values.tolist(), strict=True):
             if not math.isfinite(value):
                 raise NonFiniteError(f"{name} became {value} in round {round}")
             self._read.append((round, name, value))

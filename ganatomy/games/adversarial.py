@@ -94,15 +94,15 @@ class Adversarial(Game):
 
     def order(self) -> Iterator[Turn]:
         if self.order_of_play == "simultaneous":
-            yield Turn(("D", "G"), self.both)
+            yield Turn(("D", "G"), self.both, alike=True)
             return
         if self.order_of_play == "split":
             for _ in range(self.d_steps):
-                yield Turn(("D",), self.discriminator_on_real)
-                yield Turn(("D",), self.discriminator_on_fake, fresh=False)
+                yield Turn(("D",), self.discriminator_on_real, alike=True)
+                yield Turn(("D",), self.discriminator_on_fake, fresh=False, alike=True)
         else:
-            yield Turn(("D",), self.discriminator, times=self.d_steps)
-        yield Turn(("G",), self.generator, times=self.g_steps, fresh=False)
+            yield Turn(("D",), self.discriminator, times=self.d_steps, alike=True)
+        yield Turn(("G",), self.generator, times=self.g_steps, fresh=False, alike=True)
 
     def discriminator(self, batch: Batch) -> Terms:
         return self.told_apart(self.show(batch, *self.generated(batch)))

@@ -49,10 +49,10 @@ class BiGAN(Game):
 
     def order(self) -> Iterator[Turn]:
         if self.order_of_play == "simultaneous":
-            yield Turn(("D", "G", "E"), self.all_three)
+            yield Turn(("D", "G", "E"), self.all_three, alike=True)
             return
-        yield Turn(("D",), self.discriminator)
-        yield Turn(("G", "E"), self.generator_and_encoder, fresh=False)
+        yield Turn(("D",), self.discriminator, alike=True)
+        yield Turn(("G", "E"), self.generator_and_encoder, fresh=False, alike=True)
 
     def discriminator(self, batch: Batch) -> Terms:
         return self.told_apart(*self.scores(batch), batch)

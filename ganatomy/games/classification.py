@@ -33,7 +33,7 @@ class Classification(Game):
         self.smoothing, self.augment = smoothing, nn.ModuleList(augment)
 
     def order(self) -> Iterator[Turn]:
-        yield Turn(("C",), self.classifier)
+        yield Turn(("C",), self.classifier, alike=True)
 
     def classifier(self, batch: Batch) -> Terms:
         x = batch.x

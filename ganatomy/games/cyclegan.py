@@ -49,8 +49,9 @@ class CycleGAN(Game):
         self.consistency = consistency
 
     def order(self) -> Iterator[Turn]:
-        yield Turn(("G", "F"), self.translators)
-        yield Turn(("D_X", "D_Y"), self.discriminators, fresh=False)
+        yield Turn(("G", "F"), self.translators, alike=True)
+        full = self.history_X.full and self.history_Y.full
+        yield Turn(("D_X", "D_Y"), self.discriminators, fresh=False, alike=full)
 
     def translators(self, batch: Batch) -> Terms:
         x, y = both_domains(batch)

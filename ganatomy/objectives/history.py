@@ -32,6 +32,11 @@ class ImageHistory(nn.Module):
         self.held: int | None = 0  # the count, as the host knows it; None: not yet
         self.register_load_state_dict_post_hook(ImageHistory._forget)
 
+    @property
+    def full(self) -> bool:
+        """Whether every round does the same from here on; known to the host, which does not ask the device."""
+        return self.held == self.size
+
     @torch.no_grad()
     def shown(self, fresh: Tensor, draws: Draws, name: str) -> Tensor:
         """What to show in the place of `fresh` [N, C, H, W]."""

@@ -59,7 +59,7 @@ class Penalty(nn.Module, ABC):
         self.weight, self.every = weight, every
 
     def terms(self, shown: Shown) -> dict[str, Tensor]:
-        if shown.play.round % self.every:
+        if not shown.play.due(self.every):
             return {}
         return {self.title: self.weight * self.every * self.value(shown)}
 

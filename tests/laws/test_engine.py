@@ -190,11 +190,13 @@ def gradients_of(played: Engine, turn: Turn, key: tuple[int, ...] = (3, 0, 0, 0)
     played.game.zero_grad()
     played.drawn = max(played.drawn, 1)
     with only_moving(played.trained, turn.movers):
-        played._gradients(turn, key)
-    return {
-        name: {key: p.grad.clone() for key, p in player.named_parameters() if p.grad is not None}
-        for name, player in played.players.items()
-    }
+        played._gradients(turn, played._batches(key))
+        found = {
+            name: {key: p.grad.clone() for key, p in player.named_parameters() if p.grad is not None}
+            for name, player in played.players.items()
+        }
+    assert all(found[mover] for mover in turn.movers)
+    return found
 
 
 def test_watching_changes_nothing() -> None:
