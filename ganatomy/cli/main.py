@@ -235,7 +235,7 @@ def evaluate(
     layer: Layer = "2048",
     repeats: Annotated[int, typer.Option(min=1, help="Draws of samples, for a mean and a deviation.")] = 1,
     per_class: Annotated[
-        bool, typer.Option("--per-class", help="Also class by class, of a conditional run, between floor and ceiling.")
+        bool, typer.Option("--per-class", help="Also class by class, of a conditional run or of two labelled sources.")
     ] = False,
     weights: Annotated[
         Literal["average", "raw"], typer.Option(help="average: the moving average; raw: the weights as trained.")
@@ -270,27 +270,27 @@ def evaluate(
     from ganatomy.experiments.translation_scores import is_translation
 
     inception = {"--weights-file": weights_file is not None, "--resize": resize != "legacy", "--layer": layer != "2048"}
-    drawn = {"--seed": seed != 0, "--repeats": repeats != 1, "--per-class": per_class}
+    drawn = {"--repeats": repeats != 1, "--per-class": per_class}
+    seeded = {"--seed": seed != 0}
     on_cpu = {"--device": device != "auto"}
     chosen = {"--checkpoint": checkpoint is not None}
     parts = {"--real-split": real_split is not None, "--fake-split": fake_split is not None}
     if run is None:
-        refuse("samples of a run", {**drawn, **chosen, "--weights": weights != "average"})
+        refuse("samples of a run", {**seeded, **chosen, "--weights": weights != "average"})
     else:
         said = {"--size": size is not None, **parts, **dict.fromkeys(assignments, True)}
         refuse("two sources (--real A --fake B)", said)
     if run is not None and is_translation(load(run)):
         whole = "samples; translations are of all held-out pictures of the last checkpoint, and nothing is drawn"
         refuse("samples; translations are looked at on the CPU", on_cpu)
-        refuse(whole, {"-n": n is not None, **drawn, **chosen})
+        refuse(whole, {"-n": n is not None, **seeded, **drawn, **chosen})
         with together(lambda: find_device("cpu")):
             evaluate_translation(run, metrics, extractor, weights_file, resize, layer, weights, as_json)
         return
     checkpoints: list[Literal["last", "best"]] = ["last", "best"] if checkpoint is None else [checkpoint]
     if run is not None and metrics is None:
         others = {
-            "--repeats": repeats != 1,
-            "--per-class": per_class,
+            **drawn,
             **inception,
             **on_cpu,
             "--extractor": extractor not in (None, "judge"),
@@ -328,7 +328,13 @@ def evaluate(
         else:
             records = [
                 comparing.measure_sources(
-                    str(real), str(fake), asked, real_part=real_split, fake_part=fake_split, settings=settings
+                    str(real),
+                    str(fake),
+                    asked,
+                    real_part=real_split,
+                    fake_part=fake_split,
+                    settings=settings,
+                    repeats=repeats,
                 )
             ]
     if not leads():

@@ -1,13 +1,14 @@
 """Any two sets of images compared, wherever they come from; a file of statistics may stand in the place of either."""
 
 import copy
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.data.images import ImageSet
-from ganatomy.experiments.measuring import COMPARED, MOST, Asked, Judged, similarities
+from ganatomy.experiments.measuring import COMPARED, MOST, Asked, Judged, similarities, spread
+from ganatomy.experiments.measuring import FEWEST as FEWEST_OF
 from ganatomy.experiments.statistics import (
     Part,
     StoredStatistics,
@@ -37,6 +38,7 @@ class Side:
     part: Part
     found: ImageSet | StoredStatistics
     settings: Mapping[str, Any]
+    draw: int = 0  # of its images, where fewer are asked for than there are
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -71,15 +73,16 @@ class Side:
         """What a file does not say of its images."""
         return [*([] if self.counted else [UNCOUNTED, UNMADE]), *([] if self.shape else [UNSIZED])]
 
-    def rows(self) -> Array:
+    def rows(self, of_class: int | None = None) -> Array:
         """Of images, shuffled."""
         assert isinstance(self.found, ImageSet)
-        return shuffled(rows_of(self.found, self.part))
+        return shuffled(rows_of(self.found, self.part, of_class), self.draw)
 
-    def looked(self, asked: Asked, part: slice) -> Statistics:
+    def looked(self, asked: Asked, part: slice, of_class: int | None = None) -> Statistics:
         """What the extractor sees of some of the shuffled images."""
         assert isinstance(self.found, ImageSet)
-        return seen_at(self.found, self.rows()[part], asked.extractor, asked.shown, self.source, asked.of_statistics)
+        rows = self.rows(of_class)[part]
+        return seen_at(self.found, rows, asked.extractor, asked.shown, self.source, asked.of_statistics)
 
     def seen_in_parts(self, asked: Asked, first: int | None) -> tuple[Statistics | None, Statistics]:
         """Of the first images, and of as many as are asked for; the first alone are None where there are none apart."""
@@ -101,8 +104,6 @@ class Side:
         return kept_statistics(self.found, self.part, asked.extractor, shown=asked.shown)
 
     def similar(self, asked: Asked) -> dict[str, float]:
-        if "ssim" not in asked.metrics:
-            return {}
         if isinstance(self.found, StoredStatistics):
             raise GanatomyError(f"ssim compares pictures, and {self.source} is a file of statistics: leave it out.")
         rows, labels = self.rows()[:COMPARED], self.found.train.labels
@@ -117,14 +118,18 @@ def measure_sources(
     real_part: Part | None = None,
     fake_part: Part | None = None,
     settings: Mapping[str, Any] | None = None,
+    repeats: int = 1,
 ) -> dict[str, Any]:
     """Of any two sources of images, or of statistics in files, whole unless parts are named.
 
     settings: of `Images`, by which both are prepared; `label` is that of the real ones. Under the real images' own
     judge they are the half of those to train on that it has not seen. The floor is what one half of the real images
     scores against the other; where that is another count than the scores', they are given at the floor's count, too.
+    With `repeats`, as many draws of the count that is asked for, and the deviation between them. Per class both need
+    the same classes; everything is of as many images then: the floor's half, and another class as the ceiling.
     """
-    refuse_what_needs_a_run(asked)
+    if "nearest" in asked.metrics:
+        raise GanatomyError("nearest asks for copies of what was trained on, which only a run knows: evaluate a run.")
     said = dict(settings or {})
     if isinstance(asked.extractor, Judged):
         if real_part in ("all", "train"):
@@ -136,6 +141,8 @@ def measure_sources(
     a = side(real, real_part, said, "--real-split")
     b = side(fake, fake_part, {name: value for name, value in said.items() if name != "label"}, "--fake-split")
     refuse_what_does_not_fit(a, b, asked, said)
+    refuse_what_cannot_be_drawn(b, asked, repeats)
+    classes = classes_of(a, b, asked) if asked.per_class else ()
     count = asked.count or b.count
     half = half_of(a, count)
     record: dict[str, Any] = {"scores": {}, "floor": None if half is None else {"count": half, "reference_count": half}}
@@ -146,11 +153,17 @@ def measure_sources(
             if isinstance(a.found, StoredStatistics)
             else f"no floor: it wants {FEWEST} images or more in either half of the real ones"
         )
+    draws = [replace(b, draw=draw) for draw in range(repeats)]
     if asked.looks:
-        compare(record, a, b, asked, half)
-    record["scores"] |= b.similar(asked)
-    if half is not None:
-        record["floor"] |= a.similar(asked)
+        compare(record, a, draws, asked, half)
+    if "ssim" in asked.metrics:
+        similar = spread([draw.similar(asked) for draw in draws])
+        record |= {name: {**record.get(name, {}), **values} for name, values in similar.items()}
+        record["floor"] = record["floor"] and {**record["floor"], **a.similar(asked)}
+    if classes:
+        record["per_class"] = {
+            name: of_class(a, b, asked, number, len(classes), half) for number, (name, half) in enumerate(classes)
+        }
     record["protocol"] = {
         "reference": a.name,
         "reference_count": a.count,
@@ -160,6 +173,7 @@ def measure_sources(
         "generated_content": b.about.get("content"),
         "generated_held_out_content": b.about.get("held_out_content"),
         "count": count,
+        "draws": repeats,
         "shape": a.shape or b.shape,
         "reference_prepared": a.about.get("settings") or None,
         "generated_prepared": b.about.get("settings") or None,
@@ -169,26 +183,65 @@ def measure_sources(
     return record
 
 
-def compare(record: dict[str, Any], a: Side, b: Side, asked: Asked, half: int | None) -> None:
+def compare(record: dict[str, Any], a: Side, draws: Sequence[Side], asked: Asked, half: int | None) -> None:
     """Scores of statistics, into the record: all against all, half of the real images against the other, and against
     as many of the others."""
-    fewer, seen = b.seen_in_parts(asked, half)
-    real = a.seen(asked)
+    real, seen = a.seen(asked), [draw.seen_in_parts(asked, half) for draw in draws]
+    _, first_draw = seen[0]
+    refuse_other_features(a, draws[0], real, first_draw)
+    record |= spread([measure(real, whole, asked.of_statistics) for _, whole in seen])
+    if a.counted and draws[0].counted:
+        record["remarks"] += remarks(real, first_draw, asked.metrics)
+    if half is None:
+        return
+    first, second = (a.looked(asked, slice(start, start + half)) for start in (0, half))
+    record["floor"] |= measure(first, second, asked.of_statistics)
+    fewer = [measure(first, part, asked.of_statistics) for part, _ in seen if part is not None]
+    if fewer:
+        record["at_floor_count"] = {**spread(fewer), "count": half, "reference_count": half}
+
+
+def refuse_other_features(a: Side, b: Side, real: Statistics, seen: Statistics) -> None:
     if len(real.moments.mean) != len(seen.moments.mean):
         raise GanatomyError(
             f"{a.source} is of {len(real.moments.mean)} features and {b.source} of {len(seen.moments.mean)}: they were "
             "not made by the same extractor, or not at the same layer of it."
         )
-    record["scores"] = measure(real, seen, asked.of_statistics)
-    if a.counted and b.counted:
-        record["remarks"] += remarks(real, seen, asked.metrics)
-    if half is None:
-        return
-    first, second = (a.looked(asked, slice(start, start + half)) for start in (0, half))
-    record["floor"] |= measure(first, second, asked.of_statistics)
-    if fewer is not None:
-        scores = measure(first, fewer, asked.of_statistics)
-        record["at_floor_count"] = {"scores": scores, "count": half, "reference_count": half}
+
+
+def classes_of(a: Side, b: Side, asked: Asked) -> list[tuple[str, int]]:
+    """The classes of both, each with how many images a half of its real ones has, and as many are compared with it."""
+    named = []
+    for one in (a, b):
+        if isinstance(one.found, StoredStatistics) or not one.found.classes:
+            raise GanatomyError(f"{one.source} has no classes to compare one by one: leave per class.")
+        named.append([*map(str, one.found.classes)])
+    if named[0] != named[1]:
+        raise GanatomyError(
+            f"{a.source} has the classes {', '.join(named[0])}, and {b.source} {', '.join(named[1])}: per class both "
+            "need the same."
+        )
+    most = -(-(asked.count or MOST) // len(named[0]))
+    fewest, metric = max((FEWEST_OF[name], name) for name in asked.of_statistics)
+    found = []
+    for number, name in enumerate(named[0]):
+        half = min(len(a.rows(number)) // 2, len(b.rows(number)), most)
+        if half < fewest:
+            raise GanatomyError(
+                f"{metric} per class needs {fewest} images of each, and twice as many real ones: of '{name}' there are "
+                f"{len(b.rows(number))} against {len(a.rows(number))}. Leave {metric} or per class."
+            )
+        found.append((name, half))
+    return found
+
+
+def of_class(a: Side, b: Side, asked: Asked, number: int, classes: int, half: int) -> dict[str, Any]:
+    """Half of a class's real images against the others', the other half, and the next class: all of one count."""
+    real, own = (a.looked(asked, slice(start, start + half), number) for start in (0, half))
+    fake, other = b.looked(asked, slice(half), number), a.looked(asked, slice(half), (number + 1) % classes)
+    scores, floor, ceiling = (measure(real, one, asked.of_statistics) for one in (fake, own, other))
+    noted = remarks(real, fake, asked.of_statistics)
+    return {"scores": scores, "floor": floor, "ceiling": ceiling, "count": half, "remarks": noted}
 
 
 def half_of(real: Side, count: int | None) -> int | None:
@@ -206,11 +259,16 @@ def side(source: str, part: Part | None, settings: Mapping[str, Any], option: st
     return Side(source, part or "all", found, settings)
 
 
-def refuse_what_needs_a_run(asked: Asked) -> None:
-    if "nearest" in asked.metrics:
-        raise GanatomyError("nearest asks for copies of what was trained on, which only a run knows: evaluate a run.")
-    if asked.per_class:
-        raise GanatomyError("Scores per class are those of samples that a run was asked for: evaluate a run.")
+def refuse_what_cannot_be_drawn(b: Side, asked: Asked, repeats: int) -> None:
+    if repeats == 1:
+        return
+    if isinstance(b.found, StoredStatistics):
+        raise GanatomyError(f"--repeats draws images; {b.source} is a file of statistics.")
+    if asked.count is None or asked.count >= len(b.rows()):
+        raise GanatomyError(
+            f"--repeats {repeats} draws other images of {b.name} each time: ask with -n for fewer than its "
+            f"{len(b.rows()):,}."
+        )
 
 
 def refuse_what_does_not_fit(a: Side, b: Side, asked: Asked, settings: Mapping[str, Any]) -> None:

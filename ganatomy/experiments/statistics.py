@@ -100,9 +100,12 @@ def rows_of(data: ImageSet, part: Part, of_class: int | None = None) -> Array:
     return rows if of_class is None else rows[labels_at(data, rows) == of_class]
 
 
-def shuffled(rows: Array) -> Array:
-    """In one fixed shuffle: images may lie class by class, or day by day, and of many the first ones are compared."""
-    return np.random.default_rng(SHUFFLE).permutation(rows)
+def shuffled(rows: Array, draw: int = 0) -> Array:
+    """In one fixed shuffle: images may lie class by class, or day by day, and of many the first ones are compared.
+
+    draw: which of the shuffles, where several are drawn.
+    """
+    return np.random.default_rng([SHUFFLE, draw] if draw else SHUFFLE).permutation(rows)
 
 
 def labels_at(data: ImageSet, rows: Array) -> Array:

@@ -14,7 +14,8 @@ import hashlib
 import inspect
 import urllib.request
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -118,6 +119,16 @@ def source_version(function: Callable[..., Any]) -> str | None:
     return hashed.hexdigest()[:12]
 
 
+@contextmanager
+def exactly() -> Iterator[None]:
+    """float32 is float32 in here: a GPU does not round what convolutions multiply to TF32, as torch has it."""
+    before, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
+
+
 class Inception(Extractor):
     """TensorFlow's Inception-v3 of 2015-12-05: pool features [N, 2048], and unbiased logits' softmax [N, 1008]."""
 
@@ -139,6 +150,7 @@ class Inception(Extractor):
         self.resize, self.layer, self.device = resize, layer, device
 
     @torch.inference_mode()
+    @exactly()
     def look(self, images: Array) -> Look:
         features, probabilities = [], []
         for start in range(0, len(images), BATCH):

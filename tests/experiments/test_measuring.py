@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -309,6 +310,37 @@ def test_real_statistics_are_computed_once(asked: Asked, trained: Run, monkeypat
     assert sum(looks) == 2 * 120, "the samples and the floor, not the reference again"
 
 
+def test_repeated_draws_of_a_source_have_their_spread(cache: Path, tmp_path: Path) -> None:
+    real, fake = folder(tmp_path / "real", noise(60, 0)), folder(tmp_path / "fake", noise(60, 1))
+    record = measure_sources(real, fake, Asked(Random(), ("fid", "ssim"), 24), repeats=3)
+    once = measure_sources(real, fake, Asked(Random(), ("fid", "ssim"), 24))
+    assert record["protocol"]["draws"] == 3 and record["floor"] == once["floor"]
+    for name in ("fid", "ssim"):
+        assert record["deviations"][name] > 0
+        assert abs(record["scores"][name] - once["scores"][name]) < 4 * record["deviations"][name]
+    with pytest.raises(GanatomyError, match=r"ask with -n for fewer than its 60"):
+        measure_sources(real, fake, Asked(Random(), ("fid",), 60), repeats=2)
+
+
+def test_two_labelled_sources_are_compared_class_by_class(cache: Path) -> None:
+    """The digits with themselves: every class stands at its floor, far below another class."""
+    asked = Asked(Random(), ("kid",), 400, per_class=True)
+    record = measure_sources("digits", "digits", asked)
+    assert list(record["per_class"]) == [str(digit) for digit in range(10)]
+    for own in record["per_class"].values():
+        assert own["count"] == 40
+        assert abs(own["scores"]["kid"]) < 0.2 * own["ceiling"]["kid"]
+        assert abs(own["floor"]["kid"]) < 0.2 * own["ceiling"]["kid"]
+
+
+def test_sources_without_the_same_classes_are_not_compared_class_by_class(cache: Path, tmp_path: Path) -> None:
+    asked = Asked(Random(), ("kid",), per_class=True)
+    with pytest.raises(GanatomyError, match=r"has no classes to compare one by one: leave per class"):
+        measure_sources(folder(tmp_path / "plain", noise(40, 0)), folder(tmp_path / "other", noise(40, 1)), asked)
+    with pytest.raises(GanatomyError, match="kid per class needs 3 images of each, and twice as many real ones"):
+        measure_sources("digits", "digits", replace(asked, count=20))
+
+
 def test_collapse_shows_as_similarity_and_copies_as_nearness(cache: Path, tmp_path: Path) -> None:
     own = Asked(metrics=("ssim",))
     varied = folder(tmp_path / "varied", noise(40, 0))
@@ -499,7 +531,7 @@ def test_the_best_alone_of_a_run_without_scores_is_refused(copied: Callable[[], 
         (("evaluate", "RUN", "--metrics", "ssim", "--resize", "clean"), "--resize is for scores of features"),
         (("evaluate", "RUN", "--metrics", "accuracy", "--extractor", "random"), "accuracy is the judge's"),
         (("evaluate", "RUN", "--metrics", ","), "No metric is named. There are: fid"),
-        (("evaluate", "--real", "a", "--fake", "b", "--repeats", "2"), "--repeats is for samples of a run"),
+        (("evaluate", "--real", "a", "--fake", "b", "--seed", "2"), "--seed is for samples of a run"),
         (
             ("evaluate", "RUN", "--metrics", "fid", "--extractor", "judge", "--resize", "clean"),
             "--resize is for Inception, not for a judge",

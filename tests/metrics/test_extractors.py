@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ganatomy.core.errors import GanatomyError
-from ganatomy.metrics.extractors import Own, extractor, extractors
+from ganatomy.metrics.extractors import Own, exactly, extractor, extractors
 from ganatomy.metrics.measured import measure, statistics_of
 from ganatomy.metrics.moments import Array
 
@@ -60,3 +60,11 @@ def test_what_only_one_side_says_is_told() -> None:
     a.facts = {name: value for name, value in a.facts.items() if name != "extractor_version"}
     with pytest.raises(GanatomyError, match="extractor_version is None and"):
         measure(a, b, ("fid",))
+
+
+def test_features_are_of_float32_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The protocol says float32, which on a GPU would be TF32 in convolutions."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    with exactly():
+        assert not torch.backends.cudnn.allow_tf32
+    assert torch.backends.cudnn.allow_tf32
