@@ -46,6 +46,7 @@ BEGAN_WITH = ("checkpoint_of_", "content_of_")
 LISTED = ("seeds", "seed")
 """Lists of numbers that are no measurements."""
 ROUGH = 10_000  # samples below which a judge's scores are flagged
+READINGS = 3  # of a training, that tell whether it still got better
 HEAD = (
     "run",
     "seed",
@@ -374,9 +375,19 @@ def made_line(run: RunFolder) -> str:
         return f"- {run.name}: its environment.json cannot be read"
     where = f"{cpu}, {arithmetic['precision']}, {arithmetic['threads']} threads x {arithmetic['processes']} processes"
     commit = (last.get("ganatomy") or {}).get("commit")
-    return f"- {run.name}: {where}, torch {arithmetic['torch']}, commit {(commit or 'unknown')[:10]}: " + "; ".join(
-        f"`{shortened(command)}`" for command in commands
-    )
+    typed = "; ".join(f"`{shortened(command)}`" for command in commands)
+    made = f"- {run.name}: {where}, torch {arithmetic['torch']}, commit {(commit or 'unknown')[:10]}: {typed}"
+    return made + last_readings(run)
+
+
+def last_readings(run: RunFolder) -> str:
+    """Whether the distance still fell: as the last three readings of the training have it."""
+    read = [record for record in run.scores.read() if "frechet" in record.get("scores", {})][-READINGS:]
+    if len(read) < READINGS:
+        return ""
+    distances = ", ".join(f"{record['scores']['frechet']:.2f}" for record in read)
+    shown = ", ".join(f"{record['images']:,}" for record in read)
+    return f"; Fréchet in training {distances} after {shown} images"
 
 
 def recipe_of(run: RunFolder) -> Mapping[str, Any]:

@@ -1,8 +1,20 @@
 """The engine's laws on a GPU: the same tests, on another device."""
 
+import warnings
+
+import numpy as np
 import pytest
 import torch
 
+import ganatomy.recipes
+from ganatomy.core.recipe import find_recipe
+from ganatomy.core.shape import Shape
+from ganatomy.data.images import ImageSet, Split
+from ganatomy.engine.engine import Engine
+from ganatomy.engine.optimizers import RMSprop
+from ganatomy.engine.schedules import Linear
+from ganatomy.experiments.build import build_engine
+from ganatomy.objectives.penalties import R1
 from tests.laws import test_engine as laws
 from tests.laws.test_engine import (  # noqa: F401 (collected here, too)
     test_accumulating_equals_one_batch,
@@ -17,6 +29,7 @@ from tests.laws.test_engine import (  # noqa: F401 (collected here, too)
     test_watching_changes_nothing,
 )
 
+assert ganatomy.recipes
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here"),
@@ -31,13 +44,64 @@ def on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
 
 
+ROUNDS = 16  # of which most are recorded
+
+
 def test_restoring_equals_never_stopping() -> None:
     straight, first, second = (laws.engine(laws.conv_players(), laws.Adam(), precision="float32") for _ in range(3))
-    for _ in range(4):
-        straight.play_round()
-    for _ in range(2):
-        first.play_round()
+    play(straight, 2 * ROUNDS)
+    play(first, ROUNDS)
     second.restore(*first.state())
-    for _ in range(2):
-        second.play_round()
+    play(second, ROUNDS)
     assert laws.largest_difference(laws.weights(straight.game), laws.weights(second.game)) == 0
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_recorded_turns_equal_those_played_as_they_come(precision: str) -> None:
+    """With dropout, noise, a penalty that is due in one round of three, and rates that change."""
+    rules = {"d_steps": 2, "penalties": (R1(every=3),)}
+    how = laws.Adam(schedule=Linear(after=64, until=1_000))
+    plain, recorded = (laws.engine(laws.conv_players(), how, precision=precision, rules=rules) for _ in "ab")
+    plain.capture = None
+    play(plain, ROUNDS)
+    play(recorded, ROUNDS)
+    assert sum(len(recorder.recordings) for recorder in recorded.recorders.values()) == 3
+    assert laws.largest_difference(laws.weights(plain.game), laws.weights(recorded.game)) == 0
+    assert plain.ledger.means() == recorded.ledger.means()
+
+
+@pytest.mark.parametrize("how", [laws.SGD(lr=0.1, momentum=0.5), RMSprop(lr=1e-3), laws.Adam(clip=0.1)])
+def test_every_optimizer_steps_within_a_recording(how: laws.Optimizer) -> None:
+    plain, recorded = (laws.engine(laws.conv_players(), how, precision="float32") for _ in "ab")
+    plain.capture = None
+    play(plain, ROUNDS)
+    play(recorded, ROUNDS)
+    assert all(recorder.recordings for recorder in recorded.recorders.values())
+    assert laws.largest_difference(laws.weights(plain.game), laws.weights(recorded.game)) == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["digits-cdcgan", "mnist-cdcgan-vb-ls", "cifar10-biggan", "cifar10-reacgan", "mnist-bigan"]
+)
+def test_recipes_are_played_from_recordings(name: str) -> None:
+    """Nothing in them waits for the host."""
+    recipe = find_recipe(name)
+    size = recipe.data.settings["size"]
+    data = random_images(Shape(3 if name.startswith("cifar") else 1, size, size))
+    engine = build_engine(recipe.replace(batch=8), data, torch.device("cuda"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        play(engine, 8)
+    engine.check_finite()
+    assert all(recorder.recordings for recorder in engine.recorders.values())
+
+
+def random_images(shape: Shape) -> ImageSet:
+    pixels = np.random.default_rng(0).integers(0, 256, (512, *shape[1:], shape[0])).astype(np.uint8)
+    split = Split(pixels, np.arange(512) % 10)
+    return ImageSet(split, split.first(64), tuple("0123456789"), shape, "random", "random")
+
+
+def play(engine: Engine, rounds: int) -> None:
+    for _ in range(rounds):
+        engine.play_round()

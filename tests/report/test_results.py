@@ -7,7 +7,7 @@ import pytest
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.experiments.run import Run
-from ganatomy.report.results import HEAD, results, studied
+from ganatomy.report.results import HEAD, last_readings, results, studied
 from ganatomy.runs.files import write_json
 from ganatomy.runs.folder import RunFolder
 from tests.report.made import made_run
@@ -77,6 +77,14 @@ def test_measured_scores_are_tabulated_with_what_tells_their_protocols_apart(tmp
     assert ["a", "last, x to y", "", "3"] in table and ["real, 9, x to y", "", "", "2"] in table
     assert "\n9 images, j; reference: y" in text and "not scored" not in text
     assert f"extractor_sha256 is {'d' * 12}, not {'c' * 12}; resize is clean, not None." in text
+
+
+def test_the_last_readings_tell_whether_it_still_got_better(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    for images, distance in ((1_000, 9.0), (2_000, 5.0), (3_000, 4.0), (4_000, 3.5)):
+        run.scores.append({"images": images, "scores": {"frechet": distance}})
+    assert last_readings(run) == "; Fréchet in training 5.00, 4.00, 3.50 after 2,000, 3,000, 4,000 images"
+    assert last_readings(RunFolder(tmp_path / "other")) == ""
 
 
 def test_a_run_without_scores_is_not_hidden(trained: Run, tmp_path: Path) -> None:
