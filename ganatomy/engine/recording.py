@@ -6,8 +6,8 @@ new numbers, which are put where the recorded ones lay. The bits are those of a 
 """
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import torch
@@ -35,22 +35,39 @@ Capture = Callable[[Callable[[], Figures]], tuple[Callable[[], None], Figures]]
 
 
 class NotAlikeError(Exception):
-    """A turn that was said to be alike asked which round it is."""
+    """A turn that was said to be alike asked which round it is, or for numbers that it did not ask for before."""
 
 
-class HeldDraws(Draws):
-    """Draws whose numbers stay in one place on the device, where those of other rounds can be put."""
+class NotedDraws(Draws):
+    """Draws that remember what was drawn."""
 
     def __init__(self, draws: Draws) -> None:
         super().__init__(draws.key, draws.rows, draws.total, draws.device, draws.dtype)
-        object.__setattr__(self, "held", {})
+        object.__setattr__(self, "drawn", {})
+
+    drawn: dict[Drawing, None]
+
+    def take(self, drawing: Drawing) -> Tensor:
+        self.drawn[drawing] = None
+        return super().take(drawing)
+
+
+class HeldDraws(Draws):
+    """Draws whose numbers stay in one place on the device, where those of other rounds can be put.
+
+    The places are there before the recording begins: what is allocated within it may share memory with whatever the
+    recording has let go of by then, and would be written over in every replay, before it is read.
+    """
+
+    def __init__(self, draws: Draws, drawings: Iterable[Drawing]) -> None:
+        super().__init__(draws.key, draws.rows, draws.total, draws.device, draws.dtype)
+        object.__setattr__(self, "held", {drawing: draws.take(drawing) for drawing in drawings})
 
     held: dict[Drawing, Tensor]
 
     def take(self, drawing: Drawing) -> Tensor:
         if drawing not in self.held:
-            dtype = torch.int64 if drawing.kind == "integers" else torch.float32
-            self.held[drawing] = torch.empty((self.count, *drawing.shape), dtype=dtype, device=self.device)
+            raise NotAlikeError
         return self.held[drawing]
 
     def put(self, draws: Draws) -> None:
@@ -59,18 +76,30 @@ class HeldDraws(Draws):
             place.copy_(on_device(draws.numbers(drawing), self.device))
 
 
-class RecordedPlay(Play):
-    """A turn's clock that tells what is due in this round, and remembers that it was asked; no more."""
+class NotedPlay(Play):
+    """A turn's clock that remembers what it was asked to be due."""
 
-    def __init__(self, now: Play, draws: Draws, periods: set[int]) -> None:
-        for name, value in (("now", now), ("draws", draws), ("notes", {}), ("periods", periods)):
-            object.__setattr__(self, name, value)
+    def __init__(self, play: Play) -> None:
+        super().__init__(play.round, play.images, NotedDraws(play.draws), play.notes)
+        object.__setattr__(self, "periods", set())
 
-    now: Play
     periods: set[int]
 
     def due(self, every: int) -> bool:
         self.periods.add(every)
+        return super().due(every)
+
+
+class RecordedPlay(Play):
+    """A turn's clock that tells what is due in this round, and no more."""
+
+    def __init__(self, now: Play, draws: Draws) -> None:
+        for name, value in (("now", now), ("draws", draws), ("notes", {})):
+            object.__setattr__(self, name, value)
+
+    now: Play
+
+    def due(self, every: int) -> bool:
         return self.now.due(every)
 
     @property
@@ -101,35 +130,51 @@ class Recording:
         return self.figures._replace(values=self.figures.values.clone())
 
 
+Answers = tuple[bool, ...]
+
+
 @dataclass
 class Recorder:
     """Recordings of one turn: one for each set of answers to what is due."""
 
     capture: Capture
     periods: set[int] = field(default_factory=set)
-    recordings: dict[tuple[bool, ...], Recording] = field(default_factory=dict)
-    played: dict[tuple[bool, ...], int] = field(default_factory=dict)
+    recordings: dict[Answers, Recording] = field(default_factory=dict)
+    played: dict[Answers, int] = field(default_factory=dict)
+    drawn: dict[Answers, dict[Drawing, None]] = field(default_factory=dict)
     refused: bool = False
 
     def play(self, turned: Turned, batch: Batch) -> Figures:
         """Play the turn: from a recording, if it was played often enough to be recorded."""
         answers = self._answers(batch.play)
         if not self.refused and answers not in self.recordings and self.played.get(answers, 0) >= PLAYED_BEFORE:
-            self._record(turned, batch)
-            answers = self._answers(batch.play)  # it may have told of what else is due
+            self._record(turned, batch, answers)
         if answers in self.recordings:
             return self.recordings[answers].play(batch)
-        self.played[answers] = self.played.get(answers, 0) + 1
-        return turned(batch)
+        return self._noted(turned, batch)
 
-    def _answers(self, play: Play) -> tuple[bool, ...]:
+    def _answers(self, play: Play) -> Answers:
         return tuple(play.due(every) for every in sorted(self.periods))
 
-    def _record(self, turned: Turned, batch: Batch) -> None:
-        known = set(self.periods)
-        draws = HeldDraws(batch.play.draws)
+    def _noted(self, turned: Turned, batch: Batch) -> Figures:
+        """Play the turn as it comes, and keep what it asked for."""
+        play = NotedPlay(batch.play)
+        figures = turned(replace(batch, play=play))
+        if play.periods - self.periods:  # the rounds before were told apart by too little
+            self.periods |= play.periods
+            self.recordings.clear()
+            self.played.clear()
+            self.drawn.clear()
+        answers = self._answers(batch.play)
+        self.played[answers] = self.played.get(answers, 0) + 1
+        assert isinstance(play.draws, NotedDraws)
+        self.drawn.setdefault(answers, {}).update(play.draws.drawn)
+        return figures
+
+    def _record(self, turned: Turned, batch: Batch, answers: Answers) -> None:
+        draws = HeldDraws(batch.play.draws, self.drawn[answers])
         x, y = batch.x.clone(), None if batch.y is None else batch.y.clone()
-        held = Batch(x, y, RecordedPlay(batch.play, draws, self.periods))
+        held = Batch(x, y, RecordedPlay(batch.play, draws))
         try:
             replay, figures = self.capture(lambda: turned(held))
         except (NotAlikeError, RuntimeError) as error:
@@ -140,10 +185,7 @@ class Recorder:
                 why = str(error).splitlines()[0]
                 warnings.warn(f"A turn is played without a recording, and slower: {why}", stacklevel=2)
             return
-        if self.periods != known:  # the others were told apart by too little
-            self.recordings.clear()
-            self.played.clear()
-        self.recordings[self._answers(batch.play)] = Recording(x, y, draws, figures, replay)
+        self.recordings[answers] = Recording(x, y, draws, figures, replay)
 
 
 class CUDAGraphs:

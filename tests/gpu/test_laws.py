@@ -28,6 +28,7 @@ from tests.laws.test_engine import (  # noqa: F401 (collected here, too)
     test_the_average_follows_its_formula,
     test_watching_changes_nothing,
 )
+from tests.laws.test_recording import MIDDLE
 
 assert ganatomy.recipes
 pytestmark = [
@@ -68,6 +69,16 @@ def test_recorded_turns_equal_those_played_as_they_come(precision: str) -> None:
     assert sum(len(recorder.recordings) for recorder in recorded.recorders.values()) == 3
     assert laws.largest_difference(laws.weights(plain.game), laws.weights(recorded.game)) == 0
     assert plain.ledger.means() == recorded.ledger.means()
+
+
+def test_numbers_drawn_in_the_middle_of_a_turn_are_those_of_its_round() -> None:
+    """Their places share no memory with what the turn lets go of before it asks for them."""
+    plain, recorded = (laws.engine(laws.conv_players(), laws.Adam(), precision="float32", rules=MIDDLE) for _ in "ab")
+    plain.capture = None
+    play(plain, ROUNDS)
+    play(recorded, ROUNDS)
+    assert all(recorder.recordings for recorder in recorded.recorders.values())
+    assert laws.largest_difference(laws.weights(plain.game), laws.weights(recorded.game)) == 0
 
 
 @pytest.mark.parametrize("how", [laws.SGD(lr=0.1, momentum=0.5), RMSprop(lr=1e-3), laws.Adam(clip=0.1)])

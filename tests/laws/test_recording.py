@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -12,12 +13,13 @@ from ganatomy.core.game import Play
 from ganatomy.core.randomness import Draws
 from ganatomy.engine.engine import Engine
 from ganatomy.engine.optimizers import Adam
-from ganatomy.engine.recording import PLAYED_BEFORE, Figures, HeldDraws
-from ganatomy.objectives.augment import InstanceNoise
-from ganatomy.objectives.penalties import R1, GradientPenalty
+from ganatomy.engine.recording import PLAYED_BEFORE, Figures, HeldDraws, NotAlikeError, NotedDraws
+from ganatomy.objectives.augment import DiffAugment, InstanceNoise
+from ganatomy.objectives.penalties import R1, Consistency, GradientPenalty
 from tests.laws.test_engine import conv_players, engine, largest_difference, weights
 
 ROUNDS = 16
+MIDDLE = {"penalties": (GradientPenalty(), Consistency(on="both", shift=1)), "augment": (DiffAugment(),)}
 
 
 class Again:
@@ -79,6 +81,12 @@ def test_every_set_of_lazy_penalties_has_its_own_recording() -> None:
     assert again.replayed > ROUNDS
 
 
+def test_numbers_drawn_in_the_middle_of_a_turn_are_those_of_its_round() -> None:
+    plain, recorded, again = both_ways(MIDDLE)
+    assert_equal(plain, recorded)
+    assert again.replayed == 2 * (ROUNDS - PLAYED_BEFORE)
+
+
 def test_a_turn_that_asks_for_the_clock_is_played_as_it_comes() -> None:
     plain, recorded, again = both_ways({"augment": (InstanceNoise(sigma=0.1, until=10**6),)})
     assert_equal(plain, recorded)
@@ -114,14 +122,17 @@ def test_recordings_are_made_anew_after_a_restart() -> None:
 
 
 def test_held_draws_are_those_of_the_turn_they_were_put_for() -> None:
-    held = HeldDraws(Draws((0, 1), slice(2, 6), 8))
     asked: list[Callable[[Draws], Tensor]] = [
         lambda draws: draws.normal("z", 3),
         lambda draws: draws.uniform("share", 1, low=-1.0),
         lambda draws: draws.integers("place", 7),
     ]
+    noted = NotedDraws(Draws((0, 1), slice(2, 6), 8))
     for ask in asked:
-        ask(held)
+        ask(noted)
+    held = HeldDraws(noted, noted.drawn)
+    with pytest.raises(NotAlikeError):
+        held.normal("another", 3)
     later = Draws((0, 2), slice(2, 6), 8)
     held.put(later)
     for ask in asked:
