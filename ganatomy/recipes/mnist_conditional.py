@@ -165,13 +165,15 @@ def mnist_dcgan_medium_vb() -> Recipe:
 def mnist_projection() -> Recipe:
     """Miyato and Koyama (2018): the class scores by projection, hinge loss, spectral norm; conditional batch norm in G.
 
-    ganatomy train mnist-projection --data ../shared/data/mnist. Score and time: not measured.
+    ganatomy train mnist-projection --data ../shared/data/mnist --images 200000: half a minute of a shared H200. Last
+    checkpoint, seeds 0, 1 and 2: Fréchet distance 3.10, 2.91 and 3.14 times its floor, coverage 0.81, 0.81 and 0.80
+    (real 0.94), recognized as asked 97.4, 97.4 and 97.3 %: none collapsed (see `mnist-projection-collapse`).
     """
     return mnist_cdcgan().replace(
         name="mnist-projection",
         paper="Miyato and Koyama (2018), arXiv:1802.05637",
-        expected="not measured",
-        time="not measured",
+        expected="Fréchet 2.9 to 3.1 x floor, coverage 0.81 of 0.94, as asked 97 % (seeds 0-2, 200,000 images)",
+        time="30 s, a shared H200",
         game=Spec(Adversarial, loss=Spec(Hinge), constraint=Spec(SpectralNormalization)),
         players={
             "G": Spec(DCGANGenerator, latent=100, channels=(128, 64), conditional=True, conditioning="batch-norm"),
@@ -191,17 +193,35 @@ def mnist_projection() -> Recipe:
 def mnist_projection_collapse() -> Recipe:
     """Miyato and Koyama (2018) as it collapses: the class embedded beside G's latent, D at four times G's rate.
 
-    A projection discriminator, hinge loss, spectral norm in D, unequal rates and an embedding whose numbers are N(0, 1)
-    like the latent's, without conditional batch norm in G, R1 or minibatch deviation. Such a G drew exactly one picture
-    per class after 1,500 rounds of a trial and never recovered; sizes and rates of that trial are not known, these are
-    ours. `mnist-projection` is the same game with conditional batch norm in G and equal rates.
+    G draws one picture per class, whatever the latent, from the first readings on and for good, at three seeds of
+    three; and the scores that people look at call it the best of all.
 
-    ganatomy train mnist-projection-collapse --data ../shared/data/mnist. Score and time: not measured.
+    ganatomy train mnist-projection-collapse --data ../shared/data/mnist --images 200000, 20 s of a shared H200, and
+    with one thing changed:
+
+    | last checkpoint | Fréchet, x floor | coverage, of 0.94 | score, of the real | as asked |
+    | --- | --- | --- | --- | --- |
+    | seeds 0, 1, 2 | 114, 108, 106 | 0.04, 0.05, 0.07 | 1.01, 0.91, 1.00 | 99.8, 92.5, 99.9 % |
+    | equal rates, 5e-4 | 113 | 0.02 | 1.03 | 100 % |
+    | minibatch deviation in D | 119 | 0.04 | 0.97 | 99.0 % |
+    | R1, gamma 1, every 4th round | 27 | 0.46 | 0.99 | 98.0 % |
+    | an embedding of 3 numbers | 19 | 0.67 | 0.90 | 87.4 % |
+    | conditional batch norm | 75 | 0.20 | 0.59 | 35.5 % |
+    | one-hot | 3.8 | 0.79 | 0.99 | 97.8 % |
+
+    The cause is the scale of the label: 100 numbers of N(0, 1) that are the same for a whole class weigh as much in G's
+    first layer as the 100 of the latent, so that "one picture per class" is the nearest way to please a D that asks
+    for the class. A label of ten numbers of which one is 1 is enough to prevent it, with the same unequal rates.
+    Equal rates alone are not, nor is a D that is told how much a batch differs; R1 heals half of it. With conditional
+    batch norm these rates are too slow to have learned the class yet, but nothing collapsed; with equal ones it is
+    `mnist-projection`, which did not collapse either, at three seeds of three.
     """
     base = mnist_projection()
     G = base.players["G"].replace(conditioning="concatenation", embedding=100)
     return base.replace(
         name="mnist-projection-collapse",
+        expected="collapse: Fréchet 106 to 114 x floor, coverage 0.04 to 0.07 of 0.94 (seeds 0-2, 200,000 images)",
+        time="20 s, a shared H200",
         players={**base.players, "G": G},
         optimizers={"G": Spec(Adam, lr=2e-4), "D": Spec(Adam, lr=8e-4)},
     )
