@@ -14,7 +14,17 @@ from ganatomy.core.errors import GanatomyError, near, one_line, unknown
 from ganatomy.core.game import Game
 from ganatomy.core.kinds import Averaging, Data, Scoring, Stepper
 from ganatomy.core.registry import Registry
-from ganatomy.core.spec import Spec, checked_value, from_plain, handed_over, key_and_value, overridden, parsed, to_plain
+from ganatomy.core.spec import (
+    Spec,
+    checked_value,
+    from_plain,
+    handed_over,
+    key_and_value,
+    overridden,
+    parsed,
+    read_yaml,
+    to_plain,
+)
 from ganatomy.core.watch import Stop, Watch
 
 Precision = Literal["auto", "float32", "bfloat16", "float64"]
@@ -134,7 +144,7 @@ class Recipe:
     @classmethod
     def from_yaml(cls, text: str, origin: str = "recipe") -> "Recipe":
         try:
-            plain = yaml.safe_load(text)
+            plain = read_yaml(text)
         except yaml.YAMLError as error:
             raise GanatomyError(f"{origin} is not YAML: {one_line(error)}") from None
         if not isinstance(plain, dict):

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import inspect
 import math
+import re
 import types
 import typing
 from abc import ABC
@@ -176,6 +177,26 @@ def checked_value(where: str, annotation: Any, value: Any) -> Any:
     raise GanatomyError(f"{where}={value}: {one_line(problem)}")
 
 
+class Loader(yaml.SafeLoader):
+    """YAML whose only booleans are true and false, as since its version 1.2: `on` is the name of a setting."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 (as PyYAML has it)
+        first: [(tag, form) for tag, form in resolvers if tag != "tag:yaml.org,2002:bool"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$", re.IGNORECASE), list("tTfF"))
+
+
+def read_yaml(text: str) -> Any:
+    """
+    >>> read_yaml("{use: Consistency, on: fake, flip: true}")
+    {'use': 'Consistency', 'on': 'fake', 'flip': True}
+    """
+    return yaml.load(text, Loader)
+
+
 def parsed(where: str, annotation: Any, text: str) -> Any:
     """A setting from the command line's text: YAML's reading of it, or else the text itself."""
     readings: list[Any] = []
@@ -184,7 +205,7 @@ def parsed(where: str, annotation: Any, text: str) -> Any:
     else:
         listed = "," in text and not text.lstrip().startswith(("[", "{"))
         with contextlib.suppress(yaml.YAMLError):
-            readings.append(yaml.safe_load(f"[{text}]" if listed else text))
+            readings.append(read_yaml(f"[{text}]" if listed else text))
         if readings and (readings[0] is None or (isinstance(readings[0], str) and text[:1] not in ("'", '"'))):
             readings.clear()  # YAML would drop what follows a # in a path
         readings.append(text)

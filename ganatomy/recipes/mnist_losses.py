@@ -82,7 +82,9 @@ def mnist_wgan_sn() -> Recipe:
 
     It saw no difference to the minimax loss.
 
-    WGANSN_MEASURED
+    ganatomy train mnist-wgan-sn --data ../shared/data/mnist --for 16m, one CPU core with AVX-512 and bfloat16: 372,160
+    and 367,616 images. Seeds 0 and 1, last checkpoint: Fréchet distance 7.4 and 7.3 times its floor and falling,
+    coverage 0.60 and 0.61 (real 0.94), classifier score 0.841 and 0.840 of the real one.
 
     What counts is Adam's momentum: a bounded critic goes round with G where both remember where they went. After
     460,000 images (seed 0, rate 5e-4) the distance was 50 times its floor with beta1 0.5 and 8.0 times with 0. Neither
@@ -95,6 +97,9 @@ def mnist_wgan_sn() -> Recipe:
         Spec(Adversarial, loss=Wasserstein(), constraint=Spec(SpectralNormalization)),
         players=bounded_players(),
         optimizers={name: Spec(Adam, lr=1e-3, beta1=0.0, beta2=0.9) for name in ("G", "D")},
+    ).replace(
+        expected="Fréchet 7.3 x floor, coverage 0.60 of 0.94, score 0.84 of real (seeds 0 and 1, 370,000 images)",
+        time="16 min, 1 CPU core",
     )
 
 

@@ -246,3 +246,14 @@ def test_a_file_that_is_no_text_is_told_in_one_line(tmp_path: Path):
     (tmp_path / "recipe.yaml").write_bytes(b"\xff\xfe\x00name")
     with pytest.raises(GanatomyError, match="is not YAML"):
         find_recipe(str(tmp_path / "recipe.yaml"))
+
+
+def test_a_setting_called_on_is_no_boolean(tmp_path):
+    """In YAML 1.1 it would be; who writes a part by hand, on the command line or in a file, means the name."""
+    said = "game.consistency={use: Consistency, on: fake, flip: false}"
+    recipe = find_recipe("digits-cyclegan").overridden([said])
+    part = recipe.game.settings["consistency"]
+    assert part.settings["on"] == "fake" and part.settings["flip"] is False
+    file = tmp_path / "mine.yaml"
+    file.write_text(recipe.to_yaml().replace("'on'", "on"))
+    assert "  on: fake" in file.read_text() and find_recipe(str(file)) == recipe
