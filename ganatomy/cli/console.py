@@ -181,11 +181,13 @@ def class_table(record: Mapping[str, Any]) -> Table:
     """Each class's scores between their floor, real images of it, and a ceiling, real images of another class."""
     classes = record["per_class"]
     names = [name for name in MEASURED if name in next(iter(classes.values()))["scores"]]
-    table = Table(title=f"class by class, {record['which']} checkpoint", title_justify="left")
+    of_run = "which" in record
+    title = f"class by class, {record['which']} checkpoint" if of_run else "class by class"
+    table, looked_at = Table(title=title, title_justify="left"), "samples" if of_run else "of the others"
     for column in ("class", "", *(MEASURED[name] for name in names)):
         table.add_column(column, justify="right" if column else "left")
     for label, own in classes.items():
-        rows = {"real": own["floor"], f"{own['count']:,} samples": own["scores"], "another, real": own["ceiling"]}
+        rows = {"real": own["floor"], f"{own['count']:,} {looked_at}": own["scores"], "another, real": own["ceiling"]}
         for number, (title, scores) in enumerate(rows.items()):
             cells = (f"{scores[name]:.3g}" for name in names)
             table.add_row("" if number else escape(label), title, *cells, end_section=number == 2)

@@ -327,6 +327,7 @@ def protocol_title(protocol: Record) -> str:
         "pictures alone" if extractor is None else f"{extractor}" + (f" {sha256[:12]}" if sha256 else ""),
         f"{protocol['resize']} resize" if protocol.get("resize") else "",
         f"seeds {', '.join(map(str, protocol['seeds']))}" if "seeds" in protocol else "",
+        f"{protocol['draws']} draws" if protocol.get("draws", 1) > 1 else "",
         f"{protocol['weights']} weights" if "weights" in protocol else "",
     ]
     return f"{', '.join(part for part in said if part)}; reference: {protocol['reference']}"

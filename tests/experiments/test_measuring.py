@@ -13,7 +13,9 @@ from typing import get_args
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from ganatomy.cli.main import app
 from ganatomy.core.errors import GanatomyError
 from ganatomy.data.packed import cache_folder
 from ganatomy.experiments import measuring
@@ -331,6 +333,26 @@ def test_two_labelled_sources_are_compared_class_by_class(cache: Path) -> None:
         assert own["count"] == 40
         assert abs(own["scores"]["kid"]) < 0.2 * own["ceiling"]["kid"]
         assert abs(own["floor"]["kid"]) < 0.2 * own["ceiling"]["kid"]
+
+
+def test_draws_and_classes_of_sources_are_shown(cache: Path) -> None:
+    asked = (
+        "evaluate",
+        "--real",
+        "digits",
+        "--fake",
+        "digits",
+        "--extractor",
+        "random",
+        "--metrics",
+        "kid",
+        "-n",
+        "400",
+    )
+    shown = CliRunner().invoke(app, [*asked, "--repeats", "2", "--per-class"])
+    assert shown.exit_code == 0, shown.output
+    assert "2 draws" in shown.output and "±" in shown.output
+    assert "class by class" in shown.output and "40 of the others" in shown.output
 
 
 def test_sources_without_the_same_classes_are_not_compared_class_by_class(cache: Path, tmp_path: Path) -> None:
