@@ -60,7 +60,7 @@ class ImageSet:
         """Hash of the packed held-out images and labels, as `content` is of those to train on."""
         return content_of(self.held_out.images, self.held_out.labels)
 
-    def pictures(self, split: Split, rows: slice = slice(None)) -> NDArray[np.uint8]:
+    def pictures(self, split: Split, rows: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.uint8]:
         """Images of a split at the training size, uint8 [n, H, W, C]: the center of those packed larger."""
         top, left = ((packed - size) // 2 for packed, size in zip(split.images.shape[1:3], self.shape[1:], strict=True))
         return split.images[rows, top : top + self.shape.height, left : left + self.shape.width]

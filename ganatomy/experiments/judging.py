@@ -27,6 +27,7 @@ from ganatomy.data.packed import cache_folder
 from ganatomy.distributed import processes
 from ganatomy.experiments.build import build_engine
 from ganatomy.experiments.sampling import CHUNK, Sampler
+from ganatomy.experiments.statistics import shuffled
 from ganatomy.metrics.judged import JudgeScores
 from ganatomy.metrics.moments import Array, Moments
 from ganatomy.metrics.scores import Scores, judge_scores
@@ -80,9 +81,12 @@ class Bench:
 
     @cached_property
     def floor(self) -> Scores:
-        """What real images that nobody trained on score, at the same count."""
+        """What real images that nobody trained on score, at the same count.
+
+        Of many, those of a fixed shuffle: the first ones may be of one kind, as MNIST's first test images are.
+        """
         assert self.data.held_out.labels is not None
-        chosen = slice(0, self.how.count)
+        chosen = np.sort(shuffled(np.arange(len(self.data.held_out.images)))[: self.how.count])
         return self._scores(
             *self.judge.see(self.data.pictures(self.data.held_out, chosen)),
             np.asarray(self.data.held_out.labels[chosen]),
@@ -106,7 +110,7 @@ class Bench:
             "reference": f"training images {self.first}-{len(self.data.train.images) - 1}",
             "content": self.data.content,
             "held_out_content": self.data.held_out_content,
-            "floor": f"{self.how.count} held-out images" + ("" if self.data.unseen else ", trained on"),
+            "floor": f"{self.how.count} held-out images{self._drawn}" + ("" if self.data.unseen else ", trained on"),
             "count": self.how.count,
             "extractor": "judge",
             "extractor_sha256": self.judge.sha256,
@@ -119,6 +123,10 @@ class Bench:
             "weights": weights,
             "checkpoint": checkpoint,
         }
+
+    @property
+    def _drawn(self) -> str:
+        return " of a fixed shuffle" if self.how.count < len(self.data.held_out.images) else ""
 
     def record(self, scores: Scores, **protocol: Any) -> dict[str, Any]:
         """A score as it is written down: never without its floor and its protocol, and told where it is rough."""

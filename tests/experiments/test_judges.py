@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from safetensors.torch import load_file
 
 from ganatomy.core.spec import Spec
 from ganatomy.data.images import Images, ImageSet
+from ganatomy.data.packed import Split
 from ganatomy.experiments import ship_judge
 from ganatomy.experiments.judging import Bench, find_judge, read_judge, shipped_judges
 from ganatomy.experiments.run import Run
@@ -115,3 +117,15 @@ def test_a_judge_that_was_trained_as_a_run_is_the_one_that_is_found(
     own = run.player("C").state_dict()
     assert all(torch.equal(value, own[name]) for name, value in found.network.state_dict().items())
     assert "This run has no player 'C'" in ganatomy_says("judge", trained.path).err
+
+
+def test_a_floor_of_few_images_is_of_any_of_them() -> None:
+    """Held-out images may lie class by class, and the first ones are of one class then."""
+    whole = bench("digits")
+    labels = np.asarray(whole.data.held_out.labels)
+    order = np.argsort(labels, kind="stable")
+    by_class = replace(whole.data, held_out=Split(whole.data.held_out.images[order], labels[order]))
+    few = Bench(by_class, whole.judge, JudgeScores(count=100))
+    assert min(few.floor.class_shares) > 0.03
+    said = [one.protocol(seed=0, weights="raw", checkpoint="last")["floor"] for one in (few, whole)]
+    assert said == ["100 held-out images of a fixed shuffle", "600 held-out images"]
