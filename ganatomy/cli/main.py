@@ -840,6 +840,7 @@ def main() -> None:
             "error: Out of memory outside of training; close other programs or use a smaller recipe.", file=sys.stderr
         )
         raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        raise SystemExit(130) from None
+    except SystemExit as ending:  # typer makes an exit code of an interrupt, and says nothing
+        if isinstance(getattr(ending.__context__, "__cause__", None), KeyboardInterrupt):
+            print("Interrupted.", file=sys.stderr)
+        raise

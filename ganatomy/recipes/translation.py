@@ -108,7 +108,7 @@ def celeba64_smile_cyclegan_cr() -> Recipe:
     51 %, at cycle errors of 0.062 of 0.274 and 0.059 of 0.234.
     """
     return regularized(celeba64_smile_cyclegan(), "celeba64-smile-cyclegan-cr").replace(
-        expected="Fréchet 39 % and 21 % of doing nothing, 53 % and 50 % seen as the target (seed 0, 20,000 images)",
+        expected="Fréchet 39 % and 21 % of doing nothing, 53 % and 49.8 % seen as the target (seed 0, 20,000 images)",
         time="71 min, 1 CPU core",
     )
 

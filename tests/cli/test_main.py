@@ -344,6 +344,6 @@ def test_an_interrupt_is_no_traceback(ganatomy_says, monkeypatch):
     def interrupted(*args: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(program, "app", interrupted)
+    monkeypatch.setattr(program, "prepare", interrupted)
     said = ganatomy_says("recipes")
     assert (said.code, said.err) == (130, "Interrupted.\n")
