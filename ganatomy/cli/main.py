@@ -13,6 +13,8 @@ from rich.console import Console
 from ganatomy.core.errors import GanatomyError
 
 if TYPE_CHECKING:
+    import torch
+
     from ganatomy.core.spec import Spec
 
 app = typer.Typer(
@@ -292,12 +294,11 @@ def evaluate(
         others = {
             **drawn,
             **inception,
-            **on_cpu,
             "--extractor": extractor not in (None, "judge"),
         }
         refuse("other scores than the judge's: say --metrics, such as fid,kid,prdc", others)
-        with together(lambda: find_device("cpu")):
-            evaluate_by_judge(run, n, seed, weights, checkpoints, as_json)
+        with together(lambda: find_device(device)) as place:
+            evaluate_by_judge(run, n, seed, weights, checkpoints, as_json, place)
         return
     from ganatomy.core.spec import Spec
     from ganatomy.data.images import Images
@@ -316,9 +317,9 @@ def evaluate(
         else:
             refuse("Inception, not for a judge", inception)
             looker = (
-                measuring.judge_of_run(opened, announced)
+                measuring.judge_of_run(opened, announced, place)
                 if opened is not None
-                else measuring.judge_of_source(Spec(Images, source=str(real), **settings), announced)
+                else measuring.judge_of_source(Spec(Images, source=str(real), **settings), announced, place)
             )
         asked = measuring.Asked(looker, asked_for, n, per_class, shown)
         if opened is not None:
@@ -450,12 +451,15 @@ def evaluate_by_judge(
     weights: Literal["average", "raw"],
     checkpoints: Sequence[Literal["last", "best"]],
     as_json: bool,
+    device: "torch.device",
 ) -> None:
     from ganatomy.cli.console import score_table
     from ganatomy.distributed.processes import leads
     from ganatomy.experiments.run import load
 
-    records = load(run).evaluate(n, seed=seed, weights=weights, checkpoints=checkpoints, announce=announced)
+    records = load(run).evaluate(
+        n, seed=seed, weights=weights, checkpoints=checkpoints, announce=announced, device=device
+    )
     if not leads():
         return
     if n is not None and records[0]["protocol"]["count"] < n:
@@ -523,7 +527,7 @@ def stats(
         if extractor == "judge":
             inception = {"--weights-file": weights_file is not None, "--resize": resize != "legacy"}
             refuse("Inception, not for a judge", {**inception, "--layer": layer != "2048"})
-            looker = judge_of_source(images, announced)
+            looker = judge_of_source(images, announced, place)
             trained_on = "images that the judge was not trained on: leave it out, or take held-out"
             refuse(trained_on, {f"--split {split}": split in ("train", "all")})
             part = split or "second-half"

@@ -19,12 +19,14 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.core.randomness import CPU
 from ganatomy.core.recipe import Recipe
 from ganatomy.core.spec import Spec, from_plain, to_plain
 from ganatomy.data.feed import to_unit
 from ganatomy.data.images import ImageSet
 from ganatomy.data.packed import cache_folder
 from ganatomy.distributed import processes
+from ganatomy.engine.precision import exactly
 from ganatomy.experiments.build import build_engine
 from ganatomy.experiments.sampling import CHUNK, Sampler
 from ganatomy.experiments.statistics import shuffled
@@ -54,12 +56,19 @@ class Judge:
     def sha256(self) -> str:
         return str(self.facts["sha256"])
 
+    def on(self, device: torch.device) -> "Judge":
+        """The same judge, which looks there from now on."""
+        self.network.to(device)
+        return self
+
     @torch.inference_mode()
+    @exactly()
     def see(self, images: Array) -> tuple[Array, Array]:
         """uint8 [N, H, W, C] to features [N, d] and probabilities [N, classes]."""
-        seen = [self.network.see(to_unit(images[i : i + BATCH])) for i in range(0, len(images), BATCH)]
-        features = torch.cat([part.features for part in seen]).numpy()
-        probabilities = torch.cat([part.logits.softmax(1) for part in seen]).numpy()
+        device = next(self.network.parameters()).device
+        seen = [self.network.see(to_unit(images[i : i + BATCH]).to(device)) for i in range(0, len(images), BATCH)]
+        features = torch.cat([part.features for part in seen]).cpu().numpy()
+        probabilities = torch.cat([part.logits.softmax(1) for part in seen]).cpu().numpy()
         return features, probabilities
 
 
@@ -147,20 +156,28 @@ def can_be_judged(data: ImageSet) -> bool:
     return len(np.unique(np.asarray(data.train.labels))) > 1
 
 
-def find_judge(data: ImageSet, spec: Spec, announce: Callable[[str], None] = lambda text: None) -> Judge:
-    """The shipped judge of these pixels, or the cached one, or a new one. `spec`: the data, as its recipe has it."""
+def find_judge(
+    data: ImageSet,
+    spec: Spec,
+    announce: Callable[[str], None] = lambda text: None,
+    device: torch.device = CPU,
+) -> Judge:
+    """The shipped judge of these pixels, or the cached one, or a new one. `spec`: the data, as its recipe has it.
+
+    It is trained on the `device`, and looks there.
+    """
     kept = kept_judge(data.content)
     for file in [*shipped_judges(), kept]:
         judge = read_judge(file, data.content)
         if judge is not None:
-            return judge
+            return judge.on(device)
     announce("Training a judge of this data, once; the cache keeps it ...")
     images = min(max(EPOCHS * (len(data.train) // 2), FEWEST), MOST)
-    facts, tensors = train_judge(data, judge_recipe(spec, images=images))
+    facts, tensors = train_judge(data, judge_recipe(spec, images=images), device)
     write_bytes(kept.with_suffix(".safetensors"), tensors)
     write_json(kept, facts)
     announce(f"It recognizes {facts['accuracy']:.1%} of the held-out images; scores are worth as much.")
-    return load_judge(facts, tensors)
+    return load_judge(facts, tensors).on(device)
 
 
 def kept_judge(content: str) -> Path:
@@ -188,11 +205,11 @@ def read_judge(file: Path, content: str) -> Judge | None:
         return None
 
 
-def train_judge(data: ImageSet, recipe: Recipe) -> tuple[dict[str, Any], bytes]:
+def train_judge(data: ImageSet, recipe: Recipe, device: torch.device = CPU) -> tuple[dict[str, Any], bytes]:
     """A judge of a labelled data set: its facts, and its weights as safetensors."""
-    engine = build_engine(recipe, first_half(data), torch.device("cpu"))
+    engine = build_engine(recipe, first_half(data), device)
     engine.play(recipe.images)
-    tensors = save_tensors({name: value.contiguous() for name, value in engine.players["C"].state_dict().items()})
+    tensors = save_tensors({name: value.cpu().contiguous() for name, value in engine.players["C"].state_dict().items()})
     return judge_facts(recipe, data, tensors), tensors
 
 

@@ -406,20 +406,24 @@ def make_extractor(
     return extractors[name]()
 
 
-def judge_of_run(run: Run, announce: Callable[[str], None] = lambda text: None) -> Judged:
-    return judge_of(run.data(), run.recipe.data, announce)
+def judge_of_run(run: Run, announce: Callable[[str], None] = lambda text: None, device: torch.device = CPU) -> Judged:
+    return judge_of(run.data(), run.recipe.data, announce, device)
 
 
-def judge_of_source(spec: Spec, announce: Callable[[str], None] = lambda text: None) -> Judged:
+def judge_of_source(
+    spec: Spec, announce: Callable[[str], None] = lambda text: None, device: torch.device = CPU
+) -> Judged:
     """The judge of a labelled source of images, as these `Images` prepare it."""
-    return judge_of(spec.build().open(), spec, announce)
+    return judge_of(spec.build().open(), spec, announce, device)
 
 
-def judge_of(data: ImageSet, spec: Spec, announce: Callable[[str], None] = lambda text: None) -> Judged:
+def judge_of(
+    data: ImageSet, spec: Spec, announce: Callable[[str], None] = lambda text: None, device: torch.device = CPU
+) -> Judged:
     if not can_be_judged(data):
         raise GanatomyError(f"{data.source} has no labels of two classes or more, so there is no judge to look with.")
     with processes.first_alone():
-        return Judged(find_judge(data, spec, announce))
+        return Judged(find_judge(data, spec, announce, device))
 
 
 def balanced_accuracy(data: ImageSet, judge: Judged) -> float:

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor, nn
 
 from ganatomy.core.errors import GanatomyError, near
+from ganatomy.core.randomness import CPU
 from ganatomy.core.recipe import Recipe, read_recipe
 from ganatomy.core.shape import Shape
 from ganatomy.data.feed import to_unit
@@ -165,6 +167,7 @@ class Run:
         checkpoints: Sequence[Which] = ("last", "best"),
         announce: Callable[[str], None] = lambda text: None,
         bench: Bench | None = None,
+        device: torch.device = CPU,
     ) -> list[dict[str, Any]]:
         """Scores of the last and the best checkpoint, with floor and protocol; written to evaluations.jsonl too."""
         if n is not None and n < 2:
@@ -181,6 +184,7 @@ class Run:
                 self.recipe,
                 how if n is None else replace(how, count=n),
                 announce,
+                device,
             )
         records = []
         for which in checkpoints:
@@ -190,7 +194,7 @@ class Run:
             player = self._player(found, "G", weights)
             rule = "last" if which == "last" else BEST
             kept = weights if self.averages() else "raw"
-            scores = bench.score(Sampler(as_generator(player)), seed)
+            scores = bench.score(Sampler(as_generator(player), device), seed)
             place = {
                 "round": found.round,
                 "images": found.state["drawn"] * self.recipe.batch,
@@ -203,12 +207,16 @@ class Run:
 
 
 def open_bench(
-    data: ImageSet, recipe: Recipe, how: JudgeScores, announce: Callable[[str], None] = lambda text: None
+    data: ImageSet,
+    recipe: Recipe,
+    how: JudgeScores,
+    announce: Callable[[str], None] = lambda text: None,
+    device: torch.device = CPU,
 ) -> Bench:
     if not can_be_judged(data):
         raise GanatomyError(f"{data.source} has no labels of two classes or more, so there is no judge to score with.")
     with processes.first_alone():
-        judge = find_judge(data, recipe.data, announce)
+        judge = find_judge(data, recipe.data, announce, device)
     return Bench(data, judge, how)
 
 

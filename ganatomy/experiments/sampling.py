@@ -12,6 +12,7 @@ from ganatomy.core.players import Generator
 from ganatomy.core.randomness import CPU
 from ganatomy.data.feed import to_uint8
 from ganatomy.engine.average import batch_norms, standing_statistics
+from ganatomy.engine.precision import exactly
 
 CHUNK = 64  # images at a time; fixed, and the last chunk is padded, so that no pixel depends on how many were asked for
 STANDING_IMAGES = 2_048  # latents that batch-norm statistics are taken from
@@ -37,14 +38,15 @@ class Sampler:
         self.classes = self.G.classes
         self.device = device
         if batch_norms(self.G):
-            standing_statistics(self.G, self._inputs(STANDING_SEED, range(STANDING_IMAGES), None, None))
+            with exactly():
+                standing_statistics(self.G, self._inputs(STANDING_SEED, range(STANDING_IMAGES), None, None))
 
     def tensors(self, seed: int, indices: Sequence[int], labels: Sequence[int] | None = None) -> Iterator[Tensor]:
         """Images [<= CHUNK, C, H, W] in [-1, 1] of these latents; labels default to index modulo classes."""
         if labels is not None and self.classes is None:
             raise GanatomyError("This generator is not conditional: it cannot be asked for a class.")
         drawn = self._inputs(seed, indices, labels, self.truncation)
-        with torch.inference_mode():
+        with torch.inference_mode(), exactly():
             for start, inputs in zip(range(0, len(indices), CHUNK), drawn, strict=True):
                 yield self.G(*inputs)[: len(indices) - start].float().cpu()
 
@@ -58,7 +60,7 @@ class Sampler:
         if (y is None) != (self.classes is None):
             raise GanatomyError("Classes are given to a conditional generator, and to no other.")
         found = []
-        with torch.inference_mode():
+        with torch.inference_mode(), exactly():
             for start in range(0, len(z), CHUNK):
                 part = [t[start : start + CHUNK].to(self.device) for t in (z, y) if t is not None]
                 count = len(part[0])

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
+from ganatomy.core.randomness import CPU
 from ganatomy.experiments.measuring import Asked, make_extractor, measure_run
 from ganatomy.experiments.run import Run
 from ganatomy.experiments.translation_scores import is_translation
@@ -11,7 +14,7 @@ from ganatomy.report.comparison import in_random_features
 UNJUDGED = 2_000  # samples that a run without labels is measured by
 
 
-def scored(run: Run) -> None:
+def scored(run: Run, device: torch.device = CPU) -> None:
     """Score a run's newest checkpoint by what its data allows, unless it is scored; translators are left as they are.
 
     Raises GanatomyError where there are too few images for a distance.
@@ -21,9 +24,10 @@ def scored(run: Run) -> None:
         return
     if run.recipe.scores is not None and (run.data().classes or ())[1:]:
         if not any(of_newest(run, record) for record in folder.evaluations.read()):
-            run.evaluate()
+            run.evaluate(device=device)
     elif not any(in_random_features(one) and of_newest(run, one) for one in folder.measurements.read()):
-        measure_run(run, Asked(make_extractor("random"), ("fid", "prdc"), UNJUDGED), checkpoints=("last",))
+        asked = Asked(make_extractor("random"), ("fid", "prdc"), UNJUDGED)
+        measure_run(run, asked, checkpoints=("last",), device=device)
 
 
 def of_newest(run: Run, record: Mapping[str, Any]) -> bool:

@@ -296,7 +296,7 @@ class Session:
     def _bench(self) -> Bench | None:
         if self.recipe.scores is None or not self._scored():
             return None
-        return open_bench(self.data, self.recipe, self.recipe.scores.build(), self.show.announce)
+        return open_bench(self.data, self.recipe, self.recipe.scores.build(), self.show.announce, self.engine.device)
 
     def _observers(self) -> list[Observer]:
         engine = self.engine

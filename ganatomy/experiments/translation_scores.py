@@ -52,11 +52,13 @@ def is_translation(run: Run) -> bool:
     return isinstance(run.recipe.data.build(), Unpaired)
 
 
-def judge_of_domains(run: Run, announce: Callable[[str], None] = lambda text: None) -> Judged:
+def judge_of_domains(
+    run: Run, announce: Callable[[str], None] = lambda text: None, device: torch.device = CPU
+) -> Judged:
     """A classifier of the run's two domains, trained on half of their training images; the cache keeps it."""
     data = both(run)
     with processes.first_alone():
-        return Judged(find_judge(data, images_spec(run.recipe), announce))
+        return Judged(find_judge(data, images_spec(run.recipe), announce, device))
 
 
 def measure_translation(
@@ -210,7 +212,7 @@ class TranslationScorer(Observer):
         self.data = as_classes(data)
         refuse_too_few(self.data)
         with processes.first_alone():
-            self.judge = Judged(find_judge(self.data, images_spec(recipe), announce))
+            self.judge = Judged(find_judge(self.data, images_spec(recipe), announce, engine.device))
 
     def after_round(self, moment: Moment) -> None:
         if not moment.passed(self.every):

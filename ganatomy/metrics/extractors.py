@@ -14,8 +14,7 @@ import hashlib
 import inspect
 import urllib.request
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -28,6 +27,7 @@ from ganatomy.core.errors import GanatomyError, one_line
 from ganatomy.core.randomness import CPU
 from ganatomy.core.registry import Registry
 from ganatomy.data.packed import cache_folder
+from ganatomy.engine.precision import exactly
 from ganatomy.metrics.moments import Array
 from ganatomy.networks.inception import InceptionV3, Resize, fitting, scaled
 from ganatomy.runs.files import write_bytes
@@ -117,16 +117,6 @@ def source_version(function: Callable[..., Any]) -> str | None:
     for name, value in function.state_dict().items() if isinstance(function, nn.Module) else ():
         hashed.update(name.encode() + np.ascontiguousarray(value.detach().cpu().float()).tobytes())
     return hashed.hexdigest()[:12]
-
-
-@contextmanager
-def exactly() -> Iterator[None]:
-    """float32 is float32 in here: a GPU does not round what convolutions multiply to TF32, as torch has it."""
-    before, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, False
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.allow_tf32 = before
 
 
 class Inception(Extractor):

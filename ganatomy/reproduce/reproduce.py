@@ -495,13 +495,13 @@ def scored(run: Run, *, foreign: bool = False, where: torch.device = CPU) -> Non
     inception = foreign and inception_is_there() and not any(map(by_inception, records))
     if is_translation(run):
         if not any(map(of_two_domains, records)):
-            judge = judge_of_domains(run)
+            judge = judge_of_domains(run, device=where)
             measure_translation(run, judge, Asked(judge, ("kid", "fid")))
         if inception:
             asked = Asked(make_extractor("inception", device=where), ("fid",))
             measure_translation(run, judge_of_domains(run), asked)
         return
-    scored_as_any(run)
+    scored_as_any(run, where)
     if inception:
         asked = Asked(make_extractor("inception", device=where), ("fid", "is"), FOREIGN)
         measure_run(run, asked, checkpoints=("last",), device=where)

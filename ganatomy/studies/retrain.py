@@ -10,6 +10,7 @@ import numpy as np
 import yaml
 from pydantic import Field, NonNegativeInt, PositiveInt
 from scipy.stats import ttest_rel
+from torch import nn
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.players import Generator
@@ -17,6 +18,7 @@ from ganatomy.core.randomness import keyed
 from ganatomy.core.recipe import Recipe, find_recipe
 from ganatomy.core.spec import Spec
 from ganatomy.data.images import ImageSet, Part
+from ganatomy.engine.precision import find_device
 from ganatomy.experiments.build import build_players, class_count
 from ganatomy.experiments.run import Run, load
 from ganatomy.experiments.train import prepared, train
@@ -68,6 +70,7 @@ class Retrain(Study):
     few_recipe: str = "mnist-cdcgan"
     few_overrides: tuple[str, ...] = ("data.rotate=15",)
     seeds: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)] = (0,)
+    device: str = "auto"
 
     def looks_at(self) -> Mapping[str, ImageSet]:
         return {"run": load(self.run).data()}
@@ -109,6 +112,11 @@ class Retrain(Study):
     def made_shares(self) -> tuple[float, ...]:
         return self.shares if self.generated is None else self.generated
 
+    def _taught(
+        self, data: ImageSet, spec: Spec, lesson: Lesson, school: School, seed: int, start: Any = None
+    ) -> nn.Module:
+        return teach(data, spec, lesson, school, seed=seed, start=start, device=find_device(self.device))
+
     # portions crossed
 
     def _grid(self, folder: StudyFolder, run: Run, data: ImageSet) -> list[dict[str, Any]]:
@@ -121,7 +129,7 @@ class Retrain(Study):
             lesson = portion(lesson_of(data, data.train), real_share, seed)
             if made_share:
                 lesson += portion(made(), made_share, seed)
-            pupil = teach(data, run.recipe.data, lesson, schools[augmentation], seed=seed)
+            pupil = self._taught(data, run.recipe.data, lesson, schools[augmentation], seed)
             return {"images": len(lesson), "on_real": accuracy(pupil, exam), "on_generated": accuracy(pupil, queries())}
 
         rows = []
@@ -152,7 +160,7 @@ class Retrain(Study):
     def _few(self, folder: StudyFolder, recipes: list[Recipe], few_data: list[ImageSet]) -> dict[str, Any]:
         rows, rounds = [], []
         for recipe, data in zip(recipes, few_data, strict=True):
-            gan = folder.step(f"few-gan-seed{recipe.seed}", partial(few_gan, folder, recipe))
+            gan = folder.step(f"few-gan-seed{recipe.seed}", partial(few_gan, folder, recipe, self.device))
             rows += self._strategies(folder, data, recipe.data, gan["run"], recipe.seed)
             rounds.append(gan["rounds"])
         folder.table("few.csv", rows)
@@ -177,7 +185,7 @@ class Retrain(Study):
         half = replace(augmented, shown=max(1, self.shown // 2))
 
         def taught(lesson: Lesson, school: School, start: Any = None) -> Any:
-            return teach(data, spec, lesson, school, seed=seed, start=start)
+            return self._taught(data, spec, lesson, school, seed, start)
 
         def examined(real: Lesson, made: Lesson, school: School) -> dict[str, Any]:
             facts = {**shares_of(len(real), len(made)), "accuracy": None}
@@ -234,9 +242,9 @@ def checked_few(recipe: Recipe, run: Run, few: int) -> ImageSet:
     return data
 
 
-def few_gan(folder: StudyFolder, recipe: Recipe) -> dict[str, Any]:
+def few_gan(folder: StudyFolder, recipe: Recipe, device: str) -> dict[str, Any]:
     place = f"runs/few-seed{recipe.seed}"
-    run = train(recipe, out=folder.path / place, show=folder.watcher(recipe.images))
+    run = train(recipe, out=folder.path / place, device=device, show=folder.watcher(recipe.images))
     return {"run": place, "rounds": run.checkpoint().round}
 
 

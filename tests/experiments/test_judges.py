@@ -19,6 +19,7 @@ from ganatomy.experiments.run import Run
 from ganatomy.experiments.train import train
 from ganatomy.metrics.judged import JudgeScores
 from ganatomy.metrics.scores import Scores
+from ganatomy.networks.classifier import Seen
 from ganatomy.recipes.judges import judge as judge_recipe
 from tests.conftest import Program
 
@@ -129,3 +130,20 @@ def test_a_floor_of_few_images_is_of_any_of_them() -> None:
     assert min(few.floor.class_shares) > 0.03
     said = [one.protocol(seed=0, weights="raw", checkpoint="last")["floor"] for one in (few, whole)]
     assert said == ["100 held-out images of a fixed shuffle", "600 held-out images"]
+
+
+def test_a_judge_looks_where_it_is_sent_and_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The `meta` device has no numbers, so what comes to it, or from it, did not stay on the CPU."""
+    judge = bench("digits").judge
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    seen = []
+
+    def see(images: torch.Tensor) -> Seen:
+        seen.append((images.device.type, torch.backends.cudnn.allow_tf32))
+        return Seen(torch.zeros(len(images), 2), torch.zeros(len(images), 3))
+
+    network = judge.on(torch.device("meta")).network
+    monkeypatch.setattr(network, "see", see)
+    features, probabilities = judge.see(np.zeros((3, 28, 28, 1), np.uint8))
+    assert seen == [("meta", False)]
+    assert features.shape == (3, 2) and np.allclose(probabilities, 1 / 3)

@@ -9,11 +9,13 @@ import torch
 import ganatomy.recipes
 from ganatomy.core.recipe import find_recipe
 from ganatomy.core.shape import Shape
-from ganatomy.data.images import ImageSet, Split
+from ganatomy.core.spec import Spec
+from ganatomy.data.images import Images, ImageSet, Split
 from ganatomy.engine.engine import Engine
 from ganatomy.engine.optimizers import RMSprop
 from ganatomy.engine.schedules import Linear
 from ganatomy.experiments.build import build_engine
+from ganatomy.experiments.judging import find_judge
 from ganatomy.objectives.penalties import R1
 from tests.laws import test_engine as laws
 from tests.laws.test_engine import (  # noqa: F401 (collected here, too)
@@ -116,3 +118,14 @@ def random_images(shape: Shape) -> ImageSet:
 def play(engine: Engine, rounds: int) -> None:
     for _ in range(rounds):
         engine.play_round()
+
+
+def test_a_judge_sees_the_same_on_a_gpu() -> None:
+    spec = Spec(Images, source="digits")
+    data = spec.build().open()
+    judge = find_judge(data, spec)
+    here = judge.see(data.held_out.images)
+    there = judge.on(torch.device("cuda")).see(data.held_out.images)
+    assert next(judge.network.parameters()).is_cuda
+    for ours, theirs in zip(here, there, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)

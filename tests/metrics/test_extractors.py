@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from ganatomy.core.errors import GanatomyError
-from ganatomy.metrics.extractors import Own, exactly, extractor, extractors
+from ganatomy.engine.precision import exactly
+from ganatomy.metrics.extractors import Own, extractor, extractors
 from ganatomy.metrics.measured import measure, statistics_of
 from ganatomy.metrics.moments import Array
 
