@@ -98,10 +98,15 @@ class Run:
         return self.recipe.average is not None and name in self.recipe.average.settings["players"]
 
     def sampler(
-        self, *, weights: Weights = "average", checkpoint: Which = "last", truncation: float | None = None
+        self,
+        *,
+        weights: Weights = "average",
+        checkpoint: Which = "last",
+        truncation: float | None = None,
+        device: torch.device = CPU,
     ) -> Sampler:
         player = as_generator(self.player("G", weights=weights, checkpoint=checkpoint))
-        return Sampler(player, truncation=truncation)
+        return Sampler(player, device, truncation)
 
     def samples(
         self,
@@ -112,6 +117,7 @@ class Run:
         weights: Weights = "average",
         checkpoint: Which = "last",
         truncation: float | None = None,
+        device: torch.device = CPU,
     ) -> Samples:
         """`n` samples (64 unless said), or `per_class` of each class of a conditional generator, class after class.
 
@@ -121,7 +127,7 @@ class Run:
             raise GanatomyError("Say how many samples in all, or how many of each class; not both.")
         if any(count is not None and count < 1 for count in (n, per_class)):
             raise GanatomyError("At least one sample, please.")
-        sampler = self.sampler(weights=weights, checkpoint=checkpoint, truncation=truncation)
+        sampler = self.sampler(weights=weights, checkpoint=checkpoint, truncation=truncation, device=device)
         if per_class is not None:
             if sampler.classes is None:
                 raise GanatomyError(

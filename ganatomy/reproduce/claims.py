@@ -43,8 +43,8 @@ class Training:
     the source of that name, `{seed}` the seed and `{runs}` the folder of all runs.
     labelled: the data needs labels of two classes or more.
     instead: what is trained where the data is not there.
-    weight: of the budget's division; below a share of `least` minutes it is not begun. What a claim sets against each
-    other has one weight, the mean of theirs.
+    weight: of the budget's division; below a share of `least` minutes of two CPU cores, or of a fifth of them on a GPU,
+    it is not begun. What a claim sets against each other has one weight, the mean of theirs.
     foreign: it is scored by Inception, too, where the weights are at hand.
     """
 

@@ -54,6 +54,7 @@ from ganatomy.studies.study import Study, carry_out, declared
 
 REPRODUCTIONS = Path("reproductions")  # where `ganatomy reproduce` works unless told otherwise
 FOREIGN = 10_000  # samples that Inception looks at, as in the reports
+GPU_MINUTE = 5  # minutes of two CPU cores that one of a GPU is worth at least; the recipes' times on both say 8 to 50
 FEWEST = 100  # images that a scaled setting of a study keeps at least
 
 Announce = Callable[[str], None]
@@ -225,7 +226,9 @@ class Reproduction:
         states = {job: self.state(job) for job in self.jobs}
         ahead = {job: state for job, state in states.items() if state is not None and not state.done}
         known = [state.left for state in ahead.values() if state.left is not None]
-        lines = [f"left out   {job.name}: {too_little(job.work)}" for job, state in states.items() if state is None]
+        lines = [
+            f"left out   {job.name}: {self.too_little(job.work)}" for job, state in states.items() if state is None
+        ]
         if not ahead:
             return lines
         for job, state in ahead.items():
@@ -285,11 +288,20 @@ class Reproduction:
 
         Trainings that a claim sets against each other have one weight, or their time would tell them apart.
         """
-        found = {job.work: (job.work.weight, job.work.least) for job in self.jobs}
+        found = {job.work: (job.work.weight, self.least(job.work)) for job in self.jobs}
         for group in joined(filter(None, map(self.set_against_each_other, self.report.claims))):
             weights, least = zip(*(found[work] for work in group), strict=True)
             found |= dict.fromkeys(group, (sum(weights) / len(weights), max(least)))
         return found
+
+    def least(self, work: Work) -> float:
+        """The minutes on this device below which a work is not worth beginning."""
+        quick = isinstance(work, Training) and find_device(self.device).type == "cuda"
+        return work.least / GPU_MINUTE if quick else work.least
+
+    def too_little(self, work: Work) -> str:
+        least = self.least(work)
+        return f"needs {least:g} min, and its share is less" if least else "is for a study that has no time"
 
     def set_against_each_other(self, claim: Claim) -> set[Work]:
         """The trainings that a claim compares, but for those that are compared at a number of images."""
@@ -373,7 +385,7 @@ class Reproduction:
             again = "" if state.done else " (tried again by the same command)"
             raise NotRun(f"{job.name} failed: {state.failed}{again}")
         if state is None and self.first(job) is None:
-            raise NotRun(f"budget: {job.work.name} {too_little(job.work)}")
+            raise NotRun(f"budget: {job.work.name} {self.too_little(job.work)}")
         if state is None or not state.done:
             raise NotRun(f"{job.name} is not done yet: go on with the same command")
 
@@ -505,10 +517,6 @@ def scored(run: Run, *, foreign: bool = False, where: torch.device = CPU) -> Non
     if inception:
         asked = Asked(make_extractor("inception", device=where), ("fid", "is"), FOREIGN)
         measure_run(run, asked, checkpoints=("last",), device=where)
-
-
-def too_little(work: Work) -> str:
-    return f"needs {work.least:g} min, and its share is less" if work.least else "is for a study that has no time"
 
 
 def minutes(seconds: float) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from pydantic import NonNegativeInt, PositiveInt
 
 from ganatomy.core.errors import GanatomyError
@@ -115,12 +116,13 @@ class LabelledData(Study):
         name = f"{portion:g}-seed{seed}"
         gans = folder.step(f"gan-{name}", partial(self._gans, folder, portion, seed, data))
         runs = [folder.path / run for run in gans["runs"]]
-        exam, drawn_once = lesson_of(data, data.held_out), cache(partial(drawn, runs, data, self.per_label))
+        device, exam = find_device(self.device), lesson_of(data, data.held_out)
+        drawn_once = cache(partial(drawn, runs, data, self.per_label, device))
 
         def taught(title: str) -> dict[str, Any]:
             lesson, facts = lesson_called(title, data, drawn_once)
             school = self._school(lesson, rotate=TURN if title == "real, turned" else 0.0)
-            pupil = teach(data, spec, lesson, school, seed=seed, device=find_device(self.device))
+            pupil = teach(data, spec, lesson, school, seed=seed, device=device)
             return {**facts, "shown": school.shown, "accuracy": accuracy(pupil, exam)}
 
         rows = []
@@ -192,10 +194,10 @@ def lesson_called(title: str, data: ImageSet, made: Callable[[], Lesson]) -> tup
     return balanced(real, made()), {"images": len(real) + len(made()), "real_share": 0.5}
 
 
-def drawn(runs: Sequence[Path], data: ImageSet, per_label: int) -> Lesson:
+def drawn(runs: Sequence[Path], data: ImageSet, per_label: int, device: torch.device) -> Lesson:
     """`per_label` samples of each class, of one conditional run or of one run for each class."""
     if len(runs) == 1:
-        samples = load(runs[0]).samples(per_class=per_label, seed=SAMPLES_SEED)
+        samples = load(runs[0]).samples(per_class=per_label, seed=SAMPLES_SEED, device=device)
         return Lesson(samples.images, np.array(samples.labels))
-    images = [load(run).samples(per_label, seed=SAMPLES_SEED).images for run in runs]
+    images = [load(run).samples(per_label, seed=SAMPLES_SEED, device=device).images for run in runs]
     return Lesson(np.concatenate(images), np.repeat(np.arange(len(data.classes or ())), per_label))

@@ -7,6 +7,7 @@ from functools import cache, partial
 from typing import Annotated, Any
 
 import numpy as np
+import torch
 import yaml
 from pydantic import Field, NonNegativeInt, PositiveInt
 from scipy.stats import ttest_rel
@@ -121,8 +122,8 @@ class Retrain(Study):
 
     def _grid(self, folder: StudyFolder, run: Run, data: ImageSet) -> list[dict[str, Any]]:
         exam, made_shares = lesson_of(data, data.held_out), self.made_shares()
-        made = cache(partial(samples_of, run, len(data.train), LESSON_SEED))
-        queries = cache(partial(samples_of, run, QUERIES, QUERY_SEED))
+        made = cache(partial(samples_of, run, len(data.train), LESSON_SEED, find_device(self.device)))
+        queries = cache(partial(samples_of, run, QUERIES, QUERY_SEED, find_device(self.device)))
         schools = {"none": School(shown=self.shown), "classical": classical(self.shown)}
 
         def examined(real_share: float, made_share: float, augmentation: str, seed: int) -> dict[str, float]:
@@ -180,7 +181,8 @@ class Retrain(Study):
         Of a mix, half of them are real. A way for which no image is left has no accuracy.
         """
         real, exam = lesson_of(data, data.train), lesson_of(data, data.held_out)
-        made = cache(lambda: samples_of(load(folder.path / run), MADE_PER_CLASS * len(data.classes or ()), LESSON_SEED))
+        count, device = MADE_PER_CLASS * len(data.classes or ()), find_device(self.device)
+        made = cache(lambda: samples_of(load(folder.path / run), count, LESSON_SEED, device))
         plain, augmented = School(shown=self.shown), classical(self.shown)
         half = replace(augmented, shown=max(1, self.shown // 2))
 
@@ -274,9 +276,9 @@ def better_by_chance(one: list[float], other: list[float]) -> float:
     return float(ttest_rel(one, other, alternative="greater").pvalue)
 
 
-def samples_of(run: Run, count: int, seed: int) -> Lesson:
+def samples_of(run: Run, count: int, seed: int, device: torch.device) -> Lesson:
     """`count` samples of a conditional run, of all classes alike."""
-    samples = run.samples(count, seed=seed)
+    samples = run.samples(count, seed=seed, device=device)
     return Lesson(samples.images, np.array(samples.labels))
 
 

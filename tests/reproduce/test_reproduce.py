@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.engine.ledger import NonFiniteError
@@ -19,6 +20,7 @@ from ganatomy.reproduce.claims import Claim, Done, Measure, Reading, Report, Rep
 from ganatomy.reproduce.collapse import none_collapses
 from ganatomy.reproduce.readings import NO_SPREAD, distance, lowest, of_study, score, share
 from ganatomy.reproduce.reproduce import Job, Reproduction, reproduce
+from ganatomy.reproduce.sources import given
 from ganatomy.runs.files import read_json, write_json
 from ganatomy.runs.folder import RunFolder
 from tests.browser.chromium import PROGRAM, chromium
@@ -335,6 +337,14 @@ def test_too_small_a_share_is_said_to_be_the_budget(tmp_path: Path) -> None:
     report = replace(REPORT, claims=(claim("hungry", measure=score(hungry, share), better="higher"),))
     folder = reproduce(report, budget="1m", out=tmp_path / "short")
     assert verdicts(folder)["hungry"] == ("not run", "budget: hungry needs 5 min, and its share is less")
+
+
+def test_a_minute_of_a_gpu_is_worth_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hungry = replace(PLAIN, name="hungry", least=5.0)
+    report = replace(REPORT, claims=(claim("hungry", measure=score(hungry, share), better="higher"),))
+    assert not Reproduction(report, given(report, []), "3m", (0,), tmp_path / "short").shares
+    monkeypatch.setattr(room, "find_device", lambda name: torch.device("cuda"))
+    assert [*Reproduction(report, given(report, []), "3m", (0,), tmp_path / "short").shares] == ["hungry-seed0"]
 
 
 def test_replaced_data_is_told_and_its_numbers_are_not_compared(tmp_path: Path, cache: Path) -> None:

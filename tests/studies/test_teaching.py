@@ -219,7 +219,7 @@ def test_labelled_data_teaches_what_it_says(cache: Path, tmp_path: Path, monkeyp
     teacher = Teacher()
     run = SimpleNamespace(checkpoint=lambda: SimpleNamespace(round=1))
     monkeypatch.setattr(labelled, "train", lambda *a, **k: run)
-    monkeypatch.setattr(labelled, "drawn", lambda runs, data, each: black(np.repeat(np.arange(10), each)))
+    monkeypatch.setattr(labelled, "drawn", lambda runs, data, each, device: black(np.repeat(np.arange(10), each)))
     monkeypatch.setattr(labelled, "teach", teacher.teach)
     monkeypatch.setattr(labelled, "accuracy", teacher.accuracy)
     words = ["data=digits", "recipe=digits-cdcgan", "portions=0.5", "per_label=100", "epochs=2", "seeds=0,3"]
@@ -249,7 +249,7 @@ def test_strategies_of_few_labels_teach_what_they_say(
     """Two real images of each class; of 10,000 generated ones the classifier is sure of the first 200."""
     teacher = Teacher()
     monkeypatch.setattr(retrain, "load", lambda path: None)
-    monkeypatch.setattr(retrain, "samples_of", lambda run, count, seed: black(np.arange(count) % 10))
+    monkeypatch.setattr(retrain, "samples_of", lambda run, count, seed, device: black(np.arange(count) % 10))
     monkeypatch.setattr(retrain, "teach", teacher.teach)
     monkeypatch.setattr(retrain, "accuracy", teacher.accuracy)
 
