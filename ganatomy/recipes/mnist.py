@@ -174,16 +174,29 @@ def of_depth(name: str, channels: tuple[int, ...]) -> Recipe:
 
 @recipe
 def mnist_dcgan_1024() -> Recipe:
+    """`mnist-dcgan-1024-report`, whose G maximizes log D(G(z)).
+
+    ganatomy train mnist-dcgan-1024 --data ../shared/data/mnist. Score and time: not measured.
+    """
+    return mnist_dcgan_1024_report().replace(
+        name="mnist-dcgan-1024", expected="not measured", time="not measured", game=Spec(Adversarial)
+    )
+
+
+@recipe
+def mnist_dcgan_1024_report() -> Recipe:
     """The unpaired-translation report's DCGAN: four stacks, 1024 maps halving in G and 128 doubling in D, minimax loss.
 
-    ganatomy train mnist-dcgan-1024 --data ../shared/data/mnist. Score and time: not measured; `mnist-vanilla-report`,
-    with that report's loss and rate, hardly moved. The batch is ours.
+    ganatomy train mnist-dcgan-1024-report --data ../shared/data/mnist --images 400000: 21 s of a shared H200. Seed 0,
+    last checkpoint: Fréchet distance 360 times its floor, coverage 0.01, classifier score 0.14 of the real one: noise. D
+    is right about every image before 25,000 are shown, and log(1 - D(G(z))) is flat there (Goodfellow et al., section
+    3), so G is told nothing from then on. The batch is ours.
     """
     return mnist_dcgan().replace(
-        name="mnist-dcgan-1024",
+        name="mnist-dcgan-1024-report",
         paper=f"Radford et al. (2016), arXiv:1511.06434; {TRANSLATION_REPORT}",
-        expected="not measured",
-        time="not measured",
+        expected="Fréchet 360 x floor, coverage 0.01 of 0.94, score 0.14 of real (seed 0, 400,000 images)",
+        time="21 s, a shared H200",
         game=Spec(Adversarial, loss=Minimax()),
         players={
             "G": Spec(DCGANGenerator, latent=100, channels=(1024, 512, 256)),

@@ -55,7 +55,7 @@ def faces(recipe: str, *overrides: str, name: str = "") -> Training:
 
 DENSE_5 = on_mnist("mnist-vanilla-report", images=5 * EPOCH, name="mnist-vanilla-5-epochs", weight=0.5)
 DENSE_20 = on_mnist("mnist-vanilla-report", images=20 * EPOCH, name="mnist-vanilla-20-epochs", weight=1.0)
-DCGAN_5 = on_mnist("mnist-dcgan-1024", images=5 * EPOCH, name="mnist-dcgan-5-epochs", weight=3.0)
+DCGAN_5 = on_mnist("mnist-dcgan-1024-report", images=5 * EPOCH, name="mnist-dcgan-5-epochs", weight=3.0)
 WASSERSTEIN = on_mnist("mnist-wgan-sn")
 MINIMAX = on_mnist("mnist-wgan-sn", "game.loss=Minimax", name="mnist-minimax-sn")
 

@@ -10,7 +10,7 @@ REPORTED = {
     "mnist-dcgan-shallow": {"G": (128, 64), "lr": 2e-3, "dropout": 0.25},
     "mnist-dcgan-medium": {"G": (256, 128), "lr": 2e-3, "dropout": 0.25},
     "mnist-dcgan-deep-report": {"G": (512, 256), "lr": 2e-3, "dropout": 0.25},
-    "mnist-dcgan-1024": {"G": (1024, 512, 256), "D": (128, 256, 512), "lr": 1e-4, "loss": "Minimax"},
+    "mnist-dcgan-1024-report": {"G": (1024, 512, 256), "D": (128, 256, 512), "lr": 1e-4, "loss": "Minimax"},
     "mnist32-dcgan": {"lr": 2e-4, "rotate": 30.0, "activation": "leaky", "size": 32, "prior": "uniform", "batch": 128},
     "celeba32-dcgan": {"D": (128, 256, 512), "lr": 2e-4, "size": 32, "prior": "uniform", "batch": 128},
     "celeba64-dcgan-report": {
