@@ -174,7 +174,7 @@ def of_depth(name: str, channels: tuple[int, ...]) -> Recipe:
 
 @recipe
 def mnist_dcgan_1024() -> Recipe:
-    """`mnist-dcgan-1024-report`, whose G maximizes log D(G(z)).
+    """The unpaired-translation report's DCGAN after Radford et al. (2016), whose G maximizes log D(G(z)).
 
     ganatomy train mnist-dcgan-1024 --data ../shared/data/mnist. Score and time: not measured.
     """
@@ -188,9 +188,9 @@ def mnist_dcgan_1024_report() -> Recipe:
     """The unpaired-translation report's DCGAN: four stacks, 1024 maps halving in G and 128 doubling in D, minimax loss.
 
     ganatomy train mnist-dcgan-1024-report --data ../shared/data/mnist --images 400000: 21 s of a shared H200. Seed 0,
-    last checkpoint: Fréchet distance 360 times its floor, coverage 0.01, classifier score 0.14 of the real one: noise. D
-    is right about every image before 25,000 are shown, and log(1 - D(G(z))) is flat there (Goodfellow et al., section
-    3), so G is told nothing from then on. The batch is ours.
+    last checkpoint: Fréchet distance 360 times its floor, coverage 0.01, classifier score 0.14 of the real one: noise.
+    D is right about every image before 25,000 are shown, and log(1 - D(G(z))) is flat there (Goodfellow et al.,
+    section 3), so G is told nothing from then on. The batch is ours.
     """
     return mnist_dcgan().replace(
         name="mnist-dcgan-1024-report",
