@@ -1,7 +1,7 @@
 """Labelled images out of a GAN: is a classifier that saw only them as good as one that saw the real ones?"""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from ganatomy.experiments.run import load
 from ganatomy.experiments.train import prepared, train
 from ganatomy.report.charts import bars
 from ganatomy.studies.pupil import (
+    GENTLE_SHIFT,
+    GENTLE_TURN,
     PRETRAINED,
     Lesson,
     Network,
@@ -36,7 +38,8 @@ from ganatomy.studies.study import Study, StudyFolder, check_each_once, refuse_s
 SAMPLES_SEED = 7
 TURN = 30.0  # degrees
 SHOWN = 200_000  # images that a pupil sees, unless said
-LESSONS = ("generated", "real", "real, turned", "real and generated")
+AUGMENTED = ", augmented"  # gently: a pupil of generated images is to know real ones, which differ a little
+LESSONS = ("generated", f"generated{AUGMENTED}", "real", f"real{AUGMENTED}", "real, turned", "real and generated")
 
 
 @study("labelled-data")
@@ -45,10 +48,11 @@ class LabelledData(Study):
     """Train a GAN on portions of the labelled data, draw labelled samples, and teach classifiers with them.
 
     A conditional recipe is one GAN for each portion; any other, one for each class, `images` shared among them. Taught
-    on `per_label` samples of each class alone, on the real images of the portion, those turned by up to 30 degrees, and
-    both, half of what is shown of each; examined on the held-out images. Which images are a portion is the seed's
-    choice. Pupils see `shown` images each, 200,000 unless said, or their lesson `epochs` times. `weights` are
-    EfficientNet's: a name on the hub, or a folder.
+    on `per_label` samples of each class alone, on the real images of the portion, either also turned, shifted and
+    flipped a little, the real ones turned by up to 30 degrees, and both, half of what is shown of each; examined on the
+    held-out images. Which images are a portion is the seed's choice. Pupils see `shown` images
+    each, 200,000 unless said, or their lesson `epochs` times. `weights` are EfficientNet's: a name on the hub, or a
+    folder.
     """
 
     data: str
@@ -95,6 +99,8 @@ class LabelledData(Study):
             "exam": "held-out images",
             "shown": self._shown if self.epochs is None else f"{self.epochs} epochs",
             "turned": f"by up to {TURN:g} degrees",
+            "augmented": f"turned by up to {GENTLE_TURN:g} degrees, shifted by up to {GENTLE_SHIFT:.2g} of the size"
+            + (", flipped" if data.flip else ""),
             "draws": "each seed has its own choice of the portion",
             "network": self.network,
             "pretrained_sha256": pretrained,
@@ -106,9 +112,12 @@ class LabelledData(Study):
     def _shown(self) -> int:
         return SHOWN if self.shown is None else self.shown
 
-    def _school(self, lesson: Lesson | None = None, rotate: float = 0.0) -> School:
+    def _school(self, lesson: Lesson | None = None, title: str = "") -> School:
         shown = self._shown if self.epochs is None or lesson is None else self.epochs * len(lesson)
-        return School(self.network, shown, rotate=rotate, weights=self.weights)
+        plain = School(self.network, shown, weights=self.weights)
+        if title.endswith(AUGMENTED):
+            return replace(plain, rotate=GENTLE_TURN, shifted=GENTLE_SHIFT, flipped=True)
+        return replace(plain, rotate=TURN) if title == "real, turned" else plain
 
     def _portion(self, folder: StudyFolder, portion: float, seed: int) -> tuple[list[dict[str, Any]], list[int]]:
         """What the pupils of a portion know, and the rounds of its GANs."""
@@ -121,7 +130,7 @@ class LabelledData(Study):
 
         def taught(title: str) -> dict[str, Any]:
             lesson, facts = lesson_called(title, data, drawn_once)
-            school = self._school(lesson, rotate=TURN if title == "real, turned" else 0.0)
+            school = self._school(lesson, title)
             pupil = teach(data, spec, lesson, school, seed=seed, device=device)
             return {**facts, "shown": school.shown, "accuracy": accuracy(pupil, exam)}
 
@@ -186,7 +195,7 @@ class LabelledData(Study):
 
 def lesson_called(title: str, data: ImageSet, made: Callable[[], Lesson]) -> tuple[Lesson, dict[str, Any]]:
     """A lesson, how many different images it has, and which part of what is shown is real."""
-    if title == "generated":
+    if title.startswith("generated"):
         return made(), {"images": len(made()), "real_share": 0.0}
     real = lesson_of(data, data.train)
     if title != "real and generated":

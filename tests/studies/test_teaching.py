@@ -64,8 +64,8 @@ def test_shifts_continue_the_border_and_the_classical_school_flips_as_the_data_d
 ) -> None:
     images = np.zeros((3, 8, 8, 1), np.uint8)
     images[:, :, 4:] = 200
-    assert set(np.unique(bordered(images))) == {0, 200}, "no gray is moved in"
-    assert bordered(images).shape == (3, 10, 10, 1)
+    assert set(np.unique(bordered(images, 1 / 8))) == {0, 200}, "no gray is moved in"
+    assert bordered(images, 1 / 8).shape == (3, 10, 10, 1)
     spec = Spec(Images, source="digits", flip=True)
     data, seen = spec.build().open(), []
     lesson = Lesson(*(part[:20] for part in (lesson_of(data, data.train).images, lesson_of(data, data.train).labels)))
@@ -76,7 +76,7 @@ def test_shifts_continue_the_border_and_the_classical_school_flips_as_the_data_d
         return kept(recipe, taught_with, device)
 
     monkeypatch.setattr(pupil, "build_engine", looking)
-    teach(data, spec, lesson, School(shown=128, shifted=True, flipped=True))
+    teach(data, spec, lesson, School(shown=128, shifted=1 / 8, flipped=True))
     teach(data, spec, lesson, School(shown=128))
     assert [one.flip for one in seen] == [True, False]
     assert seen[0].train.images.shape[1:3] == (10, 10) and seen[1].train.images.shape[1:3] == (8, 8)
@@ -225,21 +225,24 @@ def test_labelled_data_teaches_what_it_says(cache: Path, tmp_path: Path, monkeyp
     words = ["data=digits", "recipe=digits-cdcgan", "portions=0.5", "per_label=100", "epochs=2", "seeds=0,3"]
     folder = carry_out(declared("labelled-data", words), tmp_path / "labelled")
     real = len(Images(source="digits", portion=0.5).open().train)
-    assert [Counter(teacher.black(number)) for number in range(4)] == [
+    assert [Counter(teacher.black(number)) for number in range(6)] == [
         {True: 1000},
+        {True: 1000},
+        {False: real},
         {False: real},
         {False: real},
         {False: 1000, True: 1000},
     ]
-    assert [school.rotate for _, school in teacher.lessons[:4]] == [0, 0, 30, 0]
-    assert [school.shown for _, school in teacher.lessons[:4]] == [2000, 2 * real, 2 * real, 4000]
-    one, other = ({image.tobytes() for image in teacher.lessons[number][0].images} for number in (1, 5))
+    assert [school.rotate for _, school in teacher.lessons[:6]] == [0, 10, 0, 10, 30, 0]
+    assert [school.shifted for _, school in teacher.lessons[:6]] == [0, 1 / 14, 0, 1 / 14, 0, 0]
+    assert [school.shown for _, school in teacher.lessons[:6]] == [2000, 2000, 2 * real, 2 * real, 2 * real, 4000]
+    one, other = ({image.tobytes() for image in teacher.lessons[number][0].images} for number in (2, 8))
     assert one != other, "a seed has its own portion"
     lines = (folder / "accuracy.csv").read_text().splitlines()
-    assert lines[4] == f"0.5,real and generated,0,{1000 + real},0.5,4000,0.04"
+    assert lines[6] == f"0.5,real and generated,0,{1000 + real},0.5,4000,0.06"
     result = read_json(folder / "result.json")["result"]["accuracy"]
-    assert result["50% generated"]["mean"] == pytest.approx((0.01 + 0.05) / 2)
-    assert result["50% real and generated"]["mean"] == pytest.approx((0.04 + 0.08) / 2)
+    assert result["50% generated"]["mean"] == pytest.approx((0.01 + 0.07) / 2)
+    assert result["50% real and generated"]["mean"] == pytest.approx((0.06 + 0.12) / 2)
 
 
 @pytest.mark.parametrize("sure", [200, 0])
@@ -264,7 +267,7 @@ def test_strategies_of_few_labels_teach_what_they_say(
     found = Retrain(run="", shown=1_000)._strategies(StudyFolder(tmp_path), spec.build().open(), spec, "runs/few", 3)
     by_name = {row["strategy"]: row for row in found}
     plain, augmented, half = School(shown=1_000), classical(1_000), classical(500)
-    assert (augmented.rotate, augmented.shifted, augmented.flipped) == (15, True, True)
+    assert (augmented.rotate, augmented.shifted, augmented.flipped) == (15, 1 / 8, True)
     expected = [
         ({False: 20}, plain),
         ({False: 20}, augmented),
@@ -304,7 +307,7 @@ def test_labelled_data_killed_and_moved_ends_the_same(
     monkeypatch.setattr(labelled, "train", lambda *a, **k: pytest.fail("trained again"))
     moved = (tmp_path / "killed").rename(tmp_path / "moved")
     carry_out(study, moved)
-    assert len(taught) == 5 and (moved / "result.json").read_bytes() == (whole / "result.json").read_bytes()
+    assert len(taught) == len(labelled.LESSONS) + 1 and (moved / "result.json").read_bytes() == (whole / "result.json").read_bytes()
 
 
 @pytest.mark.parametrize("recipe", ["digits-cdcgan", "digits-dcgan"])
@@ -312,13 +315,13 @@ def test_labelled_data_from_one_gan_or_one_for_each_class(cache: Path, tmp_path:
     words = ["data=digits", f"recipe={recipe}", "portions=0.4", "images=640", "per_label=8", "shown=512", TINY]
     folder = carry_out(declared("labelled-data", words), tmp_path / "labelled")
     result = read_json(folder / "result.json")["result"]["accuracy"]
-    assert set(result) == {"40% generated", "40% real", "40% real, turned", "40% real and generated"}
+    assert set(result) == {f"40% {lesson}" for lesson in labelled.LESSONS}
     protocol = read_json(folder / "result.json")["result"]["protocol"]
     assert protocol["recipe"] == recipe and len(protocol["rounds"]["0.4-seed0"]) == (
         1 if recipe == "digits-cdcgan" else 10
     )
     assert len(list((folder / "runs").iterdir())) == (1 if recipe == "digits-cdcgan" else 10)
-    assert (folder / "accuracy.png").exists() and (folder / "accuracy.csv").read_text().count("\n") == 5
+    assert (folder / "accuracy.png").exists() and (folder / "accuracy.csv").read_text().count("\n") == 7
 
 
 def test_retrain_from_end_to_end_and_killed_in_the_middle(conditional: Run, tmp_path: Path, dies: Dies) -> None:
