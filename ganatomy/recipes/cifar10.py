@@ -90,8 +90,9 @@ def cifar10_wgan_report() -> Recipe:
 def cifar10_acgan() -> Recipe:
     """Odena et al. (2017), D with a softmax head.
 
-    ganatomy train cifar10-acgan --data ../shared/data/cifar10. Score and time: not measured. The cifar10-architectures
-    report has FID 148, IS 2.8.
+    ganatomy train cifar10-acgan --data ../shared/data/cifar10 --images 1500000: 3 min of a shared H200. Seed 0, last
+    checkpoint: Fréchet distance 43 times its floor and falling, coverage 0.72 (real 0.97), classifier score 0.72 of
+    the real one, 72.4 % recognized as asked. The cifar10-architectures report has FID 148, IS 2.8.
     """
     return variant(
         "cifar10-acgan",
@@ -101,6 +102,9 @@ def cifar10_acgan() -> Recipe:
             "G": Spec(DCGANGenerator, latent=100, channels=(256, 128, 64), conditional=True),
             "D": Spec(DCGANDiscriminator, channels=(64, 128, 256), dropout=0.25, auxiliary="softmax"),
         },
+    ).replace(
+        expected="Fréchet 43 x floor, coverage 0.72 of 0.97, as asked 72 % (seed 0, 1,500,032 images)",
+        time="3 min, a shared H200",
     )
 
 

@@ -307,7 +307,8 @@ def test_labelled_data_killed_and_moved_ends_the_same(
     monkeypatch.setattr(labelled, "train", lambda *a, **k: pytest.fail("trained again"))
     moved = (tmp_path / "killed").rename(tmp_path / "moved")
     carry_out(study, moved)
-    assert len(taught) == len(labelled.LESSONS) + 1 and (moved / "result.json").read_bytes() == (whole / "result.json").read_bytes()
+    assert len(taught) == len(labelled.LESSONS) + 1
+    assert (moved / "result.json").read_bytes() == (whole / "result.json").read_bytes()
 
 
 @pytest.mark.parametrize("recipe", ["digits-cdcgan", "digits-dcgan"])
