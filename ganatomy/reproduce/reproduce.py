@@ -226,9 +226,7 @@ class Reproduction:
         states = {job: self.state(job) for job in self.jobs}
         ahead = {job: state for job, state in states.items() if state is not None and not state.done}
         known = [state.left for state in ahead.values() if state.left is not None]
-        lines = [
-            f"left out   {job.name}: {self.too_little(job.work)}" for job, state in states.items() if state is None
-        ]
+        lines = [f"left out   {job.name}: {self.too_little(job)}" for job, state in states.items() if state is None]
         if not ahead:
             return lines
         for job, state in ahead.items():
@@ -278,9 +276,15 @@ class Reproduction:
         """Seconds by job; without those that would have too little, and empty if there is no limit."""
         if self.seconds is None:
             return {}
-        found = divided({job.name: self.weights[job.work] for job in self.jobs}, self.seconds)
+        found = self.first_shares
         used = [job for job in self.jobs if job.name in found and self.is_of_use(job, found)]
         return divided({job.name: self.weights[job.work] for job in used}, self.seconds)
+
+    @cached_property
+    def first_shares(self) -> dict[str, float]:
+        """As `shares`, with those that are of no use, for what reads them or what they read has too little."""
+        weights = {job.name: self.weights[job.work] for job in self.jobs}
+        return {} if self.seconds is None else divided(weights, self.seconds)
 
     @cached_property
     def weights(self) -> dict[Work, tuple[float, float]]:
@@ -299,8 +303,10 @@ class Reproduction:
         quick = isinstance(work, Training) and find_device(self.device).type == "cuda"
         return work.least / GPU_MINUTE if quick else work.least
 
-    def too_little(self, work: Work) -> str:
-        least = self.least(work)
+    def too_little(self, job: Job) -> str:
+        if job.name in self.first_shares:
+            return "is of no use without works whose share is too small"
+        least = self.least(job.work)
         return f"needs {least:g} min, and its share is less" if least else "is for a study that has no time"
 
     def set_against_each_other(self, claim: Claim) -> set[Work]:
@@ -378,14 +384,17 @@ class Reproduction:
     def whole(self, job: Job) -> None:
         """Raises NotRun if a job has not come to its end, with the reason: perhaps one that it waits for."""
         state = State.read(self.file(job))
+        left_out = state is None and self.first(job) is None
+        if left_out and job.name not in self.first_shares:
+            raise NotRun(f"budget: {job.work.name} {self.too_little(job)}")
         if state is None or not state.done:
             for training in job.work.of if isinstance(job.work, Studying) else job.work.after:
                 self.whole(Job(self.own(training), job.seed))
         if state is not None and state.failed is not None:
             again = "" if state.done else " (tried again by the same command)"
             raise NotRun(f"{job.name} failed: {state.failed}{again}")
-        if state is None and self.first(job) is None:
-            raise NotRun(f"budget: {job.work.name} {self.too_little(job.work)}")
+        if left_out:
+            raise NotRun(f"budget: {job.work.name} {self.too_little(job)}")
         if state is None or not state.done:
             raise NotRun(f"{job.name} is not done yet: go on with the same command")
 

@@ -339,6 +339,16 @@ def test_too_small_a_share_is_said_to_be_the_budget(tmp_path: Path) -> None:
     assert verdicts(folder)["hungry"] == ("not run", "budget: hungry needs 5 min, and its share is less")
 
 
+def test_a_study_without_a_share_is_the_reason_not_the_run_that_it_would_read(tmp_path: Path) -> None:
+    hungry = replace(WALK, least=5.0)
+    measure = of_study(hungry, "latents", "smoothness")
+    report = replace(REPORT, claims=(claim("smooth", measure=measure, better="higher"),))
+    folder = reproduce(report, budget="1m", out=tmp_path / "short")
+    assert verdicts(folder)["smooth"] == ("not run", "budget: interpolate needs 5 min, and its share is less")
+    plan = Reproduction(report, given(report, []), "1m", (0,), tmp_path / "short").plan()
+    assert plan[0] == "left out   digits-cdcgan-seed0: is of no use without works whose share is too small"
+
+
 def test_a_minute_of_a_gpu_is_worth_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hungry = replace(PLAIN, name="hungry", least=5.0)
     report = replace(REPORT, claims=(claim("hungry", measure=score(hungry, share), better="higher"),))
