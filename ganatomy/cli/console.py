@@ -189,7 +189,8 @@ def class_table(record: Mapping[str, Any]) -> Table:
     for label, own in classes.items():
         rows = {"real": own["floor"], f"{own['count']:,} {looked_at}": own["scores"], "another, real": own["ceiling"]}
         for number, (title, scores) in enumerate(rows.items()):
-            cells = (f"{scores[name]:.3g}" for name in names)
+            spread = own.get("deviations", {}) if number == 1 else {}
+            cells = (measured(scores, spread, name) for name in names)
             table.add_row("" if number else escape(label), title, *cells, end_section=number == 2)
     return table
 

@@ -162,7 +162,7 @@ def measure_sources(
         record["floor"] = record["floor"] and {**record["floor"], **a.similar(asked)}
     if classes:
         record["per_class"] = {
-            name: of_class(a, b, asked, number, len(classes), half) for number, (name, half) in enumerate(classes)
+            name: of_class(a, draws, asked, number, len(classes), half) for number, (name, half) in enumerate(classes)
         }
     record["protocol"] = {
         "reference": a.name,
@@ -235,13 +235,15 @@ def classes_of(a: Side, b: Side, asked: Asked) -> list[tuple[str, int]]:
     return found
 
 
-def of_class(a: Side, b: Side, asked: Asked, number: int, classes: int, half: int) -> dict[str, Any]:
+def of_class(a: Side, draws: Sequence[Side], asked: Asked, number: int, classes: int, half: int) -> dict[str, Any]:
     """Half of a class's real images against the others', the other half, and the next class: all of one count."""
     real, own = (a.looked(asked, slice(start, start + half), number) for start in (0, half))
-    fake, other = b.looked(asked, slice(half), number), a.looked(asked, slice(half), (number + 1) % classes)
-    scores, floor, ceiling = (measure(real, one, asked.of_statistics) for one in (fake, own, other))
-    noted = remarks(real, fake, asked.of_statistics)
-    return {"scores": scores, "floor": floor, "ceiling": ceiling, "count": half, "remarks": noted}
+    other = a.looked(asked, slice(half), (number + 1) % classes)
+    fakes = [draw.looked(asked, slice(half), number) for draw in draws]
+    floor, ceiling = (measure(real, one, asked.of_statistics) for one in (own, other))
+    noted = remarks(real, fakes[0], asked.of_statistics)
+    scores = spread([measure(real, fake, asked.of_statistics) for fake in fakes])
+    return {**scores, "floor": floor, "ceiling": ceiling, "count": half, "remarks": noted}
 
 
 def half_of(real: Side, count: int | None) -> int | None:

@@ -345,14 +345,15 @@ def test_draws_and_classes_of_sources_are_shown(cache: Path) -> None:
         "--extractor",
         "random",
         "--metrics",
-        "kid",
+        "fid",
         "-n",
         "400",
     )
     shown = CliRunner().invoke(app, [*asked, "--repeats", "2", "--per-class"])
     assert shown.exit_code == 0, shown.output
     assert "2 draws" in shown.output and "±" in shown.output
-    assert "class by class" in shown.output and "40 of the others" in shown.output
+    _, by_class = shown.output.split("class by class")
+    assert "40 of the others" in by_class and by_class.count("±") == 10, "each class has its own spread"
 
 
 def test_sources_without_the_same_classes_are_not_compared_class_by_class(cache: Path, tmp_path: Path) -> None:
@@ -536,7 +537,7 @@ def test_the_best_alone_of_a_run_without_scores_is_refused(copied: Callable[[], 
         ),
         (("evaluate", "RUN", "--real", "digits"), "Name a run, or two sources"),
         (("evaluate", "RUN", "--size", "8"), "--size is for two sources"),
-        (("evaluate", "RUN", "--device", "cpu"), "--device is for other scores than the judge's"),
+        (("evaluate", "RUN", "--device", "tpu"), "No device called 'tpu'"),
         (("evaluate", "--real", "digits", "--fake", "digits", "--size", "0"), "greater than 0"),
         (
             ("evaluate", "--real", "digits", "--fake", "digits", "--extractor", "judge", "--real-split", "train"),
