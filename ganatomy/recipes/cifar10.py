@@ -90,11 +90,11 @@ def cifar10_wgan_report() -> Recipe:
 def cifar10_acgan() -> Recipe:
     """Odena et al. (2017), D with a softmax head.
 
-    ganatomy train cifar10-acgan --data ../shared/data/cifar10 --images 1500000: 3 min of a shared H200. Seed 0, last
-    checkpoint: Fréchet distance 43 times its floor and falling, coverage 0.72 (real 0.97), classifier score 0.72 of
-    the real one, 72.4 % recognized as asked. With --for 50m on one CPU core, which makes 25 min of both, 737,920 images:
-    55 times (68, 60 and 56 at the last three readings), 0.66, 0.65 and 64.1 %. The cifar10-architectures report has FID
-    148, IS 2.8.
+    ganatomy train cifar10-acgan --data ../shared/data/cifar10 --images 1500000: 3 min of a shared H200. Seed 0,
+    last checkpoint: Fréchet distance 43 times its floor and falling, coverage 0.72 (real 0.97), classifier score
+    0.72 of the real one, 72.4 % recognized as asked. With --for 50m on one CPU core, which makes 25 min of both,
+    737,920 images: 55 times (68, 60 and 56 at the last three readings), 0.66, 0.65 and 64.1 %. The
+    cifar10-architectures report has FID 148, IS 2.8.
     """
     return variant(
         "cifar10-acgan",
