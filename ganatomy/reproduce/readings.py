@@ -191,6 +191,16 @@ def score(training: Training, number: Number) -> Measure:
     return Measure((training,), read)
 
 
+def of_judge(training: Training, number: Number) -> Measure:
+    """A number of the judge, or of real images under it, which stands in every run's scores: nothing of the run."""
+
+    def read(done: Done) -> Reading:
+        outcomes = done.runs(training)
+        return Reading(tuple(number(outcome) for outcome in outcomes), protocol=protocol(outcomes[0], number))
+
+    return Measure((training,), read)
+
+
 def of_study(studying: Studying, *keys: str, in_percent: bool = False, beside: Sequence[str] = ()) -> Measure:
     """A number of a study's result, at a path of keys; another one, at `beside`, in percent."""
 
