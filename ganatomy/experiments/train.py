@@ -263,10 +263,12 @@ class Session:
 
     def _resume(self) -> None:
         found = self.folder.checkpoints.newest() if self.folder.exists() else None
-        if processes.largest(found.round if found else 0) != (found.round if found else 0):
+        rounds = processes.everyones(found.round if found else 0)
+        behind = [number for number, seen in enumerate(rounds) if seen != max(rounds)]
+        if behind:  # all of them stop, or the others would wait for those
             raise GanatomyError(
-                f"Process {processes.rank()} does not see the newest checkpoint in {self.folder.path}: "
-                "all machines need the same folder."
+                f"{'Processes' if behind[1:] else 'Process'} {', '.join(map(str, behind))} of {len(rounds)} cannot see "
+                f"the newest checkpoint in {self.folder.path}: all machines need the same folder."
             )
         processes.wait()  # nobody changes what another one may still read
         if found is None:

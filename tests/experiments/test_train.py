@@ -19,6 +19,7 @@ import ganatomy
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.observer import Observer
 from ganatomy.core.recipe import find_recipe
+from ganatomy.distributed import processes
 from ganatomy.engine.ledger import NonFiniteError
 from ganatomy.experiments import judging
 from ganatomy.experiments.observers import best_round
@@ -231,6 +232,15 @@ def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(copied, traine
     assert rounds(folder) == [2, 4, 6, 8, 10]
     first, second = trained.checkpoint(), run.checkpoint()
     assert all(torch.equal(value, second.tensors[name]) for name, value in first.tensors.items())
+
+
+@pytest.mark.parametrize("others", [lambda own: [own, 0], lambda own: [own + 1, own]])
+def test_all_processes_stop_where_one_does_not_see_the_newest_checkpoint(copied, monkeypatch, others):
+    """Else the others would wait for it, and die of its end without a word about the folder."""
+    folder = copied()
+    monkeypatch.setattr(processes, "everyones", others)
+    with pytest.raises(GanatomyError, match="Process 1 of 2 cannot see the newest checkpoint in"):
+        train(str(folder), images=900, out=folder)
 
 
 def test_a_run_with_no_whole_checkpoint_is_not_begun_anew(copied):
