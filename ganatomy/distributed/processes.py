@@ -89,16 +89,34 @@ def alone() -> Iterator[None]:
 
 @contextmanager
 def first_alone() -> Iterator[None]:
-    """One process of each machine does it while the others wait; then they do, and find in a cache what it left."""
+    """One process of each machine does it while the others wait; then they do, and find in a cache what it left.
+
+    A caller's mistake that one of them meets stops them all, and is told by the one that speaks.
+    """
     if world() == 1:
         yield
         return
-    if local_rank() > 0:
-        wait()
-    with alone():
-        yield
-    if local_rank() == 0:
-        wait()
+    first = local_rank() == 0
+    if not first:
+        stop_together(None)
+    try:
+        with alone():
+            yield
+    except GanatomyError as error:
+        stop_together(error)
+    stop_together(None)
+    if first:
+        stop_together(None)
+
+
+def stop_together(error: GanatomyError | None) -> None:
+    """Raise on all processes the mistake that one of them met, if any did."""
+    told = everyones(None if error is None else str(error))
+    if error is not None:
+        raise error
+    for number, text in enumerate(told):
+        if text is not None:
+            raise GanatomyError(f"Process {number} of {len(told)}: {text}")
 
 
 def wait() -> None:

@@ -126,7 +126,7 @@ class WeightsAndBiases(Observer):
                 resume="allow",
                 settings=self.wandb.Settings(silent=True),
             )
-        except self.wandb.Error as error:
+        except (self.wandb.Error, ValueError) as error:  # settings that pydantic refuses are ValueErrors
             raise GanatomyError(
                 f"Weights & Biases did not start ({one_line(error)}): log in, or set WANDB_MODE=offline."
             ) from None
