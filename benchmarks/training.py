@@ -42,6 +42,7 @@ from ganatomy.runs.folder import RunFolder
 
 IMAGES = 2_048
 SECONDS = 4.0  # that each side plays in a turn, about
+OBSERVATIONS = 5  # that --overhead waits for: without one, logging costs nothing
 assert ganatomy.recipes
 
 
@@ -225,8 +226,10 @@ def overhead(name: str, case: Case, device: torch.device) -> None:
         engine.on_held_out = clocked(engine.on_held_out, "logging", spent, device)  # type: ignore[method-assign]
         for observer in engine.observers:
             observer.figures = clocked(observer.figures, "logging", spent, device)  # type: ignore[method-assign]
+        begun, observed = engine.images, OBSERVATIONS * recipe.watch.settings["log"]
         start = time.perf_counter()
-        engine.play(until=10**12, stop=lambda: time.perf_counter() - start > 3 * SECONDS)
+        enough = lambda: time.perf_counter() - start > 3 * SECONDS and engine.images - begun >= observed  # noqa: E731
+        engine.play(until=10**12, stop=enough)
         seconds = time.perf_counter() - start
     shares = ", ".join(f"{what} {part / seconds:.2%}" for what, part in spent.items())
     print(f"{name}: overhead {sum(spent.values()) / seconds:.2%} of a round ({shares})", flush=True)

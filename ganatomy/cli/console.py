@@ -68,12 +68,12 @@ class Watcher(Observer):
 
     def seconds_left(self, moment: Moment, speed: float) -> float:
         """Until the budget is used up, or the time asked for is."""
-        left = (self.images - moment.images) / speed
+        left = max(0.0, (self.images - moment.images) / speed)
         return left if self.seconds is None else min(left, max(0.0, self.begun + self.seconds - time.monotonic()))
 
     def expectation(self, moment: Moment, speed: float) -> str:
         left = self.seconds_left(moment, speed)
-        images = min(self.images - moment.images, round(left * speed))
+        images = max(0, min(self.images - moment.images, round(left * speed)))
         return f"{duration(left)} for {images:,} more images at {speed:,.0f} images/s"
 
     def scored(self, moment: Moment, scores: Mapping[str, Any]) -> None:

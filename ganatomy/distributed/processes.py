@@ -37,6 +37,11 @@ def leads() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
+def restarted() -> bool:
+    """Whether torchrun started these processes again, with the same words, after one of them failed."""
+    return bool(largest(int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))))
+
+
 def local_rank() -> int:
     """Which of this machine's processes this is."""
     return int(os.environ.get("LOCAL_RANK", "0"))
@@ -56,9 +61,10 @@ def together(find_device: Callable[[], torch.device]) -> Iterator[torch.device]:
         raise GanatomyError(f"WORLD_SIZE is {count}, but there is no MASTER_ADDR: start several processes by torchrun.")
     device = find_device()
     if device.type == "cuda":
-        if local_rank() >= torch.cuda.device_count():
+        wanted = int(os.environ.get("LOCAL_WORLD_SIZE", local_rank() + 1))
+        if wanted > torch.cuda.device_count():
             raise GanatomyError(
-                f"This machine has {torch.cuda.device_count()} GPUs, too few for process {local_rank()} of it: "
+                f"This machine has {torch.cuda.device_count()} GPUs, too few for {wanted} processes: "
                 "lower --nproc-per-node."
             )
         device = torch.device("cuda", local_rank())

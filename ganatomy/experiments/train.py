@@ -102,6 +102,7 @@ def _train(
 ) -> Run:
     """The same by every process; the first one alone writes."""
     leading = processes.rank() == 0
+    fresh = fresh and not processes.restarted()
     folder = RunFolder(out if out is not None else RUNS / recipe.name)
     if folder.path.exists() and not folder.path.is_dir():
         raise GanatomyError(f"{folder.path} is a file, not a folder to train into.")
@@ -109,7 +110,9 @@ def _train(
         check_place(folder, recipe)
     anew = fresh or not folder.checkpoints.rounds()
     if anew and recipe.init_from is not None:
-        find_start(recipe.init_from)
+        start, _ = find_start(recipe.init_from)
+        if start.path.resolve() == folder.path.resolve():
+            raise GanatomyError(f"{folder.path} cannot start from itself: choose another folder with --out.")
     if recipe.watch.settings["wandb"] and leading:
         import_wandb()
     with processes.first_alone():

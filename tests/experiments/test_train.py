@@ -234,6 +234,22 @@ def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(copied, traine
     assert all(torch.equal(value, second.tensors[name]) for name, value in first.tensors.items())
 
 
+def test_a_restarted_worker_goes_on_although_it_is_told_to_begin_anew(copied, monkeypatch):
+    """torchrun repeats the words, --fresh among them, after a failure."""
+    folder = copied()
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    train(str(folder), images=900, out=folder, fresh=True)
+    sessions = json.loads((folder / "environment.json").read_text())["sessions"]
+    assert [session["from_round"] for session in sessions] == [0, 10]
+
+
+def test_a_run_does_not_start_from_itself(copied):
+    folder = copied()
+    with pytest.raises(GanatomyError, match="cannot start from itself"):
+        train(str(folder), out=folder, init_from=folder, fresh=True)
+    assert rounds(folder)
+
+
 @pytest.mark.parametrize("others", [lambda own: [own, 0], lambda own: [own + 1, own]])
 def test_all_processes_stop_where_one_does_not_see_the_newest_checkpoint(copied, monkeypatch, others):
     """Else the others would wait for it, and die of its end without a word about the folder."""
