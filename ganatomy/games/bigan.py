@@ -14,7 +14,7 @@ from ganatomy.core.registry import part
 from ganatomy.core.spec import Spec
 from ganatomy.games.adversarial import in_float32
 from ganatomy.games.validity import idle
-from ganatomy.objectives.adversarial import NonSaturating, SeparateLoss
+from ganatomy.objectives.adversarial import NonSaturating, SeparateLoss, Wasserstein
 
 
 @part
@@ -40,6 +40,8 @@ class BiGAN(Game):
     @classmethod
     def refusals(cls, game: Spec, players: Mapping[str, Spec]) -> Iterator[str]:
         yield from idle("game", game)
+        if issubclass(game.settings["loss"].part, Wasserstein):
+            yield "BiGAN bounds D by nothing, and Wasserstein's loss needs a bound: use another game.loss."
         if players["G"].settings.get("conditional"):
             yield "BiGAN tells nobody the class: set players.G.conditional=false."
         latents = {f"players.{name}.latent": player.settings.get("latent") for name, player in players.items()}

@@ -175,11 +175,20 @@ def idle(where: str, value: Any) -> Iterator[str]:
                 yield from idle(f"{where}.{name}", setting)
 
 
+def told_twice(game: Settings) -> Iterator[str]:
+    """One line for every term that a player would have twice: terms are kept by name, so one would be lost."""
+    for where in ("penalties", "regularizers"):
+        owned = [(piece.name, owner) for piece in game[where] for owner in piece.settings.get("players", ("D",))]
+        for name in dict.fromkeys(name for name, owner in owned if owned.count((name, owner)) > 1):
+            yield f"game.{where} has {name} twice: say once what both are to do (Consistency: on=both, fake_weight)."
+
+
 def refusals(game: Spec, players: Mapping[str, Spec]) -> Iterator[str]:
     """One line for everything that does not go together."""
     parts = {name: player.part for name, player in players.items()}
     chosen = Chosen(game.settings, players["G"].settings, players["D"].settings, parts)
     yield from (str(pair) for pair in EXCLUDED if pair.clash(chosen))
+    yield from told_twice(game.settings)
     yield from idle("game", game)
     for name, player in players.items():
         settings, declared = player.settings, declared_settings(player.part)

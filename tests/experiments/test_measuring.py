@@ -21,7 +21,7 @@ from ganatomy.data.packed import cache_folder
 from ganatomy.experiments import measuring
 from ganatomy.experiments.comparing import measure_sources
 from ganatomy.experiments.measuring import Asked, judge_of_run, make_extractor, measure_run
-from ganatomy.experiments.run import Run, Weights
+from ganatomy.experiments.run import Run, Weights, load
 from ganatomy.experiments.sampling import Sampler
 from ganatomy.experiments.statistics import read_statistics, write_statistics
 from ganatomy.metrics import measured
@@ -590,3 +590,20 @@ def test_two_processes_measure_what_one_does(trained: Run, packed_digits: None, 
         assert one["protocol"] == two["protocol"] and one["remarks"] == two["remarks"]
         for part in ("scores", "floor"):
             assert two[part] == pytest.approx(one[part], rel=1e-6, abs=1e-9)
+
+
+def test_two_processes_are_judged_as_one_is(conditional: Run, packed_digits: None, tmp_path: Path) -> None:
+    """A wrong order of the parts would show: each sample has a class that was asked for."""
+    run = shutil.copytree(conditional.path, tmp_path / "run")
+    own = {"OMP_NUM_THREADS": "1", "GANATOMY_CACHE": str(tmp_path / "cache")}
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "ganatomy"]
+    words = [*command, "evaluate", str(run), "-n", "300", "--checkpoint", "last", "--json"]
+    both = subprocess.run(words, env={**os.environ, **own}, capture_output=True, text=True, timeout=240)
+    assert both.returncode == 0, both.stderr[-2000:]
+    (told,) = json.loads(both.stdout)
+    before = load(run).folder.evaluations.read()
+    assert before[-1] == told and len([one for one in before if one == told]) == 1, "one of them writes"
+    (alone,) = load(run).evaluate(300, checkpoints=("last",))
+    assert alone["protocol"] == told["protocol"]
+    for name, value in alone["scores"].items():
+        assert told["scores"][name] == pytest.approx(value, rel=1e-5, abs=1e-9), name

@@ -282,3 +282,30 @@ def test_one_conditional_player_is_refused_when_declared():
         recipe.override("players.G.conditional", "true")
     with pytest.raises(GanatomyError, match="D is asked"):
         find_recipe("mnist-acgan").override("players.D.conditional", "true")
+
+
+@pytest.mark.parametrize(
+    ("words", "twice"),
+    [
+        (["game.penalties=R1,R1"], "penalties has R1 twice"),
+        (
+            ["game.penalties=[{use: Consistency, on: real, weight: 5}, {use: Consistency, on: fake, weight: 1}]"],
+            "penalties has Consistency twice",
+        ),
+        (["game.regularizers=OrthogonalRegularization,OrthogonalRegularization"], "has OrthogonalRegularization twice"),
+    ],
+)
+def test_a_term_that_would_be_lost_is_refused(words: list[str], twice: str) -> None:
+    """Terms are kept by name: of two of a kind the second stood for both."""
+    with pytest.raises(GanatomyError, match=twice):
+        find_recipe("mnist-dcgan").overridden([*words, "players.D.normalization=none"])
+
+
+def test_one_kind_of_regularizer_may_be_of_either_player() -> None:
+    each = ", ".join(f"{{use: OrthogonalRegularization, players: [{name}]}}" for name in ("G", "D"))
+    find_recipe("mnist-dcgan").overridden([f"game.regularizers=[{each}]"])
+
+
+def test_a_bigan_has_nothing_that_bounds_a_critic() -> None:
+    with pytest.raises(GanatomyError, match="Wasserstein's loss needs a bound"):
+        find_recipe("mnist-bigan").overridden(["game.loss=Wasserstein"])
