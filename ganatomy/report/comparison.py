@@ -18,7 +18,7 @@ from scipy.stats import ttest_ind
 from ganatomy.core.errors import GanatomyError
 from ganatomy.metrics.scores import times_floor
 from ganatomy.report.curves import COLORS, DOTS, INK, figure_names, panels_of, points_of, rendered, smoothed
-from ganatomy.report.results import COMMON, newest_evaluations, recipe_of
+from ganatomy.report.results import deciding, newest_evaluations, recipe_of
 from ganatomy.runs.folder import RunFolder
 
 COLLAPSED = 0.1  # of the real images' coverage
@@ -39,8 +39,8 @@ class Outcome:
 
     @property
     def scored(self) -> Mapping[str, Record]:
-        """Its evaluations; of a run that no judge looked at, the newest measurement in random features instead."""
-        return self.records or dict(zip(("last",), measured(self.run)[-1:], strict=False))
+        """Its evaluations; of a run that no judge looked at, the newest measurements in random features instead."""
+        return self.records or {str(one.get("which", "last")): one for one in measured(self.run)}
 
     @property
     def collapsed(self) -> bool:
@@ -76,7 +76,12 @@ def measured(run: RunFolder) -> list[Record]:
 
 
 def as_scored(record: Record) -> Record:
-    """A measurement in the form of a judge's scores: its distance and coverage, and nothing that needs classes."""
+    """A measurement in the form of a judge's scores: its distance and coverage, and nothing that needs classes.
+
+    At the floor's count, where that is the smaller one: both depend on it.
+    """
+    equal = record.get("at_floor_count", {})
+    protocol = {**record["protocol"], **({"count": equal["count"]} if equal else {})}
 
     def named(values: Record) -> Record:
         return {
@@ -86,7 +91,8 @@ def as_scored(record: Record) -> Record:
             "accuracy": None,
         }
 
-    return {**record, "scores": named(record["scores"]), "floor": named(record["floor"])}
+    scores = equal.get("scores", record["scores"])
+    return {**record, "scores": named(scores), "floor": named(record["floor"]), "protocol": protocol}
 
 
 Groups = Mapping[str, Sequence[Outcome]]
@@ -109,7 +115,7 @@ def titles(runs: Sequence[RunFolder]) -> list[str]:
 
 
 def protocol_of(record: Record) -> dict[str, str]:
-    return {name: str(record["protocol"].get(name)) for name in COMMON}
+    return dict(deciding(record["protocol"]))
 
 
 def check_one_protocol(groups: Groups) -> None:
@@ -119,24 +125,25 @@ def check_one_protocol(groups: Groups) -> None:
         for record in outcome.scored.values():
             own = protocol_of(record)
             first = first or (outcome.run.name, own)
-            for name, value in own.items():
-                if first[1][name] != value:
+            for name in dict.fromkeys([*first[1], *own]):
+                before, value = first[1].get(name), own.get(name)
+                if before != value:
                     raise GanatomyError(
-                        f"{first[0]} and {outcome.run.name} are not of one protocol: {name} is {first[1][name]} and "
-                        f"{value}. Evaluate both alike, or compare others."
+                        f"{first[0]} and {outcome.run.name} are not of one protocol: {name} is {before} and {value}. "
+                        "Evaluate both alike, or compare others."
                     )
 
 
 def by_protocol(groups: Groups) -> list[Groups]:
     """The groups parted so that each part is of one protocol; those without numbers go with the first part."""
-    parts: dict[tuple[str, ...], dict[str, list[Outcome]]] = {}
+    parts: dict[tuple[tuple[str, str], ...], dict[str, list[Outcome]]] = {}
     bare: list[tuple[str, Outcome]] = []
     for name, outcome in ((name, one) for name, group in groups.items() for one in group):
         last = outcome.scored.get("last")
         if last is None:
             bare.append((name, outcome))
         else:
-            key = tuple(protocol_of(last).values())
+            key = tuple(protocol_of(last).items())
             parts.setdefault(key, {}).setdefault(name, []).append(outcome)
     found = list(parts.values()) or [{}]
     for name, outcome in bare:

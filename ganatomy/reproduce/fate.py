@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from ganatomy.core.watch import Stop
 from ganatomy.metrics.scores import times_floor
-from ganatomy.report.comparison import COLLAPSED, Outcome
-from ganatomy.reproduce.measured import fid_x_floor, in_random_features
+from ganatomy.report.comparison import COLLAPSED, Outcome, measured
 
 FELL = 0.8  # of the run's own best coverage
 ROSE = 1.5  # times the run's own lowest distance
@@ -38,9 +37,9 @@ def course_of(outcome: Outcome) -> list[tuple[float, float]]:
     """Coverage as a share of real images', and distance in multiples of its floor: while training, and at the end."""
     last = outcome.records.get("last")
     if last is None:
-        found = [one for one in outcome.run.measurements.read() if in_random_features(one)][-1:]
-        found = [one for one in found if "coverage" in one["scores"]]
-        return [(one["scores"]["coverage"] / one["floor"]["coverage"], fid_x_floor(one)) for one in found]
+        known = [one for one in measured(outcome.run) if one.get("which", "last") == "last"]
+        found = [one for one in known[-1:] if one["scores"]["coverage"] is not None]
+        return [(one["scores"]["coverage"] / one["floor"]["coverage"], times_floor(one)) for one in found]
     records = [one for one in outcome.run.scores.read() if one["images"] < last["images"]]
     return [
         (one["scores"]["coverage"] / one["floor"]["coverage"], times_floor(one))

@@ -11,7 +11,8 @@ Record = Mapping[str, Any]
 
 
 def fid_x_floor(record: Record) -> float:
-    return float(record["scores"]["fid"] / record["floor"]["fid"])
+    """At equal counts: a floor of fewer images is compared with as many samples."""
+    return float(record.get("at_floor_count", record)["scores"]["fid"] / record["floor"]["fid"])
 
 
 def of_two_domains(record: Record) -> bool:

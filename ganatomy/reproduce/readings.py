@@ -47,7 +47,7 @@ def record_of(outcome: Outcome) -> Record:
 
 def measurement_of(outcome: Outcome, wanted: Callable[[Record], bool] = in_random_features) -> Record:
     """Of a run without a judge of classes: the newest measurement that is wanted, whatever else was measured since."""
-    found = [record for record in outcome.run.measurements.read() if wanted(record)]
+    found = [one for one in outcome.run.measurements.read() if wanted(one) and one.get("which", "last") == "last"]
     if not found:
         raise NotRun(f"{outcome.run.name} was not measured")
     return found[-1]

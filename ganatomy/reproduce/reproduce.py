@@ -186,6 +186,8 @@ class Reproduction:
             self.recipe(job.work, job.seed) if isinstance(job.work, Training) else self.study(job, State(None))
         if self.written.exists():
             refuse_another(read_json(self.written), self.asked(self.given.sources), self.folder)
+        elif self.folder.exists() and not self.folder.is_dir():
+            raise GanatomyError(f"{self.folder} is a file, not a folder to reproduce into.")
         elif self.folder.exists() and any(entry.name != LOCK for entry in self.folder.iterdir()):
             raise GanatomyError(f"{self.folder} holds other things than a reproduction: choose another with --out.")
 

@@ -7,9 +7,12 @@ from typing import Any
 
 from pydantic import PositiveInt
 
+from ganatomy.core.errors import GanatomyError
+from ganatomy.data.images import ImageSet
+from ganatomy.experiments.train import prepared
 from ganatomy.runs.files import read_json, write_bytes
 from ganatomy.studies.ablation import Cell, ablate, cells_of
-from ganatomy.studies.study import Study, StudyFolder, study
+from ganatomy.studies.study import Study, StudyFolder, check_each_once, study
 
 
 def carried_out(folder: StudyFolder, cells: Sequence[Cell], device: str) -> Mapping[str, Any]:
@@ -38,11 +41,18 @@ class Balance(Study):
     overrides: tuple[str, ...] = ()
     device: str = "auto"
 
+    def looks_at(self) -> Mapping[str, ImageSet]:
+        self.settings()
+        return {}
+
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         return carried_out(folder, [cell for words in self.settings() for cell in self._cells(words)], self.device)
 
     def settings(self) -> list[list[str]]:
-        base = cells_of([self.recipe], self.overrides, self.seeds[:1], data=self.data)[0].recipe.optimizers
+        check_each_once(ratios=self.ratios, seeds=self.seeds)
+        base = prepared(self.recipe, self.overrides, data=self.data, images=None, seed=None).optimizers
+        if not {"G", "D"} <= base.keys():
+            raise GanatomyError(f"recipe={self.recipe} has no G and D to balance; it has {', '.join(base)}.")
         by_iterations = [[f"game.g_steps={ratio}"] for ratio in self.ratios]
         by_rate = []
         for ratio in self.ratios:

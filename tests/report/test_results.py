@@ -7,6 +7,7 @@ import pytest
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.experiments.run import Run
+from ganatomy.report.comparison import as_scored, outcome_of
 from ganatomy.report.results import HEAD, last_readings, results, studied
 from ganatomy.runs.files import write_json
 from ganatomy.runs.folder import RunFolder
@@ -115,3 +116,20 @@ def test_studies_are_tabulated_with_what_was_asked(tmp_path: Path) -> None:
     assert text.startswith("`ganatomy study probe run=a`")
     assert "| accuracy.linear | 0.9 |" in text and "run a; round 3." in text
     assert "| accuracy.remark | none |" in text and "somewhere" not in text
+
+
+def test_measured_runs_stand_at_equal_counts_and_by_their_last_checkpoint(tmp_path: Path) -> None:
+    """2,000 samples beside a floor of 500 images are nearer than 500 samples are; and the best is not the last."""
+    protocol = {"extractor": "random", "count": 2000, "checkpoint": "last"}
+    fewer = {"scores": {"fid": 4.0, "coverage": 0.5}, "count": 500}
+    last = {"scores": {"fid": 2.0, "coverage": 0.9}, "floor": {"fid": 1.0, "coverage": 0.6}, "at_floor_count": fewer}
+    one = as_scored({**last, "protocol": protocol, "which": "last"})
+    assert one["scores"]["frechet"] == 4.0 and one["scores"]["coverage"] == 0.5 and one["protocol"]["count"] == 500
+    run = RunFolder(tmp_path / "run")
+    run.path.mkdir()
+    for which, distance in (("last", 3.0), ("best", 1.5)):
+        scores = {"fid": distance, "coverage": 0.5}
+        record = {"scores": scores, "floor": last["floor"], "protocol": protocol, "which": which, "images": 1}
+        run.measurements.append(record)
+    found = {which: one["scores"]["frechet"] for which, one in outcome_of(run).scored.items()}
+    assert found == {"last": 3.0, "best": 1.5}

@@ -1,9 +1,11 @@
 """The reports' ablations: what varies, and end to end at tiny size."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from ganatomy.core.errors import GanatomyError
 from ganatomy.runs.files import read_json
 from ganatomy.studies.presets import Balance
 from ganatomy.studies.study import carry_out, declared
@@ -36,3 +38,17 @@ def test_from_end_to_end(cache: Path, tmp_path: Path, name: str, words: list[str
     assert (folder / "picture.png").exists()
     carry_out(study, folder)
     assert (folder / "result.json").read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["recipe=digits-cyclegan"], "recipe=digits-cyclegan has no G and D to balance"),
+        (["recipe=digits-dcgan", "ratios=1,1"], "1 is named twice"),
+        (["recipe=digits-dcgan", "seeds=[]"], "seeds=[] names nothing"),
+    ],
+)
+def test_what_cannot_be_balanced_leaves_nothing(tmp_path: Path, words: list[str], said: str) -> None:
+    with pytest.raises(GanatomyError, match=re.escape(said)):
+        carry_out(declared("balance", ["data=digits", *words]), tmp_path / "balance")
+    assert not (tmp_path / "balance" / "settings.json").exists()
