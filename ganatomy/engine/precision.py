@@ -1,7 +1,6 @@
 """What to compute with: the device, and the precision it is good at."""
 
 import contextlib
-from collections.abc import Iterator
 
 import torch
 
@@ -51,16 +50,6 @@ def autocast(precision: Precision, device: torch.device) -> contextlib.AbstractC
     if precision == "bfloat16":
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return contextlib.nullcontext()
-
-
-@contextlib.contextmanager
-def exactly() -> Iterator[None]:
-    """float32 is float32 in here: a GPU does not round what convolutions multiply to TF32, as torch has it."""
-    before, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, False
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.allow_tf32 = before
 
 
 def weights_dtype(precision: Precision) -> torch.dtype:

@@ -19,6 +19,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.core.exact import exactly
 from ganatomy.core.randomness import CPU
 from ganatomy.core.recipe import Recipe
 from ganatomy.core.spec import Spec, from_plain, to_plain
@@ -26,7 +27,6 @@ from ganatomy.data.feed import to_unit
 from ganatomy.data.images import ImageSet
 from ganatomy.data.packed import cache_folder
 from ganatomy.distributed import processes
-from ganatomy.engine.precision import exactly
 from ganatomy.experiments.build import build_engine
 from ganatomy.experiments.sampling import CHUNK, Sampler
 from ganatomy.experiments.statistics import shuffled

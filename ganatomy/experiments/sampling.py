@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.core.exact import exactly
 from ganatomy.core.players import Generator
 from ganatomy.core.randomness import CPU
 from ganatomy.data.feed import to_uint8
 from ganatomy.engine.average import batch_norms, standing_statistics
-from ganatomy.engine.precision import exactly
 
 CHUNK = 64  # images at a time; fixed, and the last chunk is padded, so that no pixel depends on how many were asked for
 STANDING_IMAGES = 2_048  # latents that batch-norm statistics are taken from

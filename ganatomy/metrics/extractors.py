@@ -24,13 +24,13 @@ import torch
 from torch import nn
 
 from ganatomy.core.errors import GanatomyError, one_line
+from ganatomy.core.exact import exactly
 from ganatomy.core.randomness import CPU
 from ganatomy.core.registry import Registry
 from ganatomy.data.packed import cache_folder
-from ganatomy.engine.precision import exactly
 from ganatomy.metrics.moments import Array
 from ganatomy.networks.inception import InceptionV3, Resize, fitting, scaled
-from ganatomy.runs.files import write_bytes
+from ganatomy.runs.files import told, write_bytes
 
 INCEPTION = "weights-inception-2015-12-05-6726825d.pth"
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
@@ -217,7 +217,8 @@ def inception_file() -> Path:
     file = cache_folder() / "extractors" / INCEPTION
     if file.exists():
         return file
-    file.parent.mkdir(parents=True, exist_ok=True)
+    with told(f"Cannot make {file.parent}, for Inception's weights"):
+        file.parent.mkdir(parents=True, exist_ok=True)
     try:
         with urllib.request.urlopen(INCEPTION_ADDRESS, timeout=30) as answer:
             fetched = answer.read()
@@ -246,6 +247,9 @@ def read_weights(file: Path, wanted: str | None = None) -> tuple[str, dict[str, 
             "fetched anew, or give your own with --weights-file."
         )
     try:
-        return sha256, torch.load(file, map_location="cpu", weights_only=True)
+        found = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise GanatomyError(f"{file} holds no weights: {one_line(error)}") from None
+        raise GanatomyError(f"{file} holds no weights: {one_line(error)[:200]}") from None
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+        raise GanatomyError(f"{file} holds no weights, but a {type(found).__name__}: names with tensors are wanted.")
+    return sha256, found

@@ -1,13 +1,15 @@
 """One's own extractors: functions and networks, under a name and a version."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from ganatomy.core.errors import GanatomyError
-from ganatomy.engine.precision import exactly
-from ganatomy.metrics.extractors import Own, extractor, extractors
+from ganatomy.core.exact import exactly
+from ganatomy.metrics.extractors import Inception, Own, extractor, extractors, inception_file
 from ganatomy.metrics.measured import measure, statistics_of
 from ganatomy.metrics.moments import Array
 
@@ -69,3 +71,18 @@ def test_features_are_of_float32_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     with exactly():
         assert not torch.backends.cudnn.allow_tf32
     assert torch.backends.cudnn.allow_tf32
+
+
+def test_a_file_of_other_things_is_no_file_of_weights(tmp_path: Path) -> None:
+    torch.save([torch.zeros(2)], tmp_path / "list.pth")
+    torch.save({1: torch.zeros(2)}, tmp_path / "numbered.pth")
+    for name, kind in (("list", "list"), ("numbered", "dict")):
+        with pytest.raises(GanatomyError, match=f"{name}.pth holds no weights, but a {kind}: names with tensors"):
+            Inception(tmp_path / f"{name}.pth")
+
+
+def test_a_cache_that_cannot_be_made_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("GANATOMY_CACHE", str(tmp_path / "file"))
+    with pytest.raises(GanatomyError, match="for Inception's weights"):
+        inception_file()
