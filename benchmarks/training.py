@@ -228,7 +228,10 @@ def overhead(name: str, case: Case, device: torch.device) -> None:
             observer.figures = clocked(observer.figures, "logging", spent, device)  # type: ignore[method-assign]
         begun, observed = engine.images, OBSERVATIONS * recipe.watch.settings["log"]
         start = time.perf_counter()
-        enough = lambda: time.perf_counter() - start > 3 * SECONDS and engine.images - begun >= observed  # noqa: E731
+
+        def enough() -> bool:
+            return time.perf_counter() - start > 3 * SECONDS and engine.images - begun >= observed
+
         engine.play(until=10**12, stop=enough)
         seconds = time.perf_counter() - start
     shares = ", ".join(f"{what} {part / seconds:.2%}" for what, part in spent.items())

@@ -19,13 +19,14 @@ from ganatomy.core.players import Discriminator, Encoder, Generator, PairDiscrim
 from ganatomy.core.recipe import Recipe, find_recipe
 from ganatomy.core.shape import Shape
 from ganatomy.core.spec import Spec, declared_settings
-from ganatomy.data.images import ImageSet, Split
+from ganatomy.data.images import ImageSet, Split, pair
 from ganatomy.data.unpaired import Unpaired, UnpairedSet, unpaired, without_labels
 from ganatomy.engine.engine import Engine
 from ganatomy.experiments.build import build_engine
 
 CPU = torch.device("cpu")
 CLASSES, IMAGES = 3, 24
+CHANNELS = {"gray": 1, "rgb": 3, "rgba": 4}  # of images that are converted to them
 ROUNDS = 8  # within which every weight of a mover must have moved; two are played at least
 SHAPES = tuple(Shape(channels, height, width) for channels, height, width in ((1, 16, 16), (3, 16, 24), (4, 32, 16)))
 
@@ -77,9 +78,7 @@ def check_game(recipe: str | Recipe, *, shape: Shape | None = None) -> None:
 def own_shape(recipe: Recipe) -> Shape:
     """What a recipe's images are, as far as it says."""
     first, settings = SHAPES[0], recipe.data.settings
-    size = settings.get("size") or (first.height, first.width)
-    height, width = (size, size) if isinstance(size, int) else size
-    return Shape({"gray": 1, "rgb": 3}.get(str(settings.get("channels")), first.channels), height, width)
+    return Shape(CHANNELS.get(settings["channels"], first.channels), *(pair(settings["size"]) or first[1:]))
 
 
 def random_images(shape: Shape, classes: int = CLASSES, count: int = IMAGES) -> ImageSet:

@@ -73,8 +73,7 @@ class Watcher(Observer):
 
     def expectation(self, moment: Moment, speed: float) -> str:
         left = self.seconds_left(moment, speed)
-        images = max(0, min(self.images - moment.images, round(left * speed)))
-        return f"{duration(left)} for {images:,} more images at {speed:,.0f} images/s"
+        return f"{duration(left)} for {round(left * speed):,} more images at {speed:,.0f} images/s"
 
     def scored(self, moment: Moment, scores: Mapping[str, Any]) -> None:
         self.announce(f"{moment.images:>10,} images  {score_line(scores)}")

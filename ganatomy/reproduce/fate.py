@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ganatomy.core.watch import Stop
 from ganatomy.metrics.scores import times_floor
-from ganatomy.report.comparison import COLLAPSED, Outcome, measured
+from ganatomy.report.comparison import COLLAPSED, Outcome
 
 FELL = 0.8  # of the run's own best coverage
 ROSE = 1.5  # times the run's own lowest distance
@@ -35,15 +35,13 @@ def no_longer_falls(far: Sequence[float]) -> bool:
 
 def course_of(outcome: Outcome) -> list[tuple[float, float]]:
     """Coverage as a share of real images', and distance in multiples of its floor: while training, and at the end."""
-    last = outcome.records.get("last")
+    last = outcome.scored.get("last")
     if last is None:
-        known = [one for one in measured(outcome.run) if one.get("which", "last") == "last"]
-        found = [one for one in known[-1:] if one["scores"]["coverage"] is not None]
-        return [(one["scores"]["coverage"] / one["floor"]["coverage"], times_floor(one)) for one in found]
-    records = [one for one in outcome.run.scores.read() if one["images"] < last["images"]]
+        return []
+    judged = outcome.run.scores.read() if outcome.records else []
     return [
         (one["scores"]["coverage"] / one["floor"]["coverage"], times_floor(one))
-        for one in (*records, last)
+        for one in (*(one for one in judged if one["images"] < last["images"]), last)
         if one["scores"]["coverage"] is not None
     ]
 

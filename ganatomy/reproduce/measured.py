@@ -10,11 +10,6 @@ from ganatomy.report.comparison import in_random_features as in_random_features
 Record = Mapping[str, Any]
 
 
-def fid_x_floor(record: Record) -> float:
-    """At equal counts: a floor of fewer images is compared with as many samples."""
-    return float(record.get("at_floor_count", record)["scores"]["fid"] / record["floor"]["fid"])
-
-
 def of_two_domains(record: Record) -> bool:
     """Whether it is a translator's Fréchet distances under the judge of its two domains."""
     known = all("fid" in way["columns"]["translated"] for way in record.get("directions", {}).values())

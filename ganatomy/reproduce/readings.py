@@ -1,6 +1,7 @@
 """How a claim's number is read from what runs and studies left: scores, courses of losses, results of studies."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.metrics.scores import times_floor
-from ganatomy.report.comparison import SIGNIFICANT, Outcome, check_one_protocol, share_of_real, welch
+from ganatomy.report.comparison import SIGNIFICANT, Outcome, as_scored, check_one_protocol, share_of_real, welch
 from ganatomy.report.results import protocol_line
 from ganatomy.reproduce.claims import (
     UNDECIDED,
@@ -22,7 +23,7 @@ from ganatomy.reproduce.claims import (
     deviation,
 )
 from ganatomy.reproduce.fate import is_collapsed
-from ganatomy.reproduce.measured import Record, fid_x_floor, in_random_features
+from ganatomy.reproduce.measured import Record, in_random_features
 
 ONE_SEED = 0.25  # of the larger number: seeds of one DCGAN of MNIST lay 6.73, 7.73 and 7.83 x floor, so far apart
 ALIKE = 0.1  # of the larger number, within which several seeds' numbers are alike, where nothing is known of their kind
@@ -55,7 +56,7 @@ def measurement_of(outcome: Outcome, wanted: Callable[[Record], bool] = in_rando
 
 def distance(outcome: Outcome) -> float:
     """Fréchet distance in multiples of its floor: by the judge, or, without labels, in random features."""
-    return times_floor(record_of(outcome)) if outcome.records else fid_x_floor(measurement_of(outcome))
+    return times_floor(record_of(outcome) if outcome.records else as_scored(measurement_of(outcome)))
 
 
 def share(outcome: Outcome) -> float:
@@ -182,13 +183,12 @@ def study_values(done: Done, studying: Studying, *keys: str) -> list[float]:
 
 def score(training: Training, number: Number) -> Measure:
     """A number of a run's last checkpoint, with what a collapsed generator loses beside it."""
+    bare = of_judge(training, number)
 
     def read(done: Done) -> Reading:
-        outcomes = done.runs(training)
-        values = tuple(number(outcome) for outcome in outcomes)
-        return Reading(values, beside=beside(outcomes), protocol=protocol(outcomes[0], number))
+        return replace(bare.read(done), beside=beside(done.runs(training)))
 
-    return Measure((training,), read)
+    return Measure(bare.needs, read)
 
 
 def of_judge(training: Training, number: Number) -> Measure:
@@ -452,7 +452,7 @@ def protocol(outcome: Outcome, number: Number = distance) -> str:
         return protocol_line(record_of(outcome))
     if number is not distance:
         return LOGGED
-    found = measurement_of(outcome)["protocol"]
+    found = as_scored(measurement_of(outcome))["protocol"]
     return f"{found['count']:,} samples against {found['reference']}, extractor {found['extractor']}."
 
 

@@ -387,9 +387,8 @@ class Reproduction:
         """Raises NotRun if a job has not come to its end, with the reason: perhaps one that it waits for."""
         state = State.read(self.file(job))
         left_out = state is None and self.first(job) is None
-        if left_out and job.name not in self.first_shares:
-            raise NotRun(f"budget: {job.work.name} {self.too_little(job)}")
-        if state is None or not state.done:
+        of_itself = left_out and job.name not in self.first_shares
+        if not of_itself and (state is None or not state.done):
             for training in job.work.of if isinstance(job.work, Studying) else job.work.after:
                 self.whole(Job(self.own(training), job.seed))
         if state is not None and state.failed is not None:

@@ -50,9 +50,8 @@ class LabelledData(Study):
     A conditional recipe is one GAN for each portion; any other, one for each class, `images` shared among them. Taught
     on `per_label` samples of each class alone, on the real images of the portion, either also turned, shifted and
     flipped a little, the real ones turned by up to 30 degrees, and both, half of what is shown of each; examined on the
-    held-out images. Which images are a portion is the seed's choice. Pupils see `shown` images
-    each, 200,000 unless said, or their lesson `epochs` times. `weights` are EfficientNet's: a name on the hub, or a
-    folder.
+    held-out images. Which images are a portion is the seed's choice. Pupils see `shown` images each, 200,000 unless
+    said, or their lesson `epochs` times. `weights` are EfficientNet's: a name on the hub, or a folder.
     """
 
     data: str

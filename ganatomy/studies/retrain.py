@@ -11,7 +11,6 @@ import torch
 import yaml
 from pydantic import Field, NonNegativeInt, PositiveInt
 from scipy.stats import ttest_rel
-from torch import nn
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.players import Generator
@@ -113,24 +112,20 @@ class Retrain(Study):
     def made_shares(self) -> tuple[float, ...]:
         return self.shares if self.generated is None else self.generated
 
-    def _taught(
-        self, data: ImageSet, spec: Spec, lesson: Lesson, school: School, seed: int, start: Any = None
-    ) -> nn.Module:
-        return teach(data, spec, lesson, school, seed=seed, start=start, device=find_device(self.device))
-
     # portions crossed
 
     def _grid(self, folder: StudyFolder, run: Run, data: ImageSet) -> list[dict[str, Any]]:
         exam, made_shares = lesson_of(data, data.held_out), self.made_shares()
-        made = cache(partial(samples_of, run, len(data.train), LESSON_SEED, find_device(self.device)))
-        queries = cache(partial(samples_of, run, QUERIES, QUERY_SEED, find_device(self.device)))
+        device = find_device(self.device)
+        made = cache(partial(samples_of, run, len(data.train), LESSON_SEED, device))
+        queries = cache(partial(samples_of, run, QUERIES, QUERY_SEED, device))
         schools = {"none": School(shown=self.shown), "classical": classical(self.shown)}
 
         def examined(real_share: float, made_share: float, augmentation: str, seed: int) -> dict[str, float]:
             lesson = portion(lesson_of(data, data.train), real_share, seed)
             if made_share:
                 lesson += portion(made(), made_share, seed)
-            pupil = self._taught(data, run.recipe.data, lesson, schools[augmentation], seed)
+            pupil = teach(data, run.recipe.data, lesson, schools[augmentation], seed=seed, device=device)
             return {"images": len(lesson), "on_real": accuracy(pupil, exam), "on_generated": accuracy(pupil, queries())}
 
         rows = []
@@ -187,7 +182,7 @@ class Retrain(Study):
         half = replace(augmented, shown=max(1, self.shown // 2))
 
         def taught(lesson: Lesson, school: School, start: Any = None) -> Any:
-            return self._taught(data, spec, lesson, school, seed, start)
+            return teach(data, spec, lesson, school, seed=seed, start=start, device=device)
 
         def examined(real: Lesson, made: Lesson, school: School) -> dict[str, Any]:
             facts = {**shares_of(len(real), len(made)), "accuracy": None}

@@ -26,9 +26,8 @@ from ganatomy.engine.engine import Engine
 from ganatomy.experiments.build import build_engine
 from ganatomy.experiments.train import prepared
 from ganatomy.objectives.adversarial import Hinge, Relativistic, Wasserstein
-from ganatomy.testing import random_domains, random_images
+from ganatomy.testing import CHANNELS, random_domains, random_images
 
-CHANNELS = {"gray": 1, "rgb": 3, "rgba": 4}
 OWN_SHAPES = {"digits": Shape(1, 8, 8), "mnist": Shape(1, 28, 28), "fashion-mnist": Shape(1, 28, 28)}
 ANY_SHAPE = Shape(3, 32, 32)
 BATCH, CLASSES, IMAGES = 4, 10, 40
