@@ -194,8 +194,11 @@ def class_table(record: Mapping[str, Any]) -> Table:
     return table
 
 
-def recipe_table(recipes: Sequence[Recipe], *, wide: bool) -> Table:
-    """Every recipe in a line; where there is little room the game is left out, and the time stands with the score."""
+def recipe_table(recipes: Sequence[Recipe], reported: Mapping[str, Sequence[str]], *, wide: bool) -> Table:
+    """Every recipe in a line; where there is little room the game is left out, and the time stands with the score.
+
+    reported: what study reports have of a recipe, by its name.
+    """
     table = Table()
     for column in ("name", "data", *(("game",) if wide else ()), "size"):
         table.add_column(column, no_wrap=True)
@@ -204,6 +207,8 @@ def recipe_table(recipes: Sequence[Recipe], *, wide: bool) -> Table:
         table.add_column("time")
     for recipe in recipes:
         told = recipe.expected if wide or recipe.time == "not measured" else f"{recipe.expected}; {recipe.time}"
+        if reported.get(recipe.name):
+            told += f"; a report has {', '.join(reported[recipe.name])}"
         game, time = ([recipe.game.name], [recipe.time]) if wide else ([], [])
         data = recipe.data.settings
         table.add_row(recipe.name, data["source"], *game, size_of(data["size"]), escape(told), *time)

@@ -778,10 +778,13 @@ def recipes(
     found = [known[name]() for name in known if not words or words[0].lower() in name]
     if not found:
         raise GanatomyError(f"No recipe's name contains '{words[0]}'. There are: {', '.join(known)}.")
+    import ganatomy.reproduce
     from ganatomy.cli.console import recipe_table
+    from ganatomy.reproduce.claims import figures_of
 
-    console = Console()
-    console.print(recipe_table(found, wide=console.width >= 120))
+    assert ganatomy.reproduce
+    console, reported = Console(), {recipe.name: figures_of(recipe.name) for recipe in found}
+    console.print(recipe_table(found, reported, wide=console.width >= 120))
 
 
 @data_app.command("check")

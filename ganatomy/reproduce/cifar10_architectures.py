@@ -69,7 +69,7 @@ def scores(
         Claim(
             id=name,
             said=f"{title}: its FID.",
-            reported=Reported(text=" or ".join(map(str, fid)), values=fid, protocol=PROTOCOL),
+            reported=Reported(text="FID " + " or ".join(map("{:g}".format, fid)), values=fid, protocol=PROTOCOL),
             measure=foreign_score(training, "fid"),
             better="lower",
             tolerance=1.0,
@@ -77,7 +77,7 @@ def scores(
         Claim(
             id=f"{name}-is",
             said=f"{title}: its Inception Score.",
-            reported=Reported(text=" or ".join(map(str, IS)), values=IS, protocol=PROTOCOL),
+            reported=Reported(text="IS " + " or ".join(map("{:g}".format, IS)), values=IS, protocol=PROTOCOL),
             measure=foreign_score(training, "is"),
             better="higher",
             tolerance=0.1,

@@ -208,6 +208,16 @@ class Report:
 reports: Registry[Report] = Registry("report")
 
 
+def figures_of(recipe: str) -> list[str]:
+    """What the reports have in numbers of a recipe as it is, without overrides."""
+    found = []
+    for claim in (claim for report in reports.values() for claim in report.claims):
+        needs = claim.measure.needs if claim.measure is not None and claim.reported.values else ()
+        if [(need.recipe, need.overrides) for need in needs if isinstance(need, Training)] == [(recipe, ())]:
+            found.append(claim.reported.text)
+    return found
+
+
 def works_of(report: Report) -> list[Work]:
     """What all claims need, each once, in an order in which it can be done: trainings first."""
     found: dict[Work, None] = {}

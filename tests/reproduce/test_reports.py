@@ -18,6 +18,7 @@ from ganatomy.reproduce.claims import (
     Studying,
     Training,
     Work,
+    figures_of,
     reports,
     verdict,
     works_of,
@@ -203,6 +204,12 @@ def test_reported_figures_are_those_of_the_reports(name: str) -> None:
     assert found.keys() == REPORTED[name].keys()
     for claim, values in REPORTED[name].items():
         assert found[claim] == pytest.approx(values, rel=1e-3), claim
+
+
+def test_figures_of_a_recipe_are_those_of_its_own_claims() -> None:
+    assert figures_of("mnist-cgan") == ["IS 6.01 of 9.67 (share 0.622)"]
+    assert figures_of("cifar10-biggan") == ["FID 46 or 51.52", "IS 6.2 or 6.74"]
+    assert figures_of("mnist-dcgan") == figures_of("no-such-recipe") == []
 
 
 def test_fid_is_compared_where_inception_looked(tmp_path: Path) -> None:
