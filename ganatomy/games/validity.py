@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from ganatomy.core.spec import Spec, declared_settings
+from ganatomy.networks.classifier import PretrainedClassifier
 from ganatomy.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganatomy.networks.r3gan import R3GANDiscriminator, R3GANGenerator
 from ganatomy.networks.residual import BigGANDiscriminator
@@ -202,6 +203,15 @@ IDLE = (
         "hidden=[]",
         "they are of hidden layers; set hidden",
         lambda s: not s["hidden"] and (s["normalization"] != "none" or bool(s.get("dropout"))),
+    ),
+    Idle(
+        PretrainedClassifier,
+        "dropout or noise",
+        "weights that are frozen",
+        "they are of training; leave both out",
+        lambda s: any(
+            s[name] != declared_settings(PretrainedClassifier)[name].default for name in ("dropout", "noise")
+        ),
     ),
 )
 

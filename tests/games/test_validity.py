@@ -315,7 +315,7 @@ def test_a_pair_that_is_never_played_is_refused_when_declared(name: str) -> None
     ],
 )
 def test_players_who_are_told_otherwise_than_a_game_wants_are_refused(name: str, chosen: dict[str, Any]) -> None:
-    with pytest.raises(GanatomyError, match=r": use |: set |does not belong here"):
+    with pytest.raises(GanatomyError, match=r": use |; use |: set |does not belong here"):
         TABLES[name].declared({key: v for key, v in TABLES[name].plain.items() if key not in ("G", "D")} | chosen)
 
 
@@ -399,6 +399,7 @@ def test_a_setting_that_is_ignored_is_refused(word):
         ("digits-cyclegan", ["game.loss.two_sided=true"], "two_sided=true does nothing with smoothing=0"),
         ("digits-cyclegan", ["game.consistency={use: Consistency, fake_weight: 3}"], "nothing with on=real: set on=bo"),
         ("cifar10-biggan", ["players.G.embedding=0"], "should be greater than 0"),
+        ("mnist-cdcgan-guided", ["players.C.noise=0"], "dropout or noise does nothing with weights that are frozen"),
     ],
 )
 def test_what_players_of_any_game_would_ignore_is_refused(name: str, words: list[str], said: str) -> None:
