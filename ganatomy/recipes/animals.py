@@ -56,9 +56,9 @@ def animals64_dcgan() -> Recipe:
 def animals64_wgan_report() -> Recipe:
     """Arjovsky et al. (2017): Adam 1e-3, everything clipped to 0.01; its dense tries are `mnist-wgan-dense-*-report`.
 
-    The report calls it slow and unstable, and clipping a bad way to bound a critic. `animals64-wgan` has what mended
-    clipping on digits (`mnist-wgan`: a wider window, gains left alone, more steps of G), `animals64-wgan-gp` another
-    bound.
+    The animal-faces report calls it slow and unstable, and clipping a bad way to bound a critic. `animals64-wgan` has
+    what mended clipping on digits (`mnist-wgan`: a wider window, gains left alone, more steps of G),
+    `animals64-wgan-gp` another bound.
 
     ganatomy train animals64-wgan-report. Score and time: not measured; the data is not here.
     """

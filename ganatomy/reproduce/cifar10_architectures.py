@@ -73,6 +73,7 @@ def scores(
             measure=foreign_score(training, "fid"),
             better="lower",
             tolerance=1.0,
+            score_of=training.recipe,
         ),
         Claim(
             id=f"{name}-is",
@@ -81,6 +82,7 @@ def scores(
             measure=foreign_score(training, "is"),
             better="higher",
             tolerance=0.1,
+            score_of=training.recipe,
         ),
     )
 

@@ -124,6 +124,7 @@ def variant_claim(name: str) -> Claim:
         measure=score(VARIANTS[name], share),
         better="higher",
         tolerance=0.01,
+        score_of=VARIANTS[name].recipe,
     )
 
 
