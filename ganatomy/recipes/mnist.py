@@ -131,7 +131,7 @@ def mnist_dcgan_medium() -> Recipe:
 def mnist_dcgan_medium_tuned() -> Recipe:
     """`mnist-dcgan-medium` with two steps of G, D without batch norm under R1 (Mescheder et al., 2018), no momentum.
 
-    ganatomy train mnist-dcgan-medium-tuned --data ../shared/data/mnist --for 40m on one CPU core with AVX-512 and
+    ganatomy train mnist-dcgan-medium-tuned --data ../shared/data/mnist --for 40m, one CPU core with AVX-512 and
     bfloat16, on which tests ran, too: 450,944 images. Seed 0, last checkpoint: Fréchet distance 2.1 times its floor,
     coverage 0.82 (real 0.94), classifier score 0.8998 of the real one; 1.9 times, 0.83 and 0.902 after 542,976 (47
     min). With the usual momentum (beta1 0.5, beta2 0.999) and R1 in every fourth round 2.0 times, 0.81 and 0.897 after
