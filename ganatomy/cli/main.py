@@ -309,9 +309,13 @@ def evaluate(
     opened = None if run is None else load(run)
     if not measuring.needs_features(asked_for):
         refuse("scores of features; ssim compares the pictures", {"--extractor": extractor is not None, **inception})
+    named = extractor is not None or any(inception.values())
+    of_files = None if named or real is None or fake is None else comparing.recorded(real, fake)
     with together(lambda: find_device(device)) as place, looking(Console(stderr=True), leads()) as shown:
         if not measuring.needs_features(asked_for):
             looker: Any = measuring.Nothing()
+        elif of_files is not None:
+            looker = of_files
         elif extractor != "judge":
             looker = measuring.make_extractor(extractor or "inception", weights_file, resize, layer, place)
         else:

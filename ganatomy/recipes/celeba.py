@@ -13,6 +13,8 @@ from ganatomy.networks.r3gan import R3GANDiscriminator, R3GANGenerator
 from ganatomy.objectives.adversarial import NonSaturating, Relativistic, Wasserstein
 from ganatomy.objectives.penalties import R1, R2, GradientPenalty
 
+FACES = 202_599  # in CelebA
+
 
 @recipe
 def celeba64_dcgan() -> Recipe:
@@ -51,17 +53,17 @@ def celeba64_dcgan() -> Recipe:
 def celeba64_dcgan_report() -> Recipe:
     """The dcgan-representation report's best at 64 px: 1024 maps at 4x4, then 768, 512, 384 and 256; D 128, 256, 512.
 
-    D on real images, D on generated ones and G step one after the other.
+    D on real images, D on generated ones and G step one after the other, for 190 epochs.
 
     ganatomy train celeba64-dcgan-report --data ../shared/data/celeba data.crop=0.7. Score and time: not measured;
-    it is made for a GPU.
+    it is made for a GPU, and --for or --images ends it sooner.
     """
     return as_reported("celeba64-dcgan-report", 64, (1024, 768, 512, 384, 256), start=4)
 
 
 @recipe
 def celeba32_dcgan() -> Recipe:
-    """The dcgan-representation report's faces at 32 px: D 128, 256, 512. G's maps are ours.
+    """The dcgan-representation report's faces at 32 px, 190 epochs: D 128, 256, 512. G's maps are ours.
 
     ganatomy train celeba32-dcgan --data ../shared/data/celeba data.crop=0.7. Score and time: not measured.
     """
@@ -135,13 +137,17 @@ def celeba128_dcgan_stride() -> Recipe:
 
 
 def at_128(name: str, channels: tuple[int, ...], **sizes: int) -> Recipe:
-    """As the report trains, its maps and D ours."""
+    """As the report trains, for its 20 epochs; the maps and D are ours."""
     base = as_reported(f"celeba128-dcgan-{name}", 128, channels, **sizes)
-    return base.replace(players={**base.players, "D": Spec(DCGANDiscriminator, channels=(64, 128, 256, 512, 512))})
+    D = Spec(DCGANDiscriminator, channels=(64, 128, 256, 512, 512))
+    return base.replace(players={**base.players, "D": D}, images=20 * FACES)
 
 
 def as_reported(name: str, size: int, channels: tuple[int, ...], **sizes: int) -> Recipe:
-    """As the representation report trains: uniform latents, Adam 2e-4, batches of 128, each gradient its own step."""
+    """As the representation report trains: uniform latents, Adam 2e-4, batches of 128, each gradient its own step.
+
+    Its faces had 190 epochs, of all of CelebA as is taken here.
+    """
     return celeba64_dcgan().replace(
         name=name,
         paper="Radford et al. (2016), arXiv:1511.06434; a study report, 'dcgan-representation'",
@@ -154,4 +160,5 @@ def as_reported(name: str, size: int, channels: tuple[int, ...], **sizes: int) -
             "D": Spec(DCGANDiscriminator, channels=(128, 256, 512)),
         },
         batch=128,
+        images=190 * FACES,
     )

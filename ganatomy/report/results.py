@@ -329,8 +329,13 @@ def protocol_title(protocol: Record) -> str:
         f"seeds {', '.join(map(str, protocol['seeds']))}" if "seeds" in protocol else "",
         f"{protocol['draws']} draws" if protocol.get("draws", 1) > 1 else "",
         f"{protocol['weights']} weights" if "weights" in protocol else "",
+        f"prepared by {prepared}" if (prepared := settings_line(protocol.get("reference_prepared"))) else "",
     ]
     return f"{', '.join(part for part in said if part)}; reference: {protocol['reference']}"
+
+
+def settings_line(settings: Record | None) -> str:
+    return " ".join(f"data.{name}={value}" for name, value in (settings or {}).items())
 
 
 def judged_line(record: Record) -> str:

@@ -14,6 +14,7 @@ from ganatomy.core.recipe import recipes
 assert ganatomy.recipes
 Said = dict[str, Any]
 EPOCH = 1_067  # horses
+FACES, BEDROOMS, IMAGENET = 202_599, 3_033_042, 1_281_167
 
 
 def adam(rate: float, *players: str, beta1: float = 0.5) -> Said:
@@ -56,8 +57,8 @@ ROUTINE = {
 }
 # 1024x4x4 dense units, then 768, 512, 384 and 256 maps, stride 2; D of 128, 256 and 512; faces cropped to 70 %.
 WIDE = {"players.G.channels": [1024, 768, 512, 384, 256], "players.G.start": 4, "players.D.channels": [128, 256, 512]}
-FACES = {"data.source": "celeba", "data.crop": 0.7}
-AT_128 = {**ROUTINE, **FACES, "data.size": 128}
+CROPPED = {"data.source": "celeba", "data.crop": 0.7}
+AT_128 = {**ROUTINE, **CROPPED, "data.size": 128, "images": 20 * FACES}
 
 # animal-faces: 64 x 64 x 3; DCGAN with 30 latents and Adam 1e-4; WGAN with Adam 1e-3, weights clipped to [-0.01, 0.01],
 # 128 images, ReLU and batch norm, first dense with 3 layers, without norm and clipping; BiGAN with 100 latents, 2e-4.
@@ -127,12 +128,23 @@ REPORTED: dict[str, Said] = {
         **{"data.source": "mnist", "data.size": 32, "data.rotate": 30.0},
         **{"players.G.activation": "leaky", "players.D.activation": "leaky"},
     },
-    "celeba32-dcgan": {**ROUTINE, **FACES, "data.size": 32, "players.D.channels": [128, 256, 512]},
-    "celeba64-dcgan-report": {**ROUTINE, **FACES, **WIDE, "data.size": 64},
-    "lsun64-dcgan": {**ROUTINE, **WIDE, "data.source": "lsun-bedroom", "data.size": 64, "players.G.latent": 128},
+    "celeba32-dcgan": {
+        **ROUTINE,
+        **CROPPED,
+        "data.size": 32,
+        "players.D.channels": [128, 256, 512],
+        "images": 190 * FACES,
+    },
+    "celeba64-dcgan-report": {**ROUTINE, **CROPPED, **WIDE, "data.size": 64, "images": 190 * FACES},
+    "lsun64-dcgan": {
+        **ROUTINE,
+        **WIDE,
+        **{"data.source": "lsun-bedroom", "data.size": 64, "players.G.latent": 128, "images": 9 * BEDROOMS},
+    },
     "imagenet32-dcgan": {
         **ROUTINE,
         **{"data.source": "imagenet-32", "data.size": 32, "data.flip": True, "players.D.channels": [128, 256, 512]},
+        "images": 60 * IMAGENET,
     },
     "celeba128-dcgan-start": {**AT_128, "players.G.start": 8},
     "celeba128-dcgan-deep": {**AT_128, "players.G.last_stride": None, "players.G.start": None},
