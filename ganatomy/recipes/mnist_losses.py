@@ -193,9 +193,15 @@ def mnist_wgan_dense_report() -> Recipe:
     The report saw images somewhat like its data, and no good G. `mnist-wgan-dense` has the same layers, bounded by a
     gradient penalty, without batch norm in the critic.
 
-    ganatomy train mnist-wgan-dense-report --data ../shared/data/mnist. Score and time: not measured.
+    ganatomy train mnist-wgan-dense-report --data ../shared/data/mnist --for 50s, one CPU core with AVX-512 and
+    bfloat16: 317,696 images. Seed 0, last checkpoint: Fréchet distance 380 times its floor, coverage 0.01 (real 0.94),
+    classifier score 0.14 of the real one, some digits never seen.
     """
-    return clipped("mnist-wgan-dense-report", dense_players((128, 256, 512), "batch"), lr=1e-3, gains=True)
+    players = dense_players((128, 256, 512), "batch")
+    return clipped("mnist-wgan-dense-report", players, lr=1e-3, gains=True).replace(
+        expected="Fréchet 380 x floor, coverage 0.01 of 0.94, score 0.14 of real (seed 0, 317,696 images)",
+        time="50 s, 1 CPU core",
+    )
 
 
 @recipe
@@ -205,10 +211,16 @@ def mnist_wgan_dense_bare_report() -> Recipe:
     The report saw nothing like its data. Nothing bounds the critic's slope, so its loss has no least value and grows
     without an end; `mnist-wgan-dense` bounds it.
 
-    ganatomy train mnist-wgan-dense-bare-report --data ../shared/data/mnist. Score and time: not measured.
+    ganatomy train mnist-wgan-dense-bare-report --data ../shared/data/mnist --for 50s, one CPU core with AVX-512 and
+    bfloat16: 326,912 images. Seed 0, last checkpoint: Fréchet distance 440 times its floor, coverage 0.00 (real 0.94),
+    classifier score 0.15 of the real one, some digits never seen.
     """
     bare = clipped("mnist-wgan-dense-bare-report", dense_players((128, 256, 512), "none"), lr=1e-3)
-    return bare.replace(game=Spec(Adversarial, loss=Wasserstein()))
+    return bare.replace(
+        game=Spec(Adversarial, loss=Wasserstein()),
+        expected="Fréchet 440 x floor, coverage 0.00 of 0.94, score 0.15 of real (seed 0, 326,912 images)",
+        time="50 s, 1 CPU core",
+    )
 
 
 @recipe
@@ -228,15 +240,19 @@ def mnist_wgan_dense() -> Recipe:
 
     The bound, the rates and the steps are those of `mnist-wgan-gp`; batch norm is G's alone.
 
-    ganatomy train mnist-wgan-dense --data ../shared/data/mnist. Score and time: not measured.
+    ganatomy train mnist-wgan-dense --data ../shared/data/mnist --for 50s, one CPU core with AVX-512 and bfloat16:
+    146,816 images. Seed 0, last checkpoint: Fréchet distance 141 times its floor, coverage 0.18 (real 0.94), classifier
+    score 0.58 of the real one, every digit between 4.2 % and 16.3 %: a beginning, where after as long the report's
+    clipped players were at 380 times, 0.01 and 0.14 (`mnist-wgan-dense-report`). One step of the critic for two of G,
+    with 1e-3, was worse: 348 times after 85,696 images. Convolutions are better by far (`mnist-wgan-gp`).
     """
     base, players = mnist_wgan_gp(), dense_players((128, 256, 512), "batch")
     return base.replace(
         name="mnist-wgan-dense",
         paper=f"{base.paper}; {ANIMALS_REPORT}",
         players={**players, "D": players["D"].replace(normalization="layer")},
-        expected="not measured",
-        time="not measured",
+        expected="Fréchet 141 x floor, coverage 0.18 of 0.94, score 0.58 of real (seed 0, 146,816 images)",
+        time="50 s, 1 CPU core",
     )
 
 
