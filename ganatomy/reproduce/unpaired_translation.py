@@ -1,7 +1,6 @@
 """The report on MNIST by dense and convolutional players, and on horses and zebras by CycleGAN."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ganatomy.report.comparison import Outcome
@@ -12,7 +11,8 @@ from ganatomy.reproduce.readings import (
     all_of,
     beside,
     differs,
-    highest,
+    images_of,
+    is_every,
     keeps_rising,
     late,
     lowest,
@@ -24,6 +24,7 @@ from ganatomy.reproduce.readings import (
     unrest,
 )
 from ganatomy.reproduce.readings import protocol as judged_by
+from ganatomy.reproduce.shown import ended_alike, name_of
 
 EPOCH = 60_000  # images of MNIST
 BY_EYE = "by eye"
@@ -164,24 +165,40 @@ def no_better(base: Training, other: Training) -> Measure:
             parts.append(f"{ways_of(done.runs(base)[0])[way][0]}: {mean_of(a)}, with regularization {mean_of(b)}")
         held = all_of(None if one is None else one <= 0 for one in farther)
         why, facts = undecided([a, b]) if held is None else "", protocol(domains_of(done.runs(base)[0]))
-        return Reading(seen="; ".join(parts), holds=held, protocol=facts, why=why)
+        short = unequal(done, base, other)
+        return Reading(seen="; ".join(parts), holds=held, protocol=facts, why=why, short=short)
 
     return Measure((base, other), read, (base, other))
 
 
 def goes_farther(first: Training, other: Training) -> Measure:
     """Whether the first translator comes nearer to its target, Y, than the other."""
-    found = highest(first, other, number=covered(THERE))
+    far = covered(THERE)
 
     def read(done: Done) -> Reading:
         refuse_two_judges(done, first, other)
-        return replace(found.read(done), protocol=protocol(domains_of(done.runs(first)[0])))
+        groups = [done.runs(training) for training in (first, other)]
+        found = [[far(one) for one in group] for group in groups]
+        told = [
+            f"{name_of(group)} {mean_of(values)} ({images_of(group)})"
+            for group, values in zip(groups, found, strict=True)
+        ]
+        held, facts = is_every(found, far, -1), protocol(domains_of(groups[0][0]))
+        why = undecided(found) if held is None else ""
+        return Reading(seen=", ".join(told), holds=held, protocol=facts, why=why, short=unequal(done, first, other))
 
-    return Measure(found.needs, read, found.against)
+    return Measure((first, other), read, (first, other))
 
 
 def refuse_two_judges(done: Done, *needs: Training) -> None:
     refuse_two_ways({one.run.name: domains_of(one) for training in needs for one in done.runs(training)})
+
+
+def unequal(done: Done, *needs: Training) -> str:
+    """Why translators cannot be compared, which no judge reads in training: they did not end alike."""
+    groups = [done.runs(training) for training in needs]
+    told = ", ".join(f"{name_of(group)} {images_of(group)}" for group in groups)
+    return "" if ended_alike(groups) else f"too short: {told}, and no readings in training"
 
 
 def failures(training: Training) -> Measure:
