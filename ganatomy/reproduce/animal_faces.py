@@ -345,6 +345,19 @@ reports.add(
                 "150 epochs; by eye",
             ),
             Claim(
+                id="bigan-shape",
+                said="BiGAN misses the whole of a face, as the DCGAN and the WGAN do.",
+                reported=Reported(text="such faces", protocol=BY_EYE),
+                incomparable="by eye, and no number; its grids are on the page",
+            ),
+            Claim(
+                id="dcgan-collapses-easily",
+                said="A DCGAN collapses very easily, even while its G fools D.",
+                reported=Reported(text="very easily", protocol="from an unknown number of runs"),
+                measure=none_collapses(BY_RATE[1]),
+                incomparable="how often is not said; ours is whether ours did",
+            ),
+            Claim(
                 id="wgan-epochs",
                 said="WGAN's losses jump at about epochs 20 and 30 and are level otherwise, over 100 epochs.",
                 reported=Reported(text="two jumps", protocol="from a curve of one run"),

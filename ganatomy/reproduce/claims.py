@@ -72,6 +72,7 @@ class Studying:
     scaled: settings in images, as they are at full. With less time than `minutes`, which all of it takes on two CPU
     cores, they are as much smaller: an estimate, for a study keeps no clock. What is made smaller says its `least`
     minutes, below which nothing would be left of it. A study that works on a GPU wants a fifth of both there.
+    lacks: why it cannot be carried out here, if so, whatever the data.
     """
 
     study: str
@@ -83,6 +84,7 @@ class Studying:
     name: str = ""
     weight: float = 0.5
     least: float = 0.0
+    lacks: Callable[[], str] = lambda: ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or self.study)

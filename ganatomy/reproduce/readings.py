@@ -24,7 +24,17 @@ from ganatomy.reproduce.claims import (
 )
 from ganatomy.reproduce.fate import is_collapsed
 from ganatomy.reproduce.measured import Record, in_random_features
-from ganatomy.reproduce.shown import Groups, Then, at_one_number, lines_of, name_of, shown, too_short
+from ganatomy.reproduce.shown import (
+    Groups,
+    Then,
+    at_one_number,
+    at_reading,
+    lines_of,
+    name_of,
+    readings_of,
+    shown,
+    too_short,
+)
 
 ONE_SEED = 0.25  # of the larger number: seeds of one DCGAN of MNIST lay 6.73, 7.73 and 7.83 x floor, so far apart
 ALIKE = 0.1  # of the larger number, within which several seeds' numbers are alike, where nothing is known of their kind
@@ -296,12 +306,13 @@ def falling(*needs: Training, number: Number = distance) -> Measure:
 
 
 def each(*needs: Training, number: Number = distance) -> Measure:
-    """The numbers side by side, of protocols that are not compared."""
+    """The numbers side by side, at one number of images, of protocols that are not compared."""
 
     def read(done: Done) -> Reading:
-        groups = [list(done.runs(training)) for training in needs]
+        groups, short = at_one([list(done.runs(training)) for training in needs], number)
         told = ", ".join(f"{name_of(group)} {mean_of([number(one) for one in group])}" for group in groups)
-        return Reading(seen=f"{told}, each of its own floor", holds=True)
+        seen, beside = f"{told}, each of its own floor", "; ".join(filter(None, (at_what(groups), short)))
+        return Reading(seen=seen, holds=True, beside=beside)
 
     return Measure(needs, read, needs)
 
@@ -347,6 +358,25 @@ def keeps_rising(training: Training, *names: str, begin: float = END) -> Measure
             protocol=LOGGED,
             why=f"{UNDECIDED}, within {ERRORS} standard errors" if found is None else "",
         )
+
+    return Measure((training,), read)
+
+
+def improves(training: Training) -> Measure:
+    """Whether the distance still fell in the second half of training, by the judge's readings."""
+
+    def read(done: Done) -> Reading:
+        outcomes = done.runs(training)
+        ends = [max(readings_of(one), default=0) for one in outcomes]
+        pairs = [(at_reading(one, end // 2), at_reading(one, end)) for one, end in zip(outcomes, ends, strict=True)]
+        halves, whole = ([then for then in part if then is not None] for part in zip(*pairs, strict=True))
+        if len(halves) < len(outcomes):
+            raise Incomparable(f"too short: {name_of(outcomes)} has no readings in training at its half and its end")
+        found = [[distance(one) for one in part] for part in (halves, whole)]
+        way = differs(*found)
+        told = [f"{mean_of(part)} ({images_of(of)})" for part, of in zip(found, (halves, whole), strict=True)]
+        seen, why = f"{name_of(outcomes)} {' and '.join(told)}", undecided(found) if way is None else ""
+        return Reading(seen=seen, holds=None if way is None else way < 0, protocol=protocol(whole[0]), why=why)
 
     return Measure((training,), read)
 

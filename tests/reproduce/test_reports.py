@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.experiments.clock import State
+from ganatomy.networks import efficientnet
 from ganatomy.report.comparison import Outcome
-from ganatomy.reproduce import animal_faces, mnist_conditional
+from ganatomy.reproduce import animal_faces, dcgan_representation, mnist_conditional
 from ganatomy.reproduce.claims import (
     Claim,
     Reading,
@@ -100,6 +102,10 @@ def test_what_the_issue_lists_is_there() -> None:
     assert {"dcgan", "wgan", "cgan", "acgan", "acgan-biggan", "biggan", "files"} <= ids["cifar10-architectures"]
     assert {"dcgan-beats-vanilla", "minimax-or-wasserstein", "regularization-no-better"} <= ids["unpaired-translation"]
     assert {"ratios-alike", "class-loose", "interpolation", "bigan-linear", "bigan-svm"} <= ids["animal-faces"]
+    assert {"two-cards", "labelled-real-efficientnet", "faces-crop", "128-longer"} <= ids["dcgan-representation"]
+    assert {"odd-shapes-longer", "odd-shapes-deeper"} <= ids["mnist-conditional"]
+    assert {"resembles-target", "blurry", "brown-horses"} <= ids["unpaired-translation"]
+    assert {"generator-later", "bigan-shape", "dcgan-collapses-easily"} <= ids["animal-faces"]
 
 
 def claim_of(report: str, name: str) -> Claim:
@@ -177,6 +183,10 @@ REPORTED = {  # read from shared/reports, not from the claims
         "labelled-40": (52.39,),
         "labelled-60": (85.99,),
         "labelled-80": (97.96,),
+        "labelled-real-efficientnet": (94.38,),
+        "labelled-40-efficientnet": (52.39,),
+        "labelled-60-efficientnet": (85.99,),
+        "labelled-80-efficientnet": (97.96,),
     },
     "cifar10-architectures": {
         "dcgan": (68.0, 150.0),
@@ -361,6 +371,35 @@ def test_a_class_is_followed_as_well_as_real_images_show_theirs(tmp_path: Path) 
 def test_one_lucky_seed_is_no_training() -> None:
     assert not mnist_conditional.trains([[40.0, 400.0], [3.0, 3.0]])
     assert mnist_conditional.trains([[40.0, 45.0], [3.0, 3.0]])
+
+
+def test_efficientnet_is_taught_where_it_is_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = claim_of("dcgan-representation", "labelled-80-efficientnet")
+    place, report = reproduction, reports["dcgan-representation"]
+    assert claim.measure and claim.measure.needs == (dcgan_representation.EFFICIENT,)
+    (work,) = claim.measure.needs
+    monkeypatch.setattr(dcgan_representation, "find_device", lambda: torch.device("cuda"))
+    monkeypatch.setattr(efficientnet, "find_spec", lambda name: None)
+    assert place(report).missing[work].endswith("pip install 'ganatomy[efficientnet]'")
+    monkeypatch.setattr(dcgan_representation, "what_lacks", lambda weights: "")
+    assert work not in place(report).missing and Job(work, 0) in place(report).jobs
+    monkeypatch.setattr(dcgan_representation, "find_device", lambda: torch.device("cpu"))
+    assert "days without a GPU" in place(report).missing[work]
+
+
+def test_the_row_of_two_losses_says_how_often_g_moves() -> None:
+    claim, report = claim_of("unpaired-translation", "minimax-or-wasserstein"), reports["unpaired-translation"]
+    assert claim.measure
+    for training in claim.measure.needs:
+        assert isinstance(training, Training)
+        assert reproduction(report).recipe(training, 0).game.settings["g_steps"] == 2
+    assert "two steps of G for one of D" in claim.reported.protocol
+
+
+def test_a_range_of_several_runs_is_told_as_one() -> None:
+    claim = claim_of("cifar10-architectures", "dcgan")
+    assert claim.reported.text == "68.0 to 150.0" and verdict(claim, Reading((100.0,))).kind == "equal"
+    assert claim_of("cifar10-architectures", "dcgan-is").reported.text == "2.7 to 4.7"
 
 
 def test_a_claim_that_is_not_measured_says_why() -> None:

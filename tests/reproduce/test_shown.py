@@ -7,9 +7,29 @@ from typing import Any
 import pytest
 
 from ganatomy.report.comparison import Outcome
-from ganatomy.reproduce.claims import Claim, Measure, Reading, Reported, Studying, Training, Verdict, verdict
+from ganatomy.reproduce.claims import (
+    Claim,
+    Incomparable,
+    Measure,
+    Reading,
+    Reported,
+    Studying,
+    Training,
+    Verdict,
+    verdict,
+)
 from ganatomy.reproduce.collapse import collapses_less
-from ganatomy.reproduce.readings import NO_SPREAD, distance, late, lowest, score, seconds_per_image, seen
+from ganatomy.reproduce.readings import (
+    NO_SPREAD,
+    distance,
+    each,
+    improves,
+    late,
+    lowest,
+    score,
+    seconds_per_image,
+    seen,
+)
 from ganatomy.reproduce.shown import shown, too_short
 from ganatomy.runs.files import write_text
 from ganatomy.runs.folder import RunFolder
@@ -139,6 +159,25 @@ def test_collapse_is_compared_at_one_number_of_images(tmp_path: Path) -> None:
     done.outcomes["a"] = Outcome(longer.run, None, {"last": record(400_000, 60.0, coverage=0.01)})
     with pytest.raises(Exception, match="neither collapsed"):
         collapses_less(B, A).read(done)
+
+
+@pytest.mark.parametrize(
+    ("readings", "holds"),
+    [([50.0, 16.0, 9.0, 4.0], True), ([9.0, 4.0, 8.0, 16.0], False), ([9.0, 5.0, 5.0, 5.1], None)],
+)
+def test_a_run_improves_where_its_distance_falls_from_half_to_end(
+    readings: list[float], holds: bool | None, tmp_path: Path
+) -> None:
+    done = Left(a=run_of(tmp_path, "a", 400_000, readings, 4.0, 400_000))
+    found = improves(A).read(done)
+    assert found.holds is holds and "(200,064 images)" in found.seen and "(400,064 images)" in found.seen
+    with pytest.raises(Incomparable, match="too short: b has no readings in training at its half"):
+        improves(B).read(Left(b=run_of(tmp_path, "b", 150_000, [9.0], 4.0, 400_000)))
+
+
+def test_numbers_of_two_floors_stand_at_one_number_of_images(tmp_path: Path) -> None:
+    found = each(A, B).read(two(tmp_path))
+    assert found.seen == "a 16.00, b 8, each of its own floor" and "at 200,064 images" in found.beside
 
 
 def test_a_run_was_shown_what_its_newest_score_says(tmp_path: Path) -> None:
