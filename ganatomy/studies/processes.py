@@ -27,7 +27,7 @@ class Processes(Study):
     """Train a recipe for `images` in one process, and in `count` that share each batch; compare their weights.
 
     On the CPU, in float32: what differs is the order of sums, which training enlarges, so `images` are few. Dropout and
-    noise layers, which each process draws for itself, are another matter: leave them out.
+    noise layers draw in each process for themselves: leave them out, by overrides=players.D.dropout=0.
     """
 
     data: str
@@ -60,8 +60,9 @@ class Processes(Study):
         command = [sys.executable, "-m", *launched, "ganatomy", *words]
         done = subprocess.run(command, cwd=folder.path, env=os.environ, capture_output=True, text=True, check=False)
         if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-            raise GanatomyError(f"Training in {count} process{'es' if count > 1 else ''} failed: {last}")
+            told = [line.removeprefix("error: ") for line in done.stderr.splitlines() if line.startswith("error: ")]
+            why = (told or done.stderr.strip().splitlines()[-1:] or ["it said nothing"])[0]
+            raise GanatomyError(f"Training in {count} process{'es' if count > 1 else ''} failed: {why}")
         return {"run": out}
 
 

@@ -14,8 +14,9 @@ WORDS = ["data=digits", "recipe=digits-dcgan", "images=256"]
 
 
 def test_two_processes_train_what_one_does(cache: Path, tmp_path: Path) -> None:
-    quiet = [word for word in TINY if word.startswith("players.")]
-    folder = carry_out(declared("processes", [*WORDS, f"overrides={','.join(quiet)}"]), tmp_path / "study")
+    players = [word for word in TINY if word.startswith("players.")]
+    words = [*WORDS, f"overrides={','.join([*players, 'players.D.dropout=0'])}"]
+    folder = carry_out(declared("processes", words), tmp_path / "study")
     found = read_json(folder / "result.json")["result"]
     assert 0 < found["weights_apart"] < 1e-4 and found["protocol"]["rounds_played"] >= 2
     told, held = processes_seen(found)
@@ -24,5 +25,7 @@ def test_two_processes_train_what_one_does(cache: Path, tmp_path: Path) -> None:
 
 
 def test_a_training_that_fails_says_why(cache: Path, tmp_path: Path) -> None:
-    with pytest.raises(GanatomyError, match=r"Training in 1 process failed: .*batch"):
-        carry_out(declared("processes", [*WORDS, "overrides=accumulate=7"]), tmp_path / "study")
+    with pytest.raises(
+        GanatomyError, match=r"^Training in 2 processes failed: A batch of 63 cannot be cut into 2 equal"
+    ):
+        carry_out(declared("processes", [*WORDS, "overrides=batch=63,players.D.dropout=0"]), tmp_path / "study")
