@@ -373,7 +373,7 @@ def improves(training: Training) -> Measure:
         if len(halves) < len(outcomes):
             raise Incomparable(f"too short: {name_of(outcomes)} has no readings in training at its half and its end")
         found = [[distance(one) for one in part] for part in (halves, whole)]
-        way = differs(*found)
+        way = differs(found[0], found[1])
         told = [f"{mean_of(part)} ({images_of(of)})" for part, of in zip(found, (halves, whole), strict=True)]
         seen, why = f"{name_of(outcomes)} {' and '.join(told)}", undecided(found) if way is None else ""
         return Reading(seen=seen, holds=None if way is None else way < 0, protocol=protocol(whole[0]), why=why)

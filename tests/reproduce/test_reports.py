@@ -396,6 +396,21 @@ def test_the_row_of_two_losses_says_how_often_g_moves() -> None:
     assert "two steps of G for one of D" in claim.reported.protocol
 
 
+@pytest.mark.parametrize(
+    ("report", "name"),
+    [
+        ("cifar10-architectures", "files"),
+        ("cifar10-architectures", "biggan-slowest"),
+        ("dcgan-representation", "features-size"),
+        ("mnist-conditional", "score-real"),
+        ("animal-faces", "discriminator-first"),
+    ],
+)
+def test_what_is_no_matter_of_training_is_judged_of_short_runs_too(report: str, name: str) -> None:
+    measure = claim_of(report, name).measure
+    assert measure is not None and not measure.trained
+
+
 def test_a_range_of_several_runs_is_told_as_one() -> None:
     claim = claim_of("cifar10-architectures", "dcgan")
     assert claim.reported.text == "68.0 to 150.0" and verdict(claim, Reading((100.0,))).kind == "equal"
