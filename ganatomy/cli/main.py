@@ -614,15 +614,15 @@ def ablate(
     prepare(imports)
     from ganatomy.cli.console import Watcher
     from ganatomy.experiments.train import parse_duration
-    from ganatomy.studies.ablation import ABLATIONS, cells_of
     from ganatomy.studies.ablation import ablate as carry_out
+    from ganatomy.studies.ablation import cells_of, folder_of
 
     cells = cells_of(recipe.split(","), assignments or [], whole_numbers("--seeds", seeds), data=data, images=images)
     console = Console(stderr=True)
     with stopping():
         folder = carry_out(
             cells,
-            out or ABLATIONS / recipe,
+            out or folder_of(cells),
             shard=shard,
             duration=duration,
             device=device,
@@ -637,9 +637,9 @@ def ablate(
 @app.command()
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN ...", help="Folders of runs.", show_default=False)],
-    out: Annotated[Path | None, typer.Option("--out", help="A picture to write, .png.", show_default=False)] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE.png", help="The picture.")] = Path("comparison.png"),
 ) -> None:
-    """Put runs side by side; runs whose protocols differ are refused, with the field that differs."""
+    """Put runs side by side, in a table and a picture; runs whose protocols differ are refused, with the field."""
     from ganatomy.report import comparison, translations
     from ganatomy.report.png import write_png
     from ganatomy.runs.folder import find_run
@@ -653,9 +653,8 @@ def compare(
         groups = comparison.compared(folders)
         typer.echo(comparison.markdown(comparison.rows(groups)))
         image = comparison.picture(groups)
-    if out is not None:
-        write_png(out, image)
-        typer.echo(f"picture    {out}")
+    write_png(out, image)
+    typer.echo(f"picture    {out}")
 
 
 @contextmanager
@@ -720,8 +719,8 @@ def reproduce(
     budget: Annotated[
         str,
         typer.Option(
-            help="Of all trainings and studies together, such as 30m, or full; scores come on top, and studies have no "
-            "clock. A larger one goes on in the same folder."
+            help="Of all trainings and studies together, such as 30m, or full; readings in training are part of it, "
+            "scores at their ends come on top, and studies have no clock. A larger one goes on in the same folder."
         ),
     ] = "30m",
     data: Annotated[

@@ -23,7 +23,7 @@ from ganatomy.distributed.batch_norm import all_here, share_batch_norms
 from ganatomy.engine.average import AveragedPlayer, ExponentialAverage, batch_norms
 from ganatomy.engine.ledger import Ledger, NonFiniteError
 from ganatomy.engine.optimizers import Optimizer, set_rate
-from ganatomy.engine.precision import autocast, is_out_of_memory, resolved, weights_dtype, widest
+from ganatomy.engine.precision import autocast, is_out_of_memory, resolved, wait_for, weights_dtype, widest
 from ganatomy.engine.recording import Capture, CUDAGraphs, Figures, Recorder
 
 
@@ -110,11 +110,13 @@ class Engine:
             while self.images < until and not stop():
                 moment = self._timed_round()
                 if moment.passed(self.settings.log_every):
+                    moment = self._caught_up(moment)
                     figures = {**self.learning_rates(), **self._means(), **self.on_held_out()}
                     for observer in self.observers:
                         observer.figures(moment, figures)
                 for observer in self.observers:
                     observer.after_round(moment)
+            moment = self._caught_up(moment)
             for observer in self.observers:
                 observer.end(moment)
         finally:
@@ -137,6 +139,13 @@ class Engine:
             )
         self.seconds += time.perf_counter() - start
         return Moment(self.round, self.images, self.seconds, before)
+
+    def _caught_up(self, moment: Moment) -> Moment:
+        """The moment when the device has done what rounds only handed it: the waiting is time of the training, too."""
+        start = time.perf_counter()
+        wait_for(self.device)
+        self.seconds += time.perf_counter() - start
+        return replace(moment, seconds=self.seconds)
 
     def play_round(self) -> None:
         """One round: every turn of the game's order, as often as it says."""

@@ -30,6 +30,14 @@ def find_device(name: str = "auto") -> torch.device:
     return device
 
 
+def wait_for(device: torch.device) -> None:
+    """Until the device has done all that it was given; a CPU has when a call returns."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
 def native_bfloat16(device: torch.device) -> bool:
     """Whether the processor multiplies bfloat16 matrices itself, so that autocast makes it faster."""
     if device.type == "cuda":

@@ -1,5 +1,6 @@
 """EfficientNet-B0, pretrained on ImageNet, with a new top: Tan and Le (2019), arXiv:1905.11946."""
 
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from ganatomy.core.registry import part
 from ganatomy.core.shape import Shape
 from ganatomy.networks.mlp import Probability
 
+NEEDED = "EfficientNet needs transformers, an extra: pip install 'ganatomy[efficientnet]'"
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colors, in [0, 1]
 
 
@@ -58,14 +60,23 @@ class EfficientNetClassifier(nn.Module):
         return logits
 
 
+def what_lacks(weights: str) -> str:
+    """Why EfficientNet cannot be had without a network: the extra, or its weights in the hub's cache; or nothing."""
+    if find_spec("transformers") is None:
+        return NEEDED
+    from huggingface_hub import try_to_load_from_cache
+
+    there = isinstance(try_to_load_from_cache(weights, "config.json"), str)
+    return "" if there else f"the weights {weights} are not in the hub's cache"
+
+
 def pretrained(weights: str | None, width: float) -> Any:
     """The network of transformers, from the hub's cache, a folder, or untrained at some width."""
     try:
         from transformers import EfficientNetConfig, EfficientNetModel
     except ImportError as error:
         if error.name == "transformers":
-            needed = "EfficientNet needs transformers, an extra: pip install 'ganatomy[efficientnet]'"
-            raise GanatomyError(needed) from None
+            raise GanatomyError(NEEDED) from None
         why = one_line(error.__cause__ or error)
         raise GanatomyError(
             f"transformers does not import, perhaps for a torchvision of another torch: {why}"

@@ -373,17 +373,29 @@ def made_line(run: RunFolder) -> str:
     """The command, the machine and the sessions of a run."""
     try:
         sessions = read_json(run.environment_file)["sessions"]
-        last = sessions[-1]
-        arithmetic = last["arithmetic"]
-        commands = distinct(session["command"] for session in sessions)
-        cpu = last["cpu"]["model"] if arithmetic["device"] == "cpu" else arithmetic["device"]
+        where, commands = machine_of(sessions[-1]), distinct(session["command"] for session in sessions)
     except (GanatomyError, KeyError, IndexError, TypeError):
         return f"- {run.name}: its environment.json cannot be read"
-    where = f"{cpu}, {arithmetic['precision']}, {arithmetic['threads']} threads x {arithmetic['processes']} processes"
-    commit = (last.get("ganatomy") or {}).get("commit")
+    commit = (sessions[-1].get("ganatomy") or {}).get("commit")
     typed = "; ".join(f"`{shortened(command)}`" for command in commands)
-    made = f"- {run.name}: {where}, torch {arithmetic['torch']}, commit {(commit or 'unknown')[:10]}: {typed}"
-    return made + last_readings(run)
+    return f"- {run.name}: {where}, commit {(commit or 'unknown')[:10]}: {typed}" + last_readings(run)
+
+
+def machine_of(session: Record) -> str:
+    """What a session was trained on, and by which torch."""
+    arithmetic = session["arithmetic"]
+    device = session["cpu"]["model"] if arithmetic["device"] == "cpu" else arithmetic["device"]
+    threads = f"{arithmetic['threads']} threads x {arithmetic['processes']} processes"
+    return f"{device}, {arithmetic['precision']}, {threads}, torch {arithmetic['torch']}"
+
+
+def machines_of(runs: Iterable[RunFolder]) -> list[str]:
+    """Every machine that one of these runs was trained on, as far as their environment.json says it."""
+    found = []
+    for run in runs:
+        with suppress(GanatomyError, KeyError, TypeError):
+            found += [machine_of(session) for session in read_json(run.environment_file)["sessions"]]
+    return distinct(found)
 
 
 def last_readings(run: RunFolder) -> str:

@@ -70,7 +70,9 @@ class Studying:
 
     settings: as on the command line; `{0}` is the folder of the first run in `of`, the rest is as in `Training`.
     scaled: settings in images, as they are at full. With less time than `minutes`, which all of it takes on two CPU
-    cores, they are as much smaller: an estimate, for a study keeps no clock.
+    cores, they are as much smaller: an estimate, for a study keeps no clock. What is made smaller says its `least`
+    minutes, below which nothing would be left of it. A study that works on a GPU wants a fifth of both there.
+    lacks: why it cannot be carried out here, if so, whatever the data.
     """
 
     study: str
@@ -82,9 +84,12 @@ class Studying:
     name: str = ""
     weight: float = 0.5
     least: float = 0.0
+    lacks: Callable[[], str] = lambda: ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or self.study)
+        if self.scaled and not self.least:
+            raise GanatomyError(f"{self.name} is made smaller with its time: say least=, the minutes that it needs.")
 
 
 Work = Training | Studying
@@ -118,7 +123,7 @@ class Reading:
 
     values: one for each seed. beside: what a number must not stand without. protocol: what it was measured by.
     seeds: if it is of others than those of which all is there. why: why it cannot be set against what was reported, or
-    is undecided.
+    is undecided. short: which runs were shown too few images, or unequal ones, for a verdict.
     """
 
     values: tuple[float, ...] = ()
@@ -128,18 +133,21 @@ class Reading:
     protocol: str = ""
     seeds: tuple[int, ...] = ()
     why: str = ""
+    short: str = ""
 
 
 @dataclass(frozen=True)
 class Measure:
     """What must be done first, and how the number is read from what that leaves.
 
-    against: the trainings that are set against each other, which must have equal time.
+    against: the trainings that are set against each other, which must have equal time. trained: whether it is a matter
+    of how well they are trained.
     """
 
     needs: tuple[Work, ...]
     read: Callable[[Done], Reading] = field(repr=False)
     against: tuple[Training, ...] = ()
+    trained: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,26 +247,37 @@ class Verdict:
         return f"{self.kind}: {self.why}" if self.why else self.kind
 
 
-def verdict(claim: Claim, reading: Reading | None, *, missing: str = "", replaced: str = "", cut: str = "") -> Verdict:
+def verdict(
+    claim: Claim,
+    reading: Reading | None,
+    *,
+    missing: str = "",
+    replaced: str = "",
+    cut: str = "",
+    short: str = "",
+) -> Verdict:
     """How ours stands to what was reported.
 
     missing: why there is no reading. replaced: which data took the place of the report's; its numbers are then not
     compared, but a finding is looked for all the same, unless it is about the report's own data. cut: which runs were
-    shown fewer images than the claim is about.
+    shown fewer images than the claim is about. short: which are too short to be judged by: a finding is then neither
+    confirmed nor refuted, and a number not worse, for it may be better yet.
     """
     if reading is None and claim.measure is not None:
         return Verdict("not run", missing)
     if reading is None or claim.incomparable is not None:
         return Verdict("not comparable", claim.incomparable or missing)
-    if reading.why or cut:
-        return Verdict("not comparable", reading.why or cut)
+    short = cut or reading.short or short
+    if reading.why or cut or (short and claim.better is None):
+        return Verdict("not comparable", "; ".join(filter(None, (short, reading.why))))
     if replaced and (claim.better is not None or claim.own_data):
         return Verdict("not comparable", replaced)
     if claim.better is None and reading.holds is None:
         return Verdict("not comparable", UNDECIDED)
     if claim.better is None:
         return Verdict("equal", replaced) if reading.holds else Verdict(claim.otherwise, replaced)
-    return Verdict(against(claim.reported.values, reading.values, claim.better, claim.tolerance))
+    kind = against(claim.reported.values, reading.values, claim.better, claim.tolerance)
+    return Verdict("not comparable", short) if short and kind == "worse" else Verdict(kind)
 
 
 def against(reported: Sequence[float], ours: Sequence[float], better: str, tolerance: float) -> Kind:

@@ -1,11 +1,13 @@
 """Claims of collapse: read from all seeds that came to an end, those too that ended in a loss that is no number."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 from ganatomy.report.comparison import COLLAPSED, Outcome
 from ganatomy.reproduce.claims import Done, Incomparable, Measure, Reading, Training
 from ganatomy.reproduce.fate import collapse_of, course_of, is_collapsed, no_longer_falls
-from ganatomy.reproduce.readings import distance, images_of, mean_of, protocol, shown
+from ganatomy.reproduce.readings import distance, images_of, mean_of, protocol
+from ganatomy.reproduce.shown import Groups, at_one_number, name_of, shown
 
 ONE = 1.1  # classifier score of what is nearly one picture, which has 1
 TOO_SHORT = "too short to tell collapse from not trained yet"
@@ -20,16 +22,16 @@ def told_of(outcomes: Sequence[Outcome]) -> str:
     return f"collapsed: {names_of(fallen)}" if fallen else "none collapsed"
 
 
-def reading(groups: Sequence[tuple[Training, Sequence[Outcome]]], holds: bool) -> Reading:
+def reading(groups: Sequence[Sequence[Outcome]], holds: bool) -> Reading:
     """What collapsed, with distances beside; of all seeds that came to an end, failed ones too."""
-    whole = [(training, [one for one in group if not one.failed]) for training, group in groups]
-    outcomes = [one for _, group in groups for one in group]
+    whole = [[one for one in group if not one.failed] for group in groups]
+    outcomes = list(chain(*groups))
     far = [
-        f"{training.name} {mean_of([distance(one) for one in group])} x floor ({images_of(group)})"
-        for training, group in whole
+        f"{name_of(group)} {mean_of([distance(one) for one in group])} x floor ({images_of(group)})"
+        for group in whole
         if group
     ]
-    scored = [one for _, group in whole for one in group]
+    scored = list(chain(*whole))
     return Reading(
         seen=told_of(outcomes),
         holds=holds,
@@ -41,8 +43,8 @@ def reading(groups: Sequence[tuple[Training, Sequence[Outcome]]], holds: bool) -
 
 def none_collapses(*needs: Training) -> Measure:
     def read(done: Done) -> Reading:
-        groups = [(training, done.ended(training)) for training in needs]
-        fates = [collapse_of(one) for _, group in groups for one in group]
+        groups = [done.ended(training) for training in needs]
+        fates = list(map(collapse_of, chain(*groups)))
         if None in fates and True not in fates:
             raise Incomparable(TOO_SHORT)
         return reading(groups, True not in fates)
@@ -61,7 +63,7 @@ def collapses(training: Training, *, by: int) -> Measure:
         sound = [shown(one) for one in outcomes if not is_collapsed(one)]
         if sound and min(sound) < by:
             raise Incomparable(f"not collapsed after {min(sound):,} images, but it is said to take {by:,}")
-        return reading([(training, outcomes)], not sound)
+        return reading([outcomes], not sound)
 
     return Measure((training,), read)
 
@@ -70,15 +72,23 @@ def collapses_less(first: Training, other: Training) -> Measure:
     """Whether fewer of the first one's seeds collapse than of the other's."""
 
     def read(done: Done) -> Reading:
-        groups = [(training, done.ended(training)) for training in (first, other)]
-        if None in [collapse_of(one) for _, group in groups for one in group]:
+        groups = as_long([done.ended(training) for training in (first, other)])
+        if None in map(collapse_of, chain(*groups)):
             raise Incomparable(TOO_SHORT)
-        a, b = (sum(map(is_collapsed, group)) / len(group) for _, group in groups)
+        a, b = (sum(map(is_collapsed, group)) / len(group) for group in groups)
         if a == b == 0:
             raise Incomparable("neither collapsed, so nothing tells which does so less")
         return reading(groups, a < b)
 
     return Measure((first, other), read, (first, other))
+
+
+def as_long(groups: Sequence[Sequence[Outcome]]) -> Groups:
+    """Runs at one number of images, for what was shown more may have collapsed later; failed ones as they ended."""
+    if not [one for one in chain(*groups) if not one.failed]:
+        return [list(group) for group in groups]
+    whole = at_one_number([[one for one in group if not one.failed] for group in groups], judged=True)
+    return [[*found, *(one for one in group if one.failed)] for found, group in zip(whole, groups, strict=True)]
 
 
 def draws_one_picture(training: Training) -> Measure:

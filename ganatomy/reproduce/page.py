@@ -8,6 +8,7 @@ from typing import Any
 
 from ganatomy.report.comparison import Outcome, by_protocol, markdown, rows
 from ganatomy.report.page import Picture, embedded, of_runs, templates
+from ganatomy.report.results import machines_of
 from ganatomy.reproduce.claims import KINDS, NOT_SAID, Kind, Reported, Studying
 from ganatomy.reproduce.fate import is_collapsed
 from ganatomy.reproduce.readings import mean_of
@@ -20,6 +21,13 @@ TONES: Mapping[Kind, str] = {
     "worse": "bad",
     "not comparable": "open",
     "not run": "open",
+}
+LEGEND: Mapping[Kind, str] = {
+    "better": "beyond what was reported; or a fault that was reported is not found here",
+    "equal": "within what was reported, give or take the seeds' spread or the tolerance; or what was found holds here",
+    "worse": "short of what was reported; or what was found does not hold here",
+    "not comparable": "ours stands beside it, and cannot be set against it, for the reason said",
+    "not run": "there is nothing of ours: no data, no time, or a run that failed",
 }
 INLINE = 40  # letters of a protocol that stands in every row that has it
 SHOWN = 2_000_000  # bytes of all pictures of studies
@@ -53,14 +61,17 @@ def as_json(place: Reproduction, found: Sequence[Row]) -> dict[str, Any]:
         "budget": place.budget,
         "seeds": list(place.seeds),
         "data": dict(data_of(place)),
+        "machines": machines(place),
+        "legend": dict(LEGEND),
         "counts": counts_of(found),
-        "claims": [row_as_json(row) for row in found],
+        "claims": [row_as_json(place, row) for row in found],
         "runs": {name: [run_as_json(one) for one in group] for name, group in place.trainings().items()},
     }
 
 
-def row_as_json(row: Row) -> dict[str, Any]:
+def row_as_json(place: Reproduction, row: Row) -> dict[str, Any]:
     claim, reading = row.claim, row.reading
+    needs = claim.measure.needs if claim.measure is not None else ()
     return {
         "id": claim.id,
         "claim": claim.said,
@@ -70,7 +81,7 @@ def row_as_json(row: Row) -> dict[str, Any]:
             "unit": claim.reported.unit,
             "protocol": claim.reported.protocol,
         },
-        "needs": [work.name for work in claim.measure.needs] if claim.measure is not None else [],
+        "needs": [work.name if work in place.missing else place.own(work).name for work in needs],
         "ours": None
         if reading is None
         else {
@@ -96,7 +107,11 @@ def run_as_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def counts_of(found: Sequence[Row]) -> dict[str, int]:
+def machines(place: Reproduction) -> list[str]:
+    return machines_of(one.run for group in place.trainings().values() for one in group)
+
+
+def counts_of(found: Sequence[Row]) -> dict[Kind, int]:
     counted = Counter(row.verdict.kind for row in found)
     return {kind: counted[kind] for kind in KINDS}
 
@@ -171,7 +186,9 @@ def as_markdown(place: Reproduction, found: Sequence[Row]) -> str:
         f"`ganatomy reproduce {report.name} --budget {place.budget} --seeds {seeds}`. "
         + ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
         + f". Data: {one_cell('; '.join(f'{name}: {text}' for name, text in data_of(place)))}.",
+        *([f"Trained on: {one_cell('; '.join(machines(place)))}."] if machines(place) else []),
         markdown([cells(line) for line in lines]),
+        "\n".join(f"- **{kind}**: {LEGEND[kind]}." for kind, count in counts.items() if count),
     ]
     if protocols:
         parts.append("\n".join(f"- [{name}] {one_cell(text)}" for name, text in protocols.items()))
@@ -229,7 +246,9 @@ def as_html(place: Reproduction, found: Sequence[Row]) -> str:
             budget=place.budget,
             seeds=place.seeds,
             data=list(data_of(place)),
+            machines=machines(place),
             counts=counts_of(found),
+            legend=LEGEND,
             tones=TONES,
             lines=lines,
             protocols=protocols,

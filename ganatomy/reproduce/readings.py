@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from ganatomy.core.errors import GanatomyError
 from ganatomy.metrics.scores import times_floor
 from ganatomy.report.comparison import SIGNIFICANT, Outcome, as_scored, check_one_protocol, share_of_real, welch
-from ganatomy.report.results import protocol_line
+from ganatomy.report.results import protocol_line, setting
 from ganatomy.reproduce.claims import (
     UNDECIDED,
     Done,
@@ -24,6 +24,17 @@ from ganatomy.reproduce.claims import (
 )
 from ganatomy.reproduce.fate import is_collapsed
 from ganatomy.reproduce.measured import Record, in_random_features
+from ganatomy.reproduce.shown import (
+    Groups,
+    Then,
+    at_one_number,
+    at_reading,
+    lines_of,
+    name_of,
+    readings_of,
+    shown,
+    too_short,
+)
 
 ONE_SEED = 0.25  # of the larger number: seeds of one DCGAN of MNIST lay 6.73, 7.73 and 7.83 x floor, so far apart
 ALIKE = 0.1  # of the larger number, within which several seeds' numbers are alike, where nothing is known of their kind
@@ -32,6 +43,9 @@ NO_SPREAD = "one seed: no spread to judge by"
 WITHIN = "within the seeds' spread"
 OTHERWISE_MADE = ("seeds", "checkpoint")  # fields of a measurement's protocol that may differ
 LATE = 0.1  # of a course: its end
+END = 1 / 3  # of a course, from which on it must rise to be said to keep rising
+TREND = 0.1  # of a course, from which on it must rise to be said to have such a trend
+BLOCKS = 5  # that either half of a course is cut into
 LOGGED = "From what is logged while training."
 
 Number = Callable[[Outcome], float]
@@ -83,7 +97,7 @@ JUDGED: tuple[Number, ...] = (distance, share, as_asked, of_real, judged_right)
 
 
 def seconds_per_image(outcome: Outcome) -> float:
-    line = outcome.run.metrics.read()[-1]
+    line = lines_of(outcome)[-1]
     return float(line["seconds"] / line["images"])
 
 
@@ -93,7 +107,7 @@ MARGINS: Mapping[Number, float] = {distance: ONE_SEED, seconds_per_image: ONE_SE
 
 def course(outcome: Outcome, *names: str) -> list[float]:
     """What was logged under a name, or the mean of several, over the run."""
-    lines = outcome.run.metrics.read()
+    lines = lines_of(outcome)
     found = [[line[name] for name in names] for line in lines if all(line.get(name) is not None for name in names)]
     if not found:
         raise NotRun(f"{outcome.run.name} logged no {' and '.join(names)}")
@@ -134,27 +148,33 @@ def unrest(*names: str) -> Number:
     return number
 
 
-def rise(values: Sequence[float]) -> tuple[float, float]:
-    """The mean of the last third of a course less that of the middle one, past the beginning, and its standard error.
+def rise(values: Sequence[float], begin: float = END) -> tuple[float, float]:
+    """Of a course from a part of it on, its second half's mean less its first's, and the standard error of that.
+
+    What is logged depends on what was logged just before, so the error is of the means of a few blocks.
 
     >>> rise([9.0, 8.0, 1.0, 1.0, 3.0, 3.0])
     (2.0, 0.0)
     """
-    third = len(values) // 3
-    if third < 2:
+    half = (len(values) - round(begin * len(values))) // 2
+    if half < 2:
         raise Incomparable("too short a course to tell whether it rises")
-    parts = values[-2 * third : -third], values[-third:]
-    error = float(np.sqrt(sum(np.var(part, ddof=1) / third for part in parts)))
-    return float(np.mean(parts[1]) - np.mean(parts[0])), error
+    parts = [block_means(part) for part in (values[-2 * half : -half], values[-half:])]
+    error = float(np.sqrt(sum(np.var(part, ddof=1) / len(part) for part in parts)))
+    return float(np.mean(values[-half:]) - np.mean(values[-2 * half : -half])), error
 
 
-def goes_up(courses: Sequence[Sequence[float]]) -> bool | None:
+def block_means(values: Sequence[float]) -> list[float]:
+    return [float(np.mean(block)) for block in np.array_split(values, min(BLOCKS, len(values)))]
+
+
+def goes_up(courses: Sequence[Sequence[float]], begin: float = END) -> bool | None:
     """Whether courses, one of each seed, rise on average by more than two standard errors; None: neither up nor down.
 
     >>> goes_up([[5, 5, 1, 2, 3, 4]]), goes_up([[5, 5, 3, 4, 1, 1]]), goes_up([[5, 5, 1, 2, 1, 2]])
     (True, False, None)
     """
-    rises, errors = zip(*map(rise, courses), strict=True)
+    rises, errors = zip(*(rise(one, begin) for one in courses), strict=True)
     within = float(np.sqrt(np.sum(np.square(errors)))) / len(rises)
     error, up = max(within, deviation(rises) / np.sqrt(len(rises))), float(np.mean(rises))
     return None if abs(up) <= ERRORS * error else up > 0
@@ -198,7 +218,7 @@ def of_judge(training: Training, number: Number) -> Measure:
         outcomes = done.runs(training)
         return Reading(tuple(number(outcome) for outcome in outcomes), protocol=protocol(outcomes[0], number))
 
-    return Measure((training,), read)
+    return Measure((training,), read, trained=False)
 
 
 def of_study(studying: Studying, *keys: str, in_percent: bool = False, beside: Sequence[str] = ()) -> Measure:
@@ -209,7 +229,8 @@ def of_study(studying: Studying, *keys: str, in_percent: bool = False, beside: S
         values = tuple(factor * value for value in study_values(done, studying, *keys))
         other = study_values(done, studying, *beside) if beside else []
         told = [f"{' '.join(beside)} {mean_of([100 * value for value in other])} %"] if other else []
-        told += [f"of a GAN that was shown {images_of(done.runs(training))}" for training in studying.of]
+        gans = [done.runs(training) for training in studying.of]
+        told += [f"of {name_of(runs)}, shown {images_of(runs)}" for runs in gans]
         return Reading(values, beside="; ".join(told), protocol=study_protocol(done, studying))
 
     return Measure((studying,), read)
@@ -226,26 +247,44 @@ def seen(
 ) -> Measure:
     """Whether the numbers of several trainings, a list of seeds each, are as was found; `limit` is told beside.
 
-    `holds` may leave it undecided, with None. Without a limit the trainings are set against each other.
+    `holds` may leave it undecided, with None. Without a limit the trainings are set against each other, at one number
+    of images, for equal time shows them unequal ones; but what an image costs is no matter of their number.
     """
 
     def read(done: Done) -> Reading:
-        refuse_two_protocols([one for training in needs for one in done.runs(training)], number)
-        found = [values_of(done, training, number) for training in needs]
-        outcomes = done.runs(needs[0])
+        groups = [list(done.runs(training)) for training in needs]
+        refuse_two_protocols(list(chain(*groups)), number)
+        groups, short = (groups, "") if limit or number is seconds_per_image else at_one(groups, number)
+        found = [[number(outcome) for outcome in group] for group in groups]
         told = ", ".join(
-            f"{training.name} {mean_of(values)} ({images_of(done.runs(training))})"
-            for training, values in zip(needs, found, strict=True)
+            f"{name_of(group)} {mean_of(values)} ({images_of(group)})"
+            for group, values in zip(groups, found, strict=True)
         )
-        fallen = [one.run.name for training in needs for one in done.runs(training) if is_collapsed(one)]
+        fallen = [one.run.name for one in chain(*groups) if is_collapsed(one)]
         also = [f"collapsed: {', '.join(fallen)}"] if fallen else []
+        also += [at_what(groups)] if at_what(groups) else []
         also += [limit] if limit else [NO_SPREAD] if min(map(len, found)) == 1 else []
         held = holds(found)
         why = undecided(found) if held is None else ""
-        how = protocol(outcomes[0], number)
-        return Reading(seen=told, holds=held, beside="; ".join(also), protocol=how, why=why)
+        how = protocol(groups[0][0], number)
+        return Reading(seen=told, holds=held, beside="; ".join(also), protocol=how, why=why, short=short)
 
-    return Measure(tuple(needs), read, () if limit else tuple(needs))
+    return Measure(tuple(needs), read, () if limit else tuple(needs), trained=number is not seconds_per_image)
+
+
+def at_one(groups: Groups, number: Number) -> tuple[Groups, str]:
+    """Runs at one number of images; or as they ended, and why they cannot be compared. Too short is told, too."""
+    try:
+        found = at_one_number(groups, judged=number in JUDGED)
+    except Incomparable as reason:
+        return groups, str(reason)
+    return found, too_short(chain(*found))
+
+
+def at_what(groups: Groups) -> str:
+    """At which number of images runs are compared that did not end there."""
+    cut = [one for one in chain(*groups) if isinstance(one, Then)]
+    return f"at {shown(cut[0]):,} images, the largest number that all have figures at" if cut else ""
 
 
 def undecided(found: Sequence[Sequence[float]]) -> str:
@@ -267,11 +306,13 @@ def falling(*needs: Training, number: Number = distance) -> Measure:
 
 
 def each(*needs: Training, number: Number = distance) -> Measure:
-    """The numbers side by side, of protocols that are not compared."""
+    """The numbers side by side, at one number of images, of protocols that are not compared."""
 
     def read(done: Done) -> Reading:
-        told = ", ".join(f"{training.name} {mean_of(values_of(done, training, number))}" for training in needs)
-        return Reading(seen=f"{told}, each of its own floor", holds=True)
+        groups, short = at_one([list(done.runs(training)) for training in needs], number)
+        told = ", ".join(f"{name_of(group)} {mean_of([number(one) for one in group])}" for group in groups)
+        seen, beside = f"{told}, each of its own floor", "; ".join(filter(None, (at_what(groups), short)))
+        return Reading(seen=seen, holds=True, beside=beside)
 
     return Measure(needs, read, needs)
 
@@ -302,21 +343,40 @@ def is_every(found: Sequence[list[float]], number: Number, way: int) -> bool | N
     return all_of(None if one is None else one == way for one in ways)
 
 
-def keeps_rising(training: Training, *names: str) -> Measure:
-    """Whether the mean of these courses rises to the end, by more than two standard errors."""
+def keeps_rising(training: Training, *names: str, begin: float = END) -> Measure:
+    """Whether the mean of these courses rises from there to the end, by more than two standard errors."""
 
     def read(done: Done) -> Reading:
         outcomes = done.runs(training)
         courses = [course(outcome, *names) for outcome in outcomes]
-        found = goes_up(courses)
-        told = ", ".join(f"{up:+.3g} ± {error:.2g}" for up, error in map(rise, courses))
+        found = goes_up(courses, begin)
+        told = ", ".join(f"{up:+.3g} ± {error:.2g}" for up, error in (rise(one, begin) for one in courses))
         return Reading(
-            seen=f"{training.name}: last third less the middle one {told} ({images_of(outcomes)})",
+            seen=f"{name_of(outcomes)}: last half less the first, from {begin:.0%} on, {told} ({images_of(outcomes)})",
             holds=found,
             beside=f"limit: {ERRORS} standard errors",
             protocol=LOGGED,
             why=f"{UNDECIDED}, within {ERRORS} standard errors" if found is None else "",
         )
+
+    return Measure((training,), read)
+
+
+def improves(training: Training) -> Measure:
+    """Whether the distance still fell in the second half of training, by the judge's readings."""
+
+    def read(done: Done) -> Reading:
+        outcomes = done.runs(training)
+        ends = [max(readings_of(one), default=0) for one in outcomes]
+        pairs = [(at_reading(one, end // 2), at_reading(one, end)) for one, end in zip(outcomes, ends, strict=True)]
+        halves, whole = ([then for then in part if then is not None] for part in zip(*pairs, strict=True))
+        if len(halves) < len(outcomes):
+            raise Incomparable(f"too short: {name_of(outcomes)} has no readings in training at its half and its end")
+        found = [[distance(one) for one in part] for part in (halves, whole)]
+        way = differs(found[0], found[1])
+        told = [f"{mean_of(part)} ({images_of(of)})" for part, of in zip(found, (halves, whole), strict=True)]
+        seen, why = f"{name_of(outcomes)} {' and '.join(told)}", undecided(found) if way is None else ""
+        return Reading(seen=seen, holds=None if way is None else way < 0, protocol=protocol(whole[0]), why=why)
 
     return Measure((training,), read)
 
@@ -442,11 +502,6 @@ def images_of(outcomes: Sequence[Outcome]) -> str:
     return f"{round(np.mean([shown(outcome) for outcome in outcomes])):,} images"
 
 
-def shown(outcome: Outcome) -> int:
-    lines = outcome.run.metrics.read()
-    return int(lines[-1]["images"]) if lines else 0
-
-
 def protocol(outcome: Outcome, number: Number = distance) -> str:
     if "last" in outcome.records and number in JUDGED:
         return protocol_line(record_of(outcome))
@@ -457,16 +512,21 @@ def protocol(outcome: Outcome, number: Number = distance) -> str:
 
 
 def study_protocol(done: Done, studying: Studying) -> str:
-    """The study, its settings, and what the result says of itself, without runs and hashes."""
+    """The study, and what one must know of its result: without runs, hashes and whole recipes."""
     known = done.results(studying)[0].get("protocol", {})
-    hidden = ("run", "content", "seed", "seeds")
-    facts = [f"{key} {plain(value)}" for key, value in known.items() if key not in hidden and "sha256" not in key]
+    hidden = ("run", "seed", "seeds", "rounds")
+    facts = [
+        f"{key} {plain(value)}"
+        for key, value in known.items()
+        if key not in hidden and "sha256" not in key and "content" not in key and value not in (None, [])
+    ]
     return f"Study {studying.study}: {', '.join(facts)}." if facts else f"Study {studying.study}."
 
 
 def plain(value: Any) -> str:
+    """In words; a path without what is above it, and what has a name, such as a recipe, by that."""
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, Mapping):
-        return " and ".join(f"{key} {plain(item)}" for key, item in value.items())
-    return str(value)
+        return str(value.get("name") or " and ".join(f"{key} {plain(item)}" for key, item in value.items()))
+    return setting(value)

@@ -18,6 +18,7 @@ from ganatomy.core.errors import GanatomyError, one_line
 from ganatomy.core.observer import Observer
 from ganatomy.core.randomness import CPU
 from ganatomy.core.recipe import Recipe
+from ganatomy.core.spec import declared_settings
 from ganatomy.engine.ledger import NonFiniteError
 from ganatomy.engine.precision import find_device, is_out_of_memory
 from ganatomy.experiments.clock import Clock, State
@@ -46,16 +47,15 @@ from ganatomy.reproduce.claims import (
     works_of,
 )
 from ganatomy.reproduce.measured import by_inception, inception_is_there, of_two_domains
-from ganatomy.reproduce.readings import shown
+from ganatomy.reproduce.shown import shown, too_short
 from ganatomy.reproduce.sources import Given, given
 from ganatomy.runs.files import read_json, write_json
 from ganatomy.runs.folder import LOCK, RunFolder
-from ganatomy.studies.study import Study, carry_out, declared
+from ganatomy.studies.study import Study, carry_out, declared, studies
 
 REPRODUCTIONS = Path("reproductions")  # where `ganatomy reproduce` works unless told otherwise
 FOREIGN = 10_000  # samples that Inception looks at, as in the reports
 GPU_MINUTE = 5  # minutes of two CPU cores that one of a GPU is worth at least; the recipes' times on both say 8 to 50
-FEWEST = 100  # images that a scaled setting of a study keeps at least
 
 Announce = Callable[[str], None]
 
@@ -115,8 +115,9 @@ def reproduce(
     go on; the next session tries it again, unless a loss was no number. Raises GanatomyError for the caller's mistakes,
     before anything is trained, and Stopped after a signal. Data and seeds may be added to what a folder holds, and a
     larger budget given; an added seed has as much time as those before it, beyond the budget. A budget is of all
-    trainings and studies together. A training has a clock; a study has none, and is made smaller to fit its part, by an
-    estimate. Scores, and judges that must first be trained, come on top.
+    trainings and studies together. A training has a clock, which its readings on the way are part of; a study has none,
+    and is made smaller to fit its part, by an estimate. The scores of what is trained, and judges that must first be
+    trained, come on top.
 
     >>> reproduce("mnist-conditional", budget="2h", data=["mnist=data/mnist"], seeds=(0, 1))  # doctest: +SKIP
     """
@@ -236,7 +237,7 @@ class Reproduction:
         if len(known) < len(ahead):
             return [*lines, f"expected   {len(ahead)} works, each as long as its recipe's images take"]
         end = datetime.now() + timedelta(seconds=sum(known))
-        told = f"{minutes(sum(known))} of trainings and studies, until {end:%a %H:%M}; scores come on top"
+        told = f"{minutes(sum(known))} of trainings and studies, until {end:%a %H:%M}; scores at their ends come on top"
         return [*lines, f"expected   {told}"]
 
     def state(self, job: Job) -> State | None:
@@ -302,14 +303,18 @@ class Reproduction:
 
     def least(self, work: Work) -> float:
         """The minutes on this device below which a work is not worth beginning."""
-        quick = isinstance(work, Training) and find_device(self.device).type == "cuda"
-        return work.least / GPU_MINUTE if quick else work.least
+        return work.least / self.pace(work)
+
+    def pace(self, work: Work) -> float:
+        """How many minutes of two CPU cores one is worth here: a GPU's counts for what works there."""
+        there = isinstance(work, Training) or works_on_device(work)
+        return GPU_MINUTE if there and find_device(self.device).type == "cuda" else 1.0
 
     def too_little(self, job: Job) -> str:
         if job.name in self.first_shares:
             return "is of no use without works whose share is too small"
         least = self.least(job.work)
-        return f"needs {least:g} min, and its share is less" if least else "is for a study that has no time"
+        return f"needs {minutes(60 * least)}, and its share is less" if least else "is for a study that has no time"
 
     def set_against_each_other(self, claim: Claim) -> set[Work]:
         """The trainings that a claim compares, but for those that are compared at a number of images."""
@@ -374,9 +379,11 @@ class Reproduction:
     def study(self, job: Job, state: State) -> Study:
         assert isinstance(job.work, Studying)
         runs = [str(self.place(Job(self.own(training), job.seed)).absolute()) for training in job.work.of]
-        part = 1.0 if state.given is None else min(1.0, state.given / (60 * job.work.minutes))
-        scaled = [f"{name}={max(min(FEWEST, most), round(part * most))}" for name, most in job.work.scaled]
-        return declared(job.work.study, [self.filled(word, job.seed, *runs) for word in job.work.settings] + scaled)
+        part = 1.0 if state.given is None else min(1.0, self.pace(job.work) * state.given / (60 * job.work.minutes))
+        scaled = [f"{name}={max(1, round(part * most))}" for name, most in job.work.scaled]
+        where = [f"device={self.device}"] if works_on_device(job.work) else []
+        words = [self.filled(word, job.seed, *runs) for word in job.work.settings]
+        return declared(job.work.study, [*words, *scaled, *where])
 
     def filled(self, word: str, seed: int, *runs: str) -> str:
         return word.format(*runs, **self.given.sources, seed=seed, runs=(self.folder / "runs").absolute())
@@ -429,7 +436,8 @@ class Reproduction:
         except Incomparable as reason:
             return Row(claim, None, Verdict("not comparable", str(reason)), replaced=replaced)
         cut = self.cut(needs, seeds) if claim.of_images else ""
-        found = verdict(claim, reading, missing=missing, replaced=replaced, cut=cut)
+        short = self.too_short(needs, seeds) if claim.measure is not None and claim.measure.trained else ""
+        found = verdict(claim, reading, missing=missing, replaced=replaced, cut=cut, short=short)
         if reading is not None and not reading.seeds and (failed := self.failed_of(needs)):
             told = f"{len(failed)} of {len(self.seeds)} seeds failed"
             reading = replace(reading, beside="; ".join(filter(None, (reading.beside, told))))
@@ -437,15 +445,21 @@ class Reproduction:
 
     def cut(self, needs: Sequence[Work], seeds: Sequence[int]) -> str:
         """Which trainings to a number of images the clock ended before, and at how many."""
-        trainings = {one for work in needs for one in (work.of if isinstance(work, Studying) else (work,))}
-        own = [self.given.chosen(one) for one in trainings if one not in self.missing]
         told = [
-            f"{job.name} was shown {images:,} of {one.images:,} images"
-            for one in own
+            f"cut short: {job.name} was shown {images:,} of {one.images:,} images"
+            for one in self.read_by(needs)
             for job in (Job(one, seed) for seed in seeds)
             if one.images is not None and (images := shown(self.outcome(job))) < one.images
         ]
         return "; ".join(sorted(told))
+
+    def too_short(self, needs: Sequence[Work], seeds: Sequence[int]) -> str:
+        return too_short(self.outcome(Job(one, seed)) for one in self.read_by(needs) for seed in seeds)
+
+    def read_by(self, needs: Sequence[Work]) -> list[Training]:
+        """What is trained for these works, each once: what takes another's place where it does."""
+        trainings = dict.fromkeys(one for work in needs for one in (work.of if isinstance(work, Studying) else (work,)))
+        return list(dict.fromkeys(self.given.chosen(one) for one in trainings if one not in self.missing))
 
     def seeds_of(self, needs: Sequence[Work]) -> tuple[int, ...]:
         """The seeds of which all is done."""
@@ -529,12 +543,21 @@ def scored(run: Run, *, foreign: bool = False, where: torch.device = CPU) -> Non
         measure_run(run, asked, checkpoints=("last",), device=where)
 
 
+def works_on_device(studying: Studying) -> bool:
+    """Whether a study trains or draws on the device that is asked for; the others are a matter of the CPU."""
+    return "device" in declared_settings(studies[studying.study])
+
+
 def minutes(seconds: float) -> str:
     """
-    >>> minutes(90.0), minutes(7_500.0)
-    ('1.5 min', '2 h 5 min')
+    >>> minutes(12.0), minutes(90.0), minutes(300.0), minutes(7_500.0)
+    ('12 s', '1.5 min', '5 min', '2 h 5 min')
     """
-    return f"{seconds / 60:.1f} min" if seconds < 3_600 else f"{seconds // 3600:.0f} h {seconds % 3600 / 60:.0f} min"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3_600:
+        return f"{round(seconds / 60, 1):g} min"
+    return f"{seconds // 3600:.0f} h {seconds % 3600 / 60:.0f} min"
 
 
 def refuse_another(there: Mapping[str, Any], asked: Mapping[str, Any], folder: Path) -> None:

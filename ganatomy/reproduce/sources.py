@@ -9,7 +9,7 @@ from pathlib import Path
 from ganatomy.core.errors import GanatomyError, near
 from ganatomy.data.sources import sources as named
 from ganatomy.experiments.train import described, prepared
-from ganatomy.reproduce.claims import NotRun, Report, Training, Wanted, Work
+from ganatomy.reproduce.claims import NotRun, Report, Studying, Training, Wanted, Work
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,11 @@ class Given:
         return self.sources[name]
 
     def check(self, work: Work) -> None:
-        """Raises NotRun if some of its data is not there."""
+        """Raises NotRun if some of its data is not there, or what a study needs beside."""
         for name in work.data:
             self.source(name)
+        if isinstance(work, Studying) and (why := work.lacks()):
+            raise NotRun(why)
 
     def chosen(self, training: Training) -> Training:
         """The training, or what takes its place where its data is missing or has no classes."""

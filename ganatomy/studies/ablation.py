@@ -31,6 +31,9 @@ from ganatomy.runs.folder import RunFolder
 ABLATIONS = Path("ablations")  # where `ganatomy ablate` works unless told otherwise
 
 
+AGAIN = " (tried again by the same command)"
+
+
 @dataclass(frozen=True)
 class Cell:
     """One run of an ablation: a recipe with one choice of the fields that vary, and a seed."""
@@ -54,8 +57,10 @@ def cells_of(
 ) -> list[Cell]:
     """Every combination of the values in `KEY=a,b,c`; a list as one value is written `KEY=[128,64],[256,128]`.
 
-    Raises GanatomyError before anything is trained if one of them is no recipe.
+    Raises GanatomyError before anything is trained if one of them is no recipe, or if there is no seed.
     """
+    if not seeds:
+        raise GanatomyError("An ablation without seeds has no cells: name one at least, such as --seeds 0.")
     axes = [(key, values_in(text)) for key, text in map(key_and_value, assignments)]
     refuse_what_is_said_elsewhere(axes, {"seed": True, "images": images is not None, "data.source": data is not None})
     varied = [key for key, values in axes if len(values) > 1]
@@ -64,12 +69,17 @@ def cells_of(
         for choice in itertools.product(*(values for _, values in axes)):
             words = [f"{key}={value}" for (key, _), value in zip(axes, choice, strict=True)]
             told = [word for word in words if word.partition("=")[0] in varied]
-            setting = ", ".join([recipe] * (len(recipes) > 1) + told) or recipe
-            cells = [Cell(setting, prepared(recipe, words, data=data, images=images, seed=seed)) for seed in seeds]
-            found += cells
+            made = [prepared(recipe, words, data=data, images=images, seed=seed) for seed in seeds]
+            setting = ", ".join([recipe] * (len(recipes) > 1) + told) or made[0].name
+            found += [Cell(setting, one) for one in made]
     if len({cell.name for cell in found}) < len(found):
         raise GanatomyError("Two cells of this ablation are the same: a value or a seed is named twice.")
     return found
+
+
+def folder_of(cells: Sequence[Cell]) -> Path:
+    """Where an ablation goes unless told otherwise: under the names of its recipes, wherever their files lie."""
+    return ABLATIONS / ",".join(dict.fromkeys(cell.recipe.name for cell in cells))
 
 
 def refuse_what_is_said_elsewhere(axes: Sequence[tuple[str, list[str]]], said: Mapping[str, bool]) -> None:
@@ -108,7 +118,7 @@ def shard_of(cells: Sequence[Cell], shard: str | None) -> list[Cell]:
         return list(cells)
     match = re.fullmatch(r"(\d+)/(\d+)", shard)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
-        raise GanatomyError(f"--shard {shard} is not a part such as 1/4, the first of four.")
+        raise GanatomyError(f"shard {shard} is not a part such as 1/4, the first of four.")
     return list(cells[int(match[1]) - 1 :: int(match[2])])
 
 
@@ -125,8 +135,9 @@ def ablate(
     """Train what is not trained yet, write results.md, result.json and picture.png; returns the folder.
 
     `duration` is each run's, over all sessions. A run that fails (a loss that is not finite, no memory) is written down
-    with the reason, and the others go on; without labels they are measured in random features. Any other error stops
-    the ablation, with the results of what is done; so does a folder that holds other cells.
+    with the reason, and the others go on; without labels they are measured in random features. The next session tries
+    what lacked memory again; a loss that is not finite comes again, too, so it is final while cells/NAME.json is there.
+    Any other error stops the ablation, with the results of what is done; so does a folder that holds other cells.
     """
     out = Path(out)
     own, seconds = shard_of(cells, shard), parse_duration(duration)
@@ -136,7 +147,7 @@ def ablate(
     check_buildable(own, data)
     try:
         for number, cell in enumerate(own, start=1):
-            if not file_of(cell, out).exists():
+            if not is_done(cell, out):
                 announce(f"{number} of {len(own)}: {cell.setting}, seed {cell.recipe.seed}")
                 how = {"duration": seconds, "content": data[cell.recipe.data].content}
                 write_json(file_of(cell, out), {**how, **trained(cell, out, seconds, device, show)})
@@ -151,6 +162,11 @@ def ablate(
 def file_of(cell: Cell, out: Path) -> Path:
     """What became of a cell."""
     return out / "cells" / f"{cell.name}.json"
+
+
+def is_done(cell: Cell, out: Path) -> bool:
+    """Whether it is trained, or failed for good."""
+    return file_of(cell, out).exists() and not read_json(file_of(cell, out)).get("again", False)
 
 
 def check_same(cells: Sequence[Cell], out: Path, seconds: float | None) -> None:
@@ -199,7 +215,8 @@ def trained(cell: Cell, out: Path, seconds: float | None, device: str, show: Obs
     except (GanatomyError, MemoryError, RuntimeError) as error:
         if not isinstance(error, NonFiniteError) and not is_out_of_memory(error):
             raise
-        return {**facts, "failed": one_line(error)}
+        again = not isinstance(error, NonFiniteError)
+        return {**facts, "failed": one_line(error) + AGAIN * again, "again": again}
     with suppress(GanatomyError):  # too few images for a distance: the table says that there is no score
         scored(found)
     return {**facts, "failed": None}

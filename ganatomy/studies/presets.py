@@ -1,9 +1,10 @@
 """Three ablations that the reports make, each as a study with its picture."""
 
-from collections.abc import Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import PositiveInt
 
@@ -11,42 +12,61 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.data.images import ImageSet
 from ganatomy.experiments.train import prepared
 from ganatomy.runs.files import read_json, write_bytes
-from ganatomy.studies.ablation import Cell, ablate, cells_of
+from ganatomy.studies.ablation import Cell, ablate, cells_of, shard_of
 from ganatomy.studies.study import Study, StudyFolder, check_each_once, study
 
 
-def carried_out(folder: StudyFolder, cells: Sequence[Cell], device: str) -> Mapping[str, Any]:
-    """The ablation in the study's folder; its tables, and its picture beside them."""
-    place = ablate(cells, folder.path / "ablation", device=device, announce=folder.announce)
-    for name in ("picture.png", "results.md"):
-        write_bytes(folder.path / name, Path(place / name).read_bytes())
-    return {**read_json(place / "result.json"), "cells": [cell.name for cell in cells]}
+@dataclass(frozen=True, kw_only=True)
+class Ablated(Study):
+    """A study that is an ablation in its folder.
+
+    `shard`, such as 1/4, trains a part of it; folders of shards merge by being copied over one another into one, where
+    the same study without it trains what is missing and has all in its tables.
+    """
+
+    passing: ClassVar[tuple[str, ...]] = ("shard",)
+
+    seeds: tuple[int, ...] = (0,)
+    overrides: tuple[str, ...] = ()
+    device: str = "auto"
+    shard: str | None = None
+
+    @abstractmethod
+    def cells(self) -> list[Cell]:
+        """What there is to train, whatever the shard."""
+
+    def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
+        """The ablation in the study's folder; its tables, and its picture beside them."""
+        cells = self.cells()
+        if not shard_of(cells, self.shard):
+            raise GanatomyError(f"shard={self.shard} is empty: there are {len(cells)} cells.")
+        place = ablate(cells, folder.path / "ablation", shard=self.shard, device=self.device, announce=folder.announce)
+        for name in ("picture.png", "results.md"):
+            write_bytes(folder.path / name, Path(place / name).read_bytes())
+        return {**read_json(place / "result.json"), "cells": [cell.name for cell in cells]}
 
 
 @study("balance")
 @dataclass(frozen=True, kw_only=True)
-class Balance(Study):
+class Balance(Ablated):
     """How much G should move for each move of D: `ratios` by iterations, and the same by unequal learning rates.
 
     The animal-faces report trains at 1, 2, 10 and 15 steps of G for one of D. By rates, G's is multiplied by the root
     of the ratio and D's divided by it, so that their product stays. `images` are of D's turns: more steps of G cost
-    time, not data.
+    time, not data. `shard=1/4` trains a part of it, as for `ganatomy ablate`.
     """
 
     data: str
     recipe: str = "animals64-dcgan"
     ratios: tuple[PositiveInt, ...] = (1, 2, 10, 15)
     images: PositiveInt = 200_000
-    seeds: tuple[int, ...] = (0,)
-    overrides: tuple[str, ...] = ()
-    device: str = "auto"
 
     def looks_at(self) -> Mapping[str, ImageSet]:
         self.settings()
         return {}
 
-    def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
-        return carried_out(folder, [cell for words in self.settings() for cell in self._cells(words)], self.device)
+    def cells(self) -> list[Cell]:
+        return [cell for words in self.settings() for cell in self._cells(words)]
 
     def settings(self) -> list[list[str]]:
         check_each_once(ratios=self.ratios, seeds=self.seeds)
@@ -68,29 +88,29 @@ class Balance(Study):
 
 @study("latent-size")
 @dataclass(frozen=True, kw_only=True)
-class LatentSize(Study):
-    """How many latents G should have: `sizes`, all else alike (the dcgan-representation report tries some)."""
+class LatentSize(Ablated):
+    """How many latents G should have: `sizes`, all else alike (the dcgan-representation report tries some).
+
+    `shard=1/4` trains a part of it, as for `ganatomy ablate`.
+    """
 
     data: str
     recipe: str = "mnist-dcgan"
     sizes: tuple[PositiveInt, ...] = (30, 64, 100, 128, 256, 512)
     images: PositiveInt = 200_000
-    seeds: tuple[int, ...] = (0,)
-    overrides: tuple[str, ...] = ()
-    device: str = "auto"
 
-    def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
+    def cells(self) -> list[Cell]:
         words = f"players.G.latent={','.join(map(str, self.sizes))}"
-        cells = cells_of([self.recipe], [words, *self.overrides], self.seeds, data=self.data, images=self.images)
-        return carried_out(folder, cells, self.device)
+        return cells_of([self.recipe], [words, *self.overrides], self.seeds, data=self.data, images=self.images)
 
 
 @study("resolution")
 @dataclass(frozen=True, kw_only=True)
-class Resolution(Study):
+class Resolution(Ablated):
     """Three ways to 128 px (a larger start, more layers, a larger stride), each with ReLU and SELU in G.
 
     `width` makes the players smaller: the mechanics can be tried where no card and no large set of faces is at hand.
+    `shard=1/4` trains a part of it, as for `ganatomy ablate`.
     """
 
     data: str
@@ -98,12 +118,8 @@ class Resolution(Study):
     activations: tuple[str, ...] = ("relu", "selu")
     width: float = 0.25
     images: PositiveInt = 50_000
-    seeds: tuple[int, ...] = (0,)
-    overrides: tuple[str, ...] = ()
-    device: str = "auto"
 
-    def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
+    def cells(self) -> list[Cell]:
         words = [f"players.G.activation={','.join(self.activations)}"]
         words += [f"players.{name}.width={self.width}" for name in ("G", "D")]
-        cells = cells_of(self.recipes, [*words, *self.overrides], self.seeds, data=self.data, images=self.images)
-        return carried_out(folder, cells, self.device)
+        return cells_of(self.recipes, [*words, *self.overrides], self.seeds, data=self.data, images=self.images)

@@ -90,6 +90,7 @@ class Probe(Study):
             "nearest": "Euclidean",
             "images": {name: min(count, len(real.order)) for name, count in self.counts().items()},
             "held_out": len(data.held_out),
+            "largest_class": float(np.bincount(held_out_labels).max() / len(held_out_labels)),
             "seed": self.seed,
         }
         return {**found, **({"encoder": trained} if trained else {}), "protocol": protocol}

@@ -34,6 +34,7 @@ class Study(ABC):
     """
 
     name: ClassVar[str]
+    passing: ClassVar[tuple[str, ...]] = ()  # settings of a session: under others the study in a folder is the same
 
     @abstractmethod
     def carry_out(self, folder: "StudyFolder") -> Mapping[str, Any]:
@@ -155,9 +156,9 @@ def content(data: ImageSet) -> str:
 
 
 def plain(study: Study) -> dict[str, Any]:
-    """Its settings as JSON can hold them."""
+    """Its settings as JSON can hold them, but for those of a session."""
     found: dict[str, Any] = to_plain(Spec(type(study), **vars(study)))
-    return found
+    return {name: value for name, value in found.items() if name not in study.passing}
 
 
 def begun(path: Path) -> bool:

@@ -1,7 +1,9 @@
 """What must hold of the engine whatever the game."""
 
 import copy
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -215,6 +217,31 @@ def test_watching_changes_nothing() -> None:
     assert largest_difference(weights(alone.game), weights(watched.game)) == 0
     for name, value in alone.game.state_dict().items():
         assert torch.equal(value, watched.game.state_dict()[name]), name
+
+
+def test_the_time_of_the_device_counts_and_not_only_that_of_handing_it_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device that is late with all it was given, wherever that is waited for."""
+    waits = list[float]()
+
+    def late(device: torch.device) -> None:
+        time.sleep(0.2)
+        waits.append(time.perf_counter())
+
+    played, told = engine(), list[Moment]()
+
+    class Told(Observer):
+        def figures(self, moment: Moment, figures: Mapping[str, float]) -> None:
+            told.append(moment)
+
+        def end(self, moment: Moment) -> None:
+            told.append(moment)
+
+    monkeypatch.setattr("ganatomy.engine.engine.wait_for", late)
+    played.observers = [Told()]
+    played.settings = replace(played.settings, log_every=2 * played.settings.batch)
+    played.play(3 * played.settings.batch)
+    assert len(waits) == 2 and [moment.round for moment in told] == [2, 3], "with each line of figures, and at the end"
+    assert told[0].seconds > 0.2 and told[1].seconds > 0.4 and played.seconds == told[1].seconds
 
 
 def test_the_average_follows_its_formula() -> None:

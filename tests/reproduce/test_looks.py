@@ -129,6 +129,7 @@ def test_a_translator_is_measured_once_both_ways(cache: Path, tmp_path: Path, mo
         translation.between_columns(training),
         translation.no_better(training, training),
         translation.failures(training),
+        translation.resembles(training),
     )
     for measure in measures:
         found = measure.read(done)

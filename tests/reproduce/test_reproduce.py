@@ -16,9 +16,9 @@ from ganatomy.experiments.run import Run
 from ganatomy.experiments.train import train
 from ganatomy.report.results import studied
 from ganatomy.reproduce import reproduce as room
-from ganatomy.reproduce.claims import Claim, Done, Measure, Reading, Report, Reported, Studying, Training, Wanted
+from ganatomy.reproduce.claims import KINDS, Claim, Done, Measure, Reading, Report, Reported, Studying, Training, Wanted
 from ganatomy.reproduce.collapse import none_collapses
-from ganatomy.reproduce.readings import NO_SPREAD, distance, lowest, of_study, score, share
+from ganatomy.reproduce.readings import NO_SPREAD, distance, lowest, of_study, score, share, study_protocol
 from ganatomy.reproduce.reproduce import Job, Reproduction, reproduce
 from ganatomy.reproduce.sources import given
 from ganatomy.runs.files import read_json, write_json
@@ -280,7 +280,8 @@ def test_a_larger_budget_goes_on_in_the_same_folder(tmp_path: Path, monkeypatch:
     assert fake.trained == [("digits-cdcgan-seed0", 40.0), ("digits-cdcgan-seed0", 120.0)]
     assert done == ["interpolate-seed0 in 20 s", "interpolate-seed0 in 60 s"]
     assert (folder / "studies" / "interpolate-seed0.1" / "result.json").exists(), "the old study is kept beside"
-    assert "planned    digits-cdcgan-seed0: 0.7 min" in said and any("1.0 min of trainings" in line for line in said)
+    assert "planned    digits-cdcgan-seed0: 40 s" in said
+    assert any("1 min of trainings" in line and "scores at their ends come on top" in line for line in said)
     with pytest.raises(GanatomyError, match="budget: 3m -> 60s"):
         reproduce(report, budget="60s", out=folder)
 
@@ -301,7 +302,7 @@ def test_a_claim_of_so_many_images_is_not_judged_by_fewer(tmp_path: Path, monkey
     Fake(monkeypatch)
     report = replace(REPORT, claims=(claim("long", measure=seeds_read(PLAIN), of_images=True),))
     folder = reproduce(report, budget="full", out=tmp_path / "r")
-    assert verdicts(folder)["long"] == ("not comparable", "digits-dcgan-seed0 was shown 0 of 600 images")
+    assert verdicts(folder)["long"] == ("not comparable", "cut short: digits-dcgan-seed0 was shown 0 of 600 images")
     RunFolder(folder / "runs" / "digits-dcgan-seed0").metrics.append({"images": 640})
     assert verdicts(reproduce(report, budget="full", out=folder))["long"][0] == "equal"
 
@@ -355,6 +356,62 @@ def test_a_minute_of_a_gpu_is_worth_more(tmp_path: Path, monkeypatch: pytest.Mon
     assert not Reproduction(report, given(report, []), "3m", (0,), tmp_path / "short").shares
     monkeypatch.setattr(room, "find_device", lambda name: torch.device("cuda"))
     assert [*Reproduction(report, given(report, []), "3m", (0,), tmp_path / "short").shares] == ["hungry-seed0"]
+
+
+RETAUGHT = Studying(
+    study="retrain", settings=("run={0}", "few=10"), of=(TOLD,), scaled=(("shown", 1_000),), minutes=20, least=5.0
+)
+
+
+def test_a_study_that_would_be_made_too_small_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = made_of(of_study(RETAUGHT, "few", "gain_beyond_classical"))
+    folder = reproduce(report, budget="6m", out=tmp_path / "short")
+    assert verdicts(folder)["claim-0"] == ("not run", "budget: retrain needs 5 min, and its share is less")
+    with pytest.raises(GanatomyError, match="retrain is made smaller with its time: say least="):
+        replace(RETAUGHT, least=0.0)
+    place = Reproduction(report, given(report, []), "6m", (0,), tmp_path / "short", device="cpu")
+    (job,) = [job for job in place.jobs if job.work == RETAUGHT]
+    assert place.study(job, State(600.0)).shown == 500 and place.study(job, State(600.0)).device == "cpu"
+    monkeypatch.setattr(room, "find_device", lambda name: torch.device("cuda"))
+    place = Reproduction(report, given(report, []), "6m", (0,), tmp_path / "gpu")
+    assert job.name in place.shares, "a minute of a GPU counts as five"
+    assert place.study(job, State(120.0)).shown == 500
+    assert place.pace(WALK) == 1, "but not for what does not work there"
+
+
+def test_what_takes_anothers_place_is_told_by_its_own_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Fake(monkeypatch)
+    lent = replace(TOLD, data=("horses",), name="horses-wgan", instead=PLAIN)
+
+    def read(done: Done) -> Reading:
+        found = lowest(lent, TOLD, number=lambda outcome: 1.0).read(done)
+        return replace(found, why="")
+
+    folder = reproduce(made_of(Measure((lent, TOLD), read)), budget="full", out=tmp_path / "r")
+    row = read_json(folder / "result.json")["claims"][0]
+    assert row["ours"]["seen"] == "digits-dcgan 1 (0 images), digits-cdcgan 1 (0 images)"
+    assert row["needs"] == ["digits-dcgan", "digits-cdcgan"] and row["replaced"] == "digits in the place of horses"
+
+
+def test_the_words_of_verdicts_and_the_machine_are_explained(done: Path) -> None:
+    result, text = read_json(done / "result.json"), (done / "claims.md").read_text()
+    assert result["machines"] and torch.__version__ in result["machines"][0]
+    assert f"Trained on: {result['machines'][0]}" in text
+    assert list(result["legend"]) == list(KINDS) and f"- **not run**: {result['legend']['not run']}." in text
+    page = (done / "index.html").read_text()
+    assert result["legend"]["not comparable"] in page and torch.__version__ in page
+
+
+def test_a_protocol_says_what_one_needs_of_it() -> None:
+    class Told:
+        def results(self, studying: Studying) -> list[dict[str, Any]]:
+            recipe = {"name": "mnist-cdcgan", "data": {"use": "Images", "source": "/home/me/mnist"}, "game": {}}
+            facts = {"run": "/home/me/runs/a", "data": "/home/me/mnist", "few_recipe": recipe, "images": {"svm": 9}}
+            hashes = {"content": "0" * 64, "held_out_content": "1" * 64, "weights_sha256": "2" * 64}
+            return [{"protocol": {**facts, **hashes, "rounds": {"0.4": [1]}, "overrides": [], "share": 1 / 3}}]
+
+    text = study_protocol(Told(), WALK)  # type: ignore[arg-type]
+    assert text == "Study interpolate: data mnist, few_recipe mnist-cdcgan, images svm 9, share 0.3333."
 
 
 def test_replaced_data_is_told_and_its_numbers_are_not_compared(tmp_path: Path, cache: Path) -> None:

@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 
 from ganatomy.core.errors import GanatomyError
-from ganatomy.core.recipe import Recipe
+from ganatomy.core.recipe import Recipe, find_recipe
 from ganatomy.experiments.run import Run
 from ganatomy.report import comparison
 from ganatomy.report.comparison import THE_FIRST, Outcome, by_protocol, check_one_protocol, compared, difference, rows
-from ganatomy.runs.files import read_json, write_json
+from ganatomy.runs.files import read_json, write_json, write_text
 from ganatomy.runs.folder import RunFolder
 from ganatomy.studies import ablation
-from ganatomy.studies.ablation import ablate, cells_of, shard_of
+from ganatomy.studies.ablation import ablate, cells_of, folder_of, shard_of
 from tests.conftest import TINY, Program
 
 AXES = ("optimizers.D.lr=1e-4,1e-3", *TINY)
@@ -57,6 +57,7 @@ def test_shards_are_all_cells_once(parts: int) -> None:
         (["game.d_steps=1,1"], [0], "named twice"),
         (["game.d_steps=1,none"], [0], "game.d_steps=none"),
         ([], [3, 3], "named twice"),
+        (["game.d_steps=1,2"], [], "without seeds has no cells: name one at least"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_trained(assignments: list[str], seeds: list[int], said: str) -> None:
@@ -120,10 +121,12 @@ def test_what_is_no_fault_of_a_cell_stops_the_ablation_with_what_is_done(
     monkeypatch.setattr(ablation, "train", failing)
     with pytest.raises(GanatomyError, match="No space left"):
         ablate(cells, tmp_path)
-    assert "seed 1 failed: Out of memory" in (tmp_path / "results.md").read_text()
+    remark = "seed 1 failed: Out of memory with batch=64 (tried again by the same command)"
+    assert remark in (tmp_path / "results.md").read_text()
     monkeypatch.setattr(ablation, "train", kept)
     ablate(cells, tmp_path)
-    assert read_json(tmp_path / "result.json")["tables"][0][0]["remarks"].count("failed") == 1
+    row = read_json(tmp_path / "result.json")["tables"][0][0]
+    assert row["runs"] == "3" and "failed" not in row["remarks"], "what lacked memory is tried again"
 
 
 def test_shards_merge_and_what_is_trained_stays(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,9 +159,13 @@ def test_a_picture_has_the_grid_of_every_group_up_to_its_limit(tmp_path: Path, m
     assert comparison.picture(groups).height < whole
 
 
-def test_a_run_that_fails_is_in_the_table_and_the_others_go_on(cache: Path, tmp_path: Path) -> None:
+def test_a_run_that_fails_is_in_the_table_and_the_others_go_on(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A rate that no float survives."""
     cells = cells_of(["digits-dcgan"], ["optimizers.D.lr=1e-3,1e30", *TINY], [0], images=256)
+    ablate(cells[::-1], tmp_path)
+    monkeypatch.setattr(ablation, "train", lambda *a, **k: pytest.fail("a loss that is no number is final"))
     ablate(cells[::-1], tmp_path)
     by_setting = {row["setting"]: row for row in read_json(tmp_path / "result.json")["tables"][0]}
     assert "seed 0 failed" in by_setting["optimizers.D.lr=1e30"]["remarks"]
@@ -240,6 +247,17 @@ def test_a_run_named_twice_is_refused(tmp_path: Path) -> None:
         compared([RunFolder(tmp_path / "a"), RunFolder(tmp_path / "a")])
 
 
+def test_an_ablation_of_a_recipe_file_goes_beside_the_others(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    write_text(file, find_recipe("digits-dcgan").replace(name="mine").to_yaml())
+    cells = cells_of([str(file)], ["game.d_steps=1,2"], [0])
+    assert folder_of(cells) == Path("ablations/mine") and cells[0].name == "game.d_steps=1-seed0"
+    assert cells_of([str(file)], [], [0])[0].name == "mine-seed0"
+    assert folder_of(cells_of(["digits-dcgan", "digits-vanilla"], [], [0])) == Path(
+        "ablations/digits-dcgan,digits-vanilla"
+    )
+
+
 def test_from_the_command_line(ganatomy_says: Program, tmp_path: Path) -> None:
     words = ("ablate", "digits-dcgan", "game.d_steps=1,2", *TINY, "--images", "256", "--out", "grid")
     ran = ganatomy_says(*words)
@@ -247,6 +265,8 @@ def test_from_the_command_line(ganatomy_says: Program, tmp_path: Path) -> None:
     runs = sorted((tmp_path / "grid" / "runs").iterdir())
     ran = ganatomy_says("compare", *runs, "--out", "two.png")
     assert ran.code == 0 and "one seed: no spread" in ran.out and (tmp_path / "two.png").exists()
+    ran = ganatomy_says("compare", *runs)
+    assert "picture    comparison.png" in ran.out and (tmp_path / "comparison.png").exists()
     ran = ganatomy_says("results", "grid")
     assert ran.code == 0 and "| game.d_steps=2 | 1 |" in ran.out, ran.err
     assert "whole numbers are wanted" in ganatomy_says("ablate", "digits-dcgan", "--seeds", "a").err

@@ -1,12 +1,18 @@
 """The reports' ablations: what varies, and end to end at tiny size."""
 
+import math
 import re
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.report.curves import COLORS
 from ganatomy.runs.files import read_json
+from ganatomy.studies import ablation
 from ganatomy.studies.presets import Balance
 from ganatomy.studies.study import carry_out, declared
 from tests.conftest import TINY
@@ -22,22 +28,66 @@ def test_ratios_by_iterations_and_by_rates_with_the_same_product() -> None:
     assert float(rates["G"]) / float(rates["D"]) == pytest.approx(4, rel=1e-3)
 
 
-@pytest.mark.parametrize(
-    ("name", "words", "rows"),
-    [
-        ("balance", ["recipe=digits-dcgan", "ratios=1,2"], 3),
-        ("latent-size", ["recipe=digits-dcgan", "sizes=4,8"], 2),
-        ("resolution", ["recipes=digits-dcgan,digits-cdcgan", "activations=relu,selu"], 4),
-    ],
-)
-def test_from_end_to_end(cache: Path, tmp_path: Path, name: str, words: list[str], rows: int) -> None:
+RATES = "optimizers.G.lr=0.001414, optimizers.D.lr=0.0007071"
+PRESETS = {
+    "balance": (["recipe=digits-dcgan", "ratios=1,2"], ["game.g_steps=1", "game.g_steps=2", RATES]),
+    "latent-size": (["recipe=digits-dcgan", "sizes=4,8"], ["players.G.latent=4", "players.G.latent=8"]),
+    "resolution": (
+        ["recipes=digits-dcgan,digits-cdcgan", "activations=relu,selu"],
+        [
+            f"{recipe}, players.G.activation={activation}"
+            for recipe in ("digits-dcgan", "digits-cdcgan")
+            for activation in ("relu", "selu")
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_from_end_to_end(cache: Path, tmp_path: Path, name: str) -> None:
+    words, settings = PRESETS[name]
     study = declared(name, ["data=digits", "images=256", *words, OVERRIDES])
     folder = carry_out(study, tmp_path / name)
     first = (folder / "result.json").read_bytes()
-    assert sum(len(table) for table in read_json(folder / "result.json")["result"]["tables"]) == rows
-    assert (folder / "picture.png").exists()
+    rows = [row for table in read_json(folder / "result.json")["result"]["tables"] for row in table]
+    assert [row["setting"] for row in rows] == settings
+    assert all(row["images, last"] == "256.00" and float(row["x floor, last"]) > 1 for row in rows)
+    text = (folder / "results.md").read_text()
+    assert all(
+        f"| {row['setting']} | 1 | 256.00 | {row['seconds, last']} | {row['x floor, last']} |" in text for row in rows
+    )
+    shows_lines_and_grids(folder / "picture.png", len(rows))
     carry_out(study, folder)
     assert (folder / "result.json").read_bytes() == first
+
+
+def shows_lines_and_grids(file: Path, settings: int) -> None:
+    """A line of its own color for each setting, and below the curves as many grids, which are gray and no paper."""
+    with Image.open(file) as image:
+        pixels = np.asarray(image.convert("RGB"))
+    colors = [tuple(int(color[i : i + 2], 16) for i in (1, 3, 5)) for color in COLORS[:settings]]
+    assert all((pixels == color).all(-1).sum() > 20 for color in colors)
+    curves = round(len(pixels) * 6.8 / (6.8 + 3.2 * math.ceil(settings / 4)))
+    below, width = pixels[curves:], pixels.shape[1] // 4
+    dark = [bool((below[:, i * width : (i + 1) * width].max(-1) < 128).mean() > 0.05) for i in range(4)]
+    assert dark == [True] * settings + [False] * (4 - settings)
+
+
+def test_shards_of_a_study_merge(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["data=digits", "images=256", "recipe=digits-dcgan", "sizes=4,8,6", OVERRIDES]
+    for part in ("1/2", "2/2"):
+        carry_out(declared("latent-size", [*words, f"shard={part}"]), tmp_path / part[0])
+    there = read_json(tmp_path / "1" / "result.json")["result"]
+    assert [row["setting"] for row in there["tables"][0]] == ["players.G.latent=4", "players.G.latent=6"]
+    assert there["missing"] == ["players.G.latent=8-seed0"]
+    shutil.copytree(tmp_path / "2", tmp_path / "1", dirs_exist_ok=True)
+    monkeypatch.setattr(ablation, "train", lambda *a, **k: pytest.fail("trained again"))
+    whole = read_json(carry_out(declared("latent-size", words), tmp_path / "1") / "result.json")
+    assert [row["runs"] for row in whole["result"]["tables"][0]] == ["1"] * 3 and not whole["result"]["missing"]
+    assert "shard" not in whole
+    for part, said in (("5/4", "not a part such as 1/4"), ("4/4", "shard=4/4 is empty: there are 3 cells")):
+        with pytest.raises(GanatomyError, match=said):
+            carry_out(declared("latent-size", [*words, f"shard={part}"]), tmp_path / "1")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,72 @@
+"""Do several processes train what one does? A recipe by one process and by several, and how far apart they end."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field, PositiveInt
+
+from ganatomy.core.errors import GanatomyError
+from ganatomy.data.images import ImageSet
+from ganatomy.experiments.run import load
+from ganatomy.experiments.train import described, prepared
+from ganatomy.studies.study import Study, StudyFolder, study
+
+QUIET = ("precision=float32", "watch.score=0", "watch.grid=0", "watch.checkpoint=0", "watch.tensorboard=false")
+TORCHRUN = ("torch.distributed.run", "--standalone", "--nproc-per-node")
+
+
+@study("processes")
+@dataclass(frozen=True, kw_only=True)
+class Processes(Study):
+    """Train a recipe for `images` in one process, and in `count` that share each batch; compare their weights.
+
+    On the CPU, in float32: what differs is the order of sums, which training enlarges, so `images` are few. Dropout and
+    noise layers draw in each process for themselves: leave them out, by overrides=players.D.dropout=0.
+    """
+
+    data: str
+    recipe: str = "mnist32-dcgan"
+    count: Annotated[int, Field(ge=2)] = 2
+    images: PositiveInt = 1_280
+    seed: int = 0
+    overrides: tuple[str, ...] = ()
+
+    def looks_at(self) -> Mapping[str, ImageSet]:
+        recipe = prepared(self.recipe, self.overrides, data=self.data, images=self.images, seed=self.seed)
+        return {"data": recipe.data.build().open(progress=False)}
+
+    def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
+        runs = {}
+        for count in (1, self.count):
+            out = folder.step(f"processes-{count}", partial(self._trained, folder, count))["run"]
+            runs[count] = load(folder.path / out)
+        one, several = (weights(run.checkpoint().tensors) for run in runs.values())
+        apart = float((one - several).norm() / one.norm())
+        rounds = [run.checkpoint().round for run in runs.values()]
+        facts = {"recipe": self.recipe, "data": self.data, "processes": self.count, "rounds_played": rounds[0]}
+        return {"weights_apart": apart, "protocol": {**facts, "device": "cpu", "precision": "float32"}}
+
+    def _trained(self, folder: StudyFolder, count: int) -> dict[str, Any]:
+        out = f"runs/processes-{count}"
+        launched = [] if count == 1 else [*TORCHRUN, str(count), "-m"]
+        words = ["train", self.recipe, "--data", described(self.data), "--device", "cpu", "--out", out]
+        words += ["--images", str(self.images), "--seed", str(self.seed), *QUIET, *self.overrides]
+        command = [sys.executable, "-m", *launched, "ganatomy", *words]
+        done = subprocess.run(command, cwd=folder.path, env=os.environ, capture_output=True, text=True, check=False)
+        if done.returncode:
+            told = [line.removeprefix("error: ") for line in done.stderr.splitlines() if line.startswith("error: ")]
+            why = (told or done.stderr.strip().splitlines()[-1:] or ["it said nothing"])[0]
+            raise GanatomyError(f"Training in {count} process{'es' if count > 1 else ''} failed: {why}")
+        return {"run": out}
+
+
+def weights(tensors: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """All numbers of the players, one after another: [n]."""
+    own = [value for name, value in sorted(tensors.items()) if name.startswith("game.") and value.is_floating_point()]
+    return torch.cat([value.double().flatten() for value in own])
