@@ -8,7 +8,6 @@ from typing import Any
 from pydantic import PositiveInt
 
 from ganatomy.core.errors import GanatomyError
-from ganatomy.data.images import ImageSet
 from ganatomy.experiments.train import prepared
 from ganatomy.runs.files import read_json, write_bytes
 from ganatomy.studies.ablation import Cell, ablate, cells_of
@@ -41,9 +40,8 @@ class Balance(Study):
     overrides: tuple[str, ...] = ()
     device: str = "auto"
 
-    def looks_at(self) -> Mapping[str, ImageSet]:
+    def check(self) -> None:
         self.settings()
-        return {}
 
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         return carried_out(folder, [cell for words in self.settings() for cell in self._cells(words)], self.device)
