@@ -123,7 +123,11 @@ class LabelledData(Study):
         gans = folder.step(f"gan-{name}", partial(self._gans, folder, portion, seed, data))
         runs = [folder.path / run for run in gans["runs"]]
         device, exam = find_device(self.device), lesson_of(data, data.held_out)
-        drawn_once = cache(partial(drawn, runs, data, self.per_label, device))
+
+        @cache
+        def drawn_once() -> Lesson:
+            folder.announce(f"  drawing {self.per_label:,} samples of each class")
+            return drawn(runs, data, self.per_label, device)
 
         def taught(title: str) -> dict[str, Any]:
             lesson, facts = lesson_called(title, data, drawn_once)

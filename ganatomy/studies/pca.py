@@ -72,7 +72,7 @@ class PrincipalComponents(OfRuns):
             drawn = f"pca-{size}"
             scores[drawn] = folder.step(drawn, partial(self.score, scorer, partial(model.images, size), model.labels))
         rebuild = partial(self.rebuilt, folder, data, model, sampler)
-        rebuilt = folder.step("reconstruction", rebuild, draws=("reconstruction.png",))
+        rebuilt = folder.step("rebuilt", rebuild, draws=("reconstruction.png",))
         self.show(folder, sampler, model, sizes, data)
         folder.table("scores.csv", [{"model": name, **shown(one)} for name, one in scores.items()])
         folder.table("reconstruction.csv", [{"components": int(n), "error": e} for n, e in rebuilt["pca"].items()])

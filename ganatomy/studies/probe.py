@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.players import Encoder
@@ -30,12 +33,15 @@ from ganatomy.core.shape import Shape
 from ganatomy.data.feed import to_unit
 from ganatomy.data.images import ImageSet
 from ganatomy.engine.average import standing_statistics
+from ganatomy.engine.engine import load as load_weights
+from ganatomy.engine.engine import load_stepper, under
 from ganatomy.engine.precision import autocast, resolved
 from ganatomy.experiments.run import Run, load
 from ganatomy.experiments.sampling import CHUNK, Sampler
 from ganatomy.metrics.moments import Array
 from ganatomy.networks.bigan import ConvEncoder
 from ganatomy.report.charts import bars
+from ganatomy.runs.checkpoints import Checkpoints
 from ganatomy.runs.files import write_bytes
 from ganatomy.studies.real import facts, flat, labels_of, real_images
 from ganatomy.studies.study import OfRuns, Step, StudyFolder, study
@@ -123,7 +129,7 @@ class Probe(OfRuns):
         E = new_encoder(sampler, Shape(*run.checkpoint().state["data"]["shape"]), self.encoder_width, self.seed)
 
         def work() -> dict[str, Any]:
-            teach(E, sampler, self.encoder_images, self.seed, folder.announce)
+            teach(E, sampler, self.encoder_images, self.seed, folder.unfinished, folder.announce)
             write_bytes(file, save_tensors({name: value.contiguous() for name, value in E.state_dict().items()}))
             return {"images": self.encoder_images, "error": latent_error(E.eval(), sampler, self.seed)}
 
@@ -158,15 +164,29 @@ def new_encoder(sampler: Sampler, shape: Shape, width: float, seed: int) -> Conv
         return ConvEncoder(shape, latent=sampler.prior.size, width=width)
 
 
-def teach(E: Encoder, sampler: Sampler, images: int, seed: int, say: Callable[[str], None] = lambda text: None) -> None:
-    """Regress z on G(z), by the square of the error."""
+def teach(
+    E: Encoder,
+    sampler: Sampler,
+    images: int,
+    seed: int,
+    keep: Path | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> None:
+    """Regress z on G(z), by the square of the error.
+
+    keep: a folder for the state, from which the same teaching goes on where it was killed.
+    """
     E.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     steps = max(1, images // CHUNK)
     optimizer = torch.optim.Adam(E.parameters(), lr=RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    for number in range(steps):
+    kept = None if keep is None else Checkpoints(keep)
+    begun = 0 if kept is None else restored(kept, E, optimizer, schedule)
+    for number in range(begun, steps):
         if number % max(1, steps // 10) == 0:
             say(f"  the encoder saw {number * CHUNK:,} of {steps * CHUNK:,} images")
+            if kept is not None and number > begun:
+                kept.write(number, *state_of(E, optimizer, schedule))
         z, x = pairs(sampler, seed, number)
         with autocast(resolved("auto", CPU), CPU):
             guess = E(x)
@@ -174,6 +194,27 @@ def teach(E: Encoder, sampler: Sampler, images: int, seed: int, say: Callable[[s
         mse_loss(guess.float(), z).backward()
         optimizer.step()
         schedule.step()
+
+
+def state_of(E: Encoder, optimizer: Optimizer, schedule: LRScheduler) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Of a teaching that can go on: tensors by name, and what JSON can hold."""
+    tensors = {f"E.{name}": value for name, value in E.state_dict().items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items()}
+    return tensors, {"schedule": schedule.state_dict()}
+
+
+def restored(kept: Checkpoints, E: Encoder, optimizer: Optimizer, schedule: LRScheduler) -> int:
+    """Go on from what `state_of` returned, if anything is kept; the number of steps that are done."""
+    found = kept.newest()
+    if found is None:
+        return 0
+    load_weights(E, "E.", found.tensors)
+    load_stepper(optimizer, under(found.tensors, "optimizer."))
+    schedule.load_state_dict(dict(found.state["schedule"]))
+    for group, rate in zip(optimizer.param_groups, schedule.get_last_lr(), strict=True):
+        group["lr"] = rate
+    return found.round
 
 
 def pairs(sampler: Sampler, seed: int, number: int) -> tuple[Tensor, Tensor]:

@@ -121,7 +121,12 @@ class Retrain(OfRuns):
     def _grid(self, folder: StudyFolder, run: Run, data: ImageSet) -> list[dict[str, Any]]:
         exam, made_shares = lesson_of(data, data.held_out), self.made_shares()
         device = find_device(self.device)
-        made = cache(partial(samples_of, run, len(data.train), LESSON_SEED, device))
+
+        @cache
+        def made() -> Lesson:
+            folder.announce(f"  drawing {len(data.train):,} samples")
+            return samples_of(run, len(data.train), LESSON_SEED, device)
+
         queries = cache(partial(samples_of, run, QUERIES, QUERY_SEED, device))
         schools = {"none": School(shown=self.shown), "classical": classical(self.shown)}
 

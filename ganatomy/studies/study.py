@@ -112,8 +112,13 @@ class OfRuns(Study):
         device = getattr(self, "device", "auto")
         told: dict[str, Any] = dict.fromkeys(("data", "images", "overrides"))
         for name, recipe in trainings.items():
-            told[name] = str(folder.run(recipe, f"runs/{recipe.name}", device).path)
+            told[name] = str(folder.run(recipe, place_of(recipe), device).path)
         return replace(self, **told)
+
+
+def place_of(recipe: Recipe) -> str:
+    """Where a study trains a recipe, below its own folder."""
+    return f"runs/{recipe.name}"
 
 
 def is_recipe(name: str, text: str) -> bool:
@@ -242,7 +247,8 @@ def carry_out(study: Study, out: Path | str | None = None, announce: Callable[[s
     trainings = study.recipes() if isinstance(study, OfRuns) else {}
     if isinstance(study, OfRuns) and trainings:
         for recipe in trainings.values():
-            study.check_recipe(recipe)
+            if not (folder.path / place_of(recipe)).exists():
+                study.check_recipe(recipe)
         note(folder.path, asked, [*TRAINING, *trainings])
         study = study.trained(trainings, folder)
     settings = {**asked, **checkpoints(study), **contents(study)}

@@ -18,7 +18,7 @@ from ganatomy.core.spec import Spec
 from ganatomy.engine.average import ExponentialAverage
 from ganatomy.engine.optimizers import Adam
 from ganatomy.experiments.run import Run
-from ganatomy.experiments.sampling import Sampler
+from ganatomy.experiments.sampling import CHUNK, Sampler
 from ganatomy.experiments.train import train
 from ganatomy.games.bigan import BiGAN
 from ganatomy.networks.bigan import ConvEncoder, JointDiscriminator
@@ -103,6 +103,19 @@ def test_an_encoder_taught_afterwards_and_the_same_when_interrupted(
         carry_out(study, tmp_path / "again")
     assert (tmp_path / "again" / "result.json").read_bytes() == (whole / "result.json").read_bytes()
     assert (whole / "encoder.safetensors").read_bytes() == taught
+
+
+def test_killed_within_the_encoders_training_it_goes_on_there(trained: Run, tmp_path: Path, dies: Dies) -> None:
+    study = declared("probe", [f"run={trained.path}", "encoder_images=640", "encoder_width=0.25"])
+    whole = carry_out(study, tmp_path / "whole")
+    steps, tries = 640 // CHUNK, probe.TRIED // CHUNK
+    seen = dies(probe, "pairs", 6)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(study, tmp_path / "killed")
+    carry_out(study, tmp_path / "killed")
+    assert len(seen) == steps + tries + 1, "no step was taken twice but the one that was killed"
+    for name in ("encoder.safetensors", "result.json"):
+        assert (tmp_path / "killed" / name).read_bytes() == (whole / name).read_bytes()
 
 
 def test_killed_within_the_svm_the_other_classifiers_are_not_fitted_again(
