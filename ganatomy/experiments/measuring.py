@@ -228,6 +228,11 @@ class Reference:
             record["per_class"] = self._by_class(sampler, seeds)
         return record
 
+    def score_images(self, images: Array) -> dict[str, float]:
+        """Scores of any images, uint8 [N, H, W, C]; to be compared with the floor where they are as many."""
+        asked = self.asked
+        return self._compared(seen_together(iter([images]), len(images), asked.extractor, asked.of_statistics))
+
     def protocol(self) -> dict[str, Any]:
         return {
             "reference": REFERENCES[self.part],
