@@ -558,7 +558,8 @@ def results(
     from ganatomy.runs.folder import find_run
 
     studies = [path for path in folders if (path / "result.json").is_file()]
-    runs = [find_run(path) for path in folders if path not in studies]
+    named = {path.resolve(): path for path in folders if path not in studies}
+    runs = [find_run(path) for path in named.values()]
     text = "\n".join([*([tabulated(runs)] if runs or not studies else []), *([studied(studies)] if studies else [])])
     if out is None:
         typer.echo(text, nl=False)

@@ -122,6 +122,12 @@ class Feed:
         return turned(x, torch.from_numpy(np.radians(angles).astype(np.float32)).to(self.device, non_blocking=True))
 
 
+def turned_at_random(images: NDArray[np.uint8], degrees: float, draw: np.random.Generator) -> NDArray[np.uint8]:
+    """uint8 [N, H, W, C], each turned by up to so many degrees, as `Feed` turns what it feeds."""
+    angles = np.radians(draw.uniform(-degrees, degrees, len(images))).astype(np.float32)
+    return to_uint8(turned(to_unit(images), torch.from_numpy(angles)))
+
+
 def turned(x: Tensor, angles: Tensor) -> Tensor:
     """Images [N, C, H, W] turned counterclockwise by angles [N], in radians, bilinearly, about their centers.
 

@@ -54,7 +54,8 @@ class ImageSet:
     def remarks(self) -> list[str]:
         """What scores that are compared with these images must be read with."""
         seen = [] if self.unseen else ["no unseen reference: the held-out images were trained on, too"]
-        return [*seen, *self.left_out]
+        turned = f"images were turned by up to {self.rotate:g} degrees in training, and those compared with are upright"
+        return [*seen, *([turned] if self.rotate else []), *self.left_out]
 
     @property
     def left_out(self) -> list[str]:

@@ -20,10 +20,10 @@ from safetensors.torch import save as save_tensors
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.exact import exactly
-from ganatomy.core.randomness import CPU
+from ganatomy.core.randomness import CPU, keyed
 from ganatomy.core.recipe import Recipe
 from ganatomy.core.spec import Spec, from_plain, to_plain
-from ganatomy.data.feed import to_unit
+from ganatomy.data.feed import to_unit, turned_at_random
 from ganatomy.data.images import ImageSet
 from ganatomy.data.packed import cache_folder
 from ganatomy.distributed import processes
@@ -95,10 +95,19 @@ class Bench:
 
         Of many, those of a fixed shuffle: the first ones may be of one kind, as MNIST's first test images are.
         """
+        return self._of_held_out(lambda images: images)
+
+    @cached_property
+    def turned(self) -> Scores:
+        """The same of these images turned as those that training shows: no generator of such images is nearer."""
+        draw = keyed(REPORTING_SEED, "turned")
+        return self._of_held_out(lambda images: turned_at_random(images, self.data.rotate, draw))
+
+    def _of_held_out(self, change: Callable[[Array], Array]) -> Scores:
         assert self.data.held_out.labels is not None
         chosen = np.sort(shuffled(np.arange(len(self.data.held_out.images)))[: self.how.count])
         parts = (chosen[start : start + STEP] for start in range(0, len(chosen), STEP))
-        seen = [self.judge.see(self.data.pictures(self.data.held_out, rows)) for rows in parts]
+        seen = [self.judge.see(change(self.data.pictures(self.data.held_out, rows))) for rows in parts]
         return self._scores(*joined(seen), np.asarray(self.data.held_out.labels[chosen]))
 
     def score(self, sampler: Sampler, seed: int = REPORTING_SEED) -> Scores:
@@ -144,7 +153,9 @@ class Bench:
     def record(self, scores: Scores, **protocol: Any) -> dict[str, Any]:
         """A score as it is written down: never without its floor and its protocol, and told where it is rough."""
         record = {"scores": asdict(scores), "floor": asdict(self.floor), "protocol": self.protocol(**protocol)}
-        return {**record, "remarks": self.data.remarks + ([rough] if (rough := roughness(record)) else [])}
+        rough, upright = roughness(record), self.data.rotate and self.floor.frechet
+        told = f"real ones, turned so, are at {self.turned.frechet / self.floor.frechet:.1f} x floor" if upright else ""
+        return {**record, "remarks": [*self.data.remarks, *filter(None, (told, rough))]}
 
     def _scores(self, features: Array, probabilities: Array, asked: Array | None) -> Scores:
         return judge_scores(

@@ -393,13 +393,21 @@ def parse_duration(text: str | float | None) -> float | None:
     >>> parse_duration("1h30m"), parse_duration("45"), parse_duration(None)
     (5400.0, 45.0, None)
     """
-    if text is None or isinstance(text, (int, float)):
-        return text
+    if text is None:
+        return None
+    if isinstance(text, (int, float)):
+        return positive(text, text)
     match = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", text.strip())
     if not text.strip() or match is None:
         raise GanatomyError(f"'{text}' is not a duration, such as 90s, 20m or 1h30m.")
     hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return hours * 3600 + minutes * 60 + seconds
+    return positive(hours * 3600 + minutes * 60 + seconds, text)
+
+
+def positive(seconds: float, said: object) -> float:
+    if not seconds > 0:
+        raise GanatomyError(f"{said} is no time to train for: say one such as 90s, 20m or 1h30m.")
+    return seconds
 
 
 @contextmanager

@@ -30,6 +30,8 @@ def write_samples(samples: Samples, out: Path, format: Format = "png") -> Path:
     and `classes` where there are any: what `--data` reads. A folder that holds earlier samples is replaced; any other
     is refused.
     """
+    if out.suffix in (".npz", ".png") and not out.exists():
+        raise GanatomyError(f"{out} would be a folder, for samples are written into one: leave out {out.suffix}.")
     place = Path(os.path.abspath(out))
     shown = place.with_name(place.name + ".png")
     if out.exists() and not holds_only_samples(out):

@@ -234,13 +234,15 @@ def mnist_dcgan_1024_report() -> Recipe:
 def mnist32_dcgan() -> Recipe:
     """The dcgan-representation report's MNIST at 32 px, turned by up to 30 degrees; leaky ReLU in both players.
 
-    ganatomy train mnist32-dcgan --data ../shared/data/mnist. Score and time: not measured. D on real images, D on
-    generated ones and G step one after the other. Maps, latent size and dropout's rate are ours.
+    ganatomy train mnist32-dcgan --data ../shared/data/mnist, ended early, on a shared H200: after 800,000 images, a
+    sixth of the report's 80 epochs, Fréchet distance 103 times the floor of upright digits, coverage 0.31 (real 0.94),
+    still falling (137 and 0.26 after 400,000). Real digits, turned so, are at 15 times that floor. Time: not measured.
+    D on real images, D on generated ones and G step one after the other. Maps, latent size and dropout's rate are ours.
     """
     return mnist_dcgan().replace(
         name="mnist32-dcgan",
         paper=f"Radford et al. (2016), arXiv:1511.06434; {REPRESENTATION_REPORT}",
-        expected="not measured",
+        expected="Fréchet 103 x floor of upright digits, coverage 0.31 of 0.94 (seed 0, 800,000 images)",
         time="not measured",
         data=Spec(Images, source="mnist", size=32, channels="gray", rotate=30),
         game=Spec(Adversarial, order="split"),
@@ -250,4 +252,5 @@ def mnist32_dcgan() -> Recipe:
         },
         optimizers={"G": Spec(Adam, lr=2e-4), "D": Spec(Adam, lr=2e-4)},
         batch=128,
+        images=80 * 60_000,
     )

@@ -117,8 +117,11 @@ def find_run(path: Path | str) -> RunFolder:
     run = RunFolder(path)
     if run.exists():
         return run
-    problem = "it holds no recipe.yaml" if run.path.is_dir() else "there is no such folder"
+    kind = "it is a file" if run.path.is_file() else "there is no such folder"
+    problem = "it holds no recipe.yaml" if run.path.is_dir() else kind
+    around = [run.path.parent] if RunFolder(run.path.parent).exists() else []
     options = [str(found) for place in (run.path, run.path.parent, RUNS) for found in _runs_in(place)]
+    options += map(str, around)
     raise GanatomyError(f"{path} is not a run: {problem}. {near(str(path), options)}")
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import typer
 import yaml
+from PIL import Image
 
 import ganatomy
 from ganatomy.cli import main as program
@@ -66,6 +67,7 @@ MISTAKES = {
     "train digits-dcgan lr": "'lr' is not KEY=VALUE, such as optimizers.D.lr=1e-4.",
     "train digits-dcgan --images 0": "images=0: Input should be greater than 0",
     "train digits-dcgan --for soon": "'soon' is not a duration, such as 90s, 20m or 1h30m.",
+    "train digits-dcgan --for 0m": "0m is no time to train for: say one such as 90s, 20m or 1h30m.",
     "train digits-dcgan --device tpu": "No device called 'tpu'. Did you mean 'cpu'?",
     "train digits-dcgan --import nope.py": "No file 'nope.py' to import.",
     "train digits-dcgan --data nope": "No data source or path called 'nope'. There are: afhq, celeba,",
@@ -115,6 +117,7 @@ def assert_one_line(said: Said) -> None:
         ("-n 3 --per-class 3", "Say how many samples in all, or how many of each class; not both."),
         ("--per-class 3", "is not conditional: it cannot draw a class on demand. Ask for a number in all."),
         ("--out busy", "busy exists and holds other things than samples: choose another --out."),
+        ("--format npz --out s.npz", "s.npz would be a folder, for samples are written into one: leave out .npz."),
     ],
 )
 def test_samples_that_cannot_be_had_are_one_line(ganatomy_says, trained, words, fragment):
@@ -248,6 +251,22 @@ def test_samples_go_into_the_run_unless_said(ganatomy_says, copied):
     raw = ganatomy_says("sample", folder, "-n", 2, "--weights", "raw", "--checkpoint", "best")
     assert raw.code == 0
     assert raw.out != said.out, "other samples do not replace these"
+    cut = ganatomy_says("sample", folder, "-n", 2, "--truncation", "0.2")
+    assert "-truncation0.2\n" in cut.out, "in a folder of their own"
+    assert "note: truncated at 0.2, quality is bought with diversity" in cut.out
+    pixels = [np.asarray(Image.open(written.with_name(name) / "000000.png")) for name in names_of(said, cut)]
+    assert not np.array_equal(*pixels)
+
+
+def names_of(*said):
+    """The folders that samples are said to be in."""
+    return [Path(one.out.splitlines()[0].removeprefix("2 samples in ")).name for one in said]
+
+
+def test_results_tabulate_a_run_once(ganatomy_says, copied):
+    folder = copied()
+    once = ganatomy_says("results", folder)
+    assert once.code == 0 and ganatomy_says("results", folder, f"{folder}/.", folder).out == once.out
 
 
 def test_a_warning_about_a_damaged_checkpoint_does_not_stop_sampling(ganatomy_says, copied):

@@ -67,6 +67,17 @@ def test_the_judge_of_digits_knows_digits_and_does_not_crown_a_collapsed_generat
     assert_the_collapsed_one_wins_what_it_wins_and_loses_what_is_shown(real, collapsed)
 
 
+def test_scores_of_a_training_that_turns_its_images_say_what_real_ones_so_turned_score() -> None:
+    on = bench("digits")
+    turning = Bench(replace(on.data, rotate=30.0), on.judge, on.how)
+    said = turning.record(on.floor, seed=0, weights="average", checkpoint="last")["remarks"]
+    assert said[0].startswith("images were turned by up to 30 degrees in training")
+    assert said[1] == f"real ones, turned so, are at {turning.turned.frechet / on.floor.frechet:.1f} x floor"
+    assert turning.turned.frechet > 3 * on.floor.frechet
+    still = Bench(replace(on.data, rotate=1e-6), on.judge, on.how)
+    assert still.turned.frechet == pytest.approx(on.floor.frechet, rel=1e-3)
+
+
 @pytest.mark.data
 def test_the_judge_of_mnist_knows_mnist_and_does_not_crown_a_collapsed_generator(real_data: Path) -> None:
     on = bench(str(real_data / "mnist"))

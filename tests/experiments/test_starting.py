@@ -36,6 +36,8 @@ def test_a_run_starts_from_the_weights_of_another(trained: Run, tmp_path: Path) 
         assert 0 < moved < 0.01, "one step from there"
         assert float((fresh[name] - before[name]).abs().max()) > 0.02
     assert tuned.recipe.init_from == str(trained.path.absolute())
+    with pytest.raises(GanatomyError, match=rf"recipe.yaml is not a run: it is a file\. .*{trained.path.name}"):
+        train("digits-dcgan", *TINY, images=64, out=tmp_path / "of a file", init_from=trained.path / "recipe.yaml")
     again = train("digits-dcgan", *TINY, images=128, seed=5, out=out, init_from=trained.path)
     assert again.checkpoint().round == 2, "a run that is continued does not start again"
     straight = train("digits-dcgan", *TINY, images=128, seed=5, out=tmp_path / "straight", init_from=trained.path)
@@ -179,6 +181,22 @@ def test_weights_and_biases_offline_keeps_a_run_and_continues_it(
     grids = [picture for path in kept for picture in path.rglob("samples_*.png")]
     drawn = {int(path.stem) for path in (out / "samples").iterdir()}
     assert {int(path.name.split("_")[1]) for path in grids} == drawn == {0, 128, 256}
+
+
+def test_weights_and_biases_are_told_figures_and_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wandb = pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    sent: dict[int, set[str]] = {}
+    log = wandb.Run.log
+
+    def heard(self: object, values: dict[str, object], step: int) -> None:
+        sent.setdefault(step, set()).update(values)
+        log(self, values, step=step)
+
+    monkeypatch.setattr(wandb.Run, "log", heard)
+    run = train("digits-dcgan", *TINY, "watch.wandb=true", images=256, out=tmp_path / "run")
+    assert {"D/real", "G/adversarial"} <= sent[run.folder.metrics.read()[-1]["images"]]
+    assert "scores/frechet" in sent[run.folder.scores.read()[-1]["images"]]
 
 
 def test_a_login_that_fails_leaves_no_folder(tmp_path: Path) -> None:

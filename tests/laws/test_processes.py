@@ -255,6 +255,13 @@ def torchrun(folder: Path, out: str, *more: str, **how: Any) -> subprocess.Compl
     return subprocess.CompletedProcess(job.args, job.returncode, stdout, stderr)
 
 
+def assert_one_wrote(run: RunFolder) -> None:
+    """Every line once: two writers would write each twice."""
+    for log in (run.metrics, run.scores):
+        rounds = [line["round"] for line in log.read()]
+        assert rounds == sorted(set(rounds))
+
+
 def test_a_signal_to_the_whole_job_saves_the_run(tmp_path: Path) -> None:
     """As a scheduler stops a job: every worker is signalled, and once more by torchrun, which is signalled, too."""
     unsaved = ("watch.checkpoint=0", "watch.score=0", "watch.log=64")
@@ -273,6 +280,7 @@ def test_a_signal_to_the_whole_job_saves_the_run(tmp_path: Path) -> None:
     assert "Stopped by SIGTERM. Continue with the same command" in stdout
     run = RunFolder(tmp_path / "run")
     assert run.checkpoints.rounds() == [run.metrics.read()[-1]["round"]]
+    assert_one_wrote(run)
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -294,6 +302,7 @@ def test_a_worker_that_is_killed_leaves_no_trace_in_the_run(tmp_path: Path) -> N
     for name in ("scores.jsonl", "evaluations.jsonl"):
         assert drop_clock(lines(a / name)) == drop_clock(lines(b / name)) != []
     assert drop_clock(lines(a / "metrics.jsonl")) == drop_clock(lines(b / "metrics.jsonl"))
+    assert_one_wrote(RunFolder(a))
     newest = sorted((a / "checkpoints").iterdir())[-1].name
     tensors = (a / "checkpoints" / newest / "tensors.safetensors").read_bytes()
     assert tensors == (b / "checkpoints" / newest / "tensors.safetensors").read_bytes()
