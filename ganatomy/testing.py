@@ -27,6 +27,7 @@ from ganatomy.experiments.build import build_engine
 CPU = torch.device("cpu")
 CLASSES, IMAGES = 3, 24
 CHANNELS = {"gray": 1, "rgb": 3, "rgba": 4}  # of images that are converted to them
+STEPS = 4  # within which every weight of a network must have been sent something
 ROUNDS = 8  # within which every weight of a mover must have moved; two are played at least
 SHAPES = tuple(Shape(channels, height, width) for channels, height, width in ((1, 16, 16), (3, 16, 24), (4, 32, 16)))
 
@@ -34,8 +35,11 @@ SHAPES = tuple(Shape(channels, height, width) for channels, height, width in ((1
 def check_networks(part: Callable[..., nn.Module], /, **settings: Any) -> None:
     """A registered network builds for pictures of 1, 3 and 4 channels, square and not, conditional and not.
 
-    In float32 and under bfloat16 autocast, at batch 2: its output has the shape of its kind, every parameter gets a
-    finite gradient, and its state, saved and loaded, gives the same output.
+    In float32 and under bfloat16 autocast, at batch 2: its output has the shape of its kind, and its state, saved and
+    loaded, gives the same output. Every parameter that learns gets a finite gradient that is not zero, within a few
+    steps and at batch 4 at the latest: what lies behind a layer that begins at zero (attention's gain, the last layer
+    of a residual block) is sent something as soon as that one moved, and what two images send through a batch norm of
+    vectors may cancel. Heads that only other games ask (`classify`) are left out.
     """
     kinds = (False, True) if "conditional" in declared_settings(part) and "conditional" not in settings else (None,)
     for shape in SHAPES:
@@ -97,39 +101,60 @@ def random_domains(shape: Shape) -> UnpairedSet:
 def _check_network(spec: Spec, shape: Shape, bfloat16: bool, where: str) -> None:
     torch.manual_seed(0)
     network, twin = spec.build(shape, CLASSES), spec.build(shape, CLASSES)
-    given, wanted = _given_and_wanted(network, shape, where)
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
-        out = network(*given)
+    given, wanted = _given_and_wanted(network, shape, 2, where)
+    out = _run(network, given, bfloat16)
     assert out.shape == wanted, f"{where}: gives {list(out.shape)}, not {list(wanted)}"
     if isinstance(network, Generator):
         assert out.abs().max() <= 1, f"{where}: its images leave [-1, 1]"
-    weigh = torch.randn(out.shape, generator=torch.Generator().manual_seed(1))
-    (out.float() * weigh).sum().backward()
-    for name, parameter in network.named_parameters():
-        if name.startswith("classify."):
-            continue  # asked by other games
-        assert parameter.grad is not None, f"{where}: no gradient reaches '{name}'"
-        assert parameter.grad.isfinite().all(), f"{where}: the gradient of '{name}' is not finite"
+    _check_gradients(network, shape, bfloat16, where)
     twin.load_state_dict(network.state_dict())
     with torch.no_grad():
         assert torch.equal(network.eval()(*given), twin.eval()(*given)), f"{where}: its state is not all of it"
 
 
-def _given_and_wanted(network: nn.Module, shape: Shape, where: str) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
-    x = torch.rand(2, *shape, generator=torch.Generator().manual_seed(2)) * 2 - 1
-    y = (torch.tensor([0, 2]),) if getattr(network, "classes", None) else ()
+def _run(network: nn.Module, given: tuple[Tensor, ...], bfloat16: bool) -> Tensor:
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
+        return network(*given)
+
+
+def _check_gradients(network: nn.Module, shape: Shape, bfloat16: bool, where: str) -> None:
+    learning = {name: p for name, p in network.named_parameters() if p.requires_grad}
+    asked = {name: p for name, p in learning.items() if not name.startswith("classify.")}
+    if not asked:
+        return
+    optimizer, waiting = torch.optim.Adam(asked.values(), lr=0.01), set(asked)
+    for step in range(STEPS):
+        given, wanted = _given_and_wanted(network, shape, 4 if step else 2, where)
+        weigh = torch.randn(wanted, generator=torch.Generator().manual_seed(step))
+        network.zero_grad()
+        (_run(network, given, bfloat16).float() * weigh).sum().backward()
+        for name, parameter in asked.items():
+            assert parameter.grad is not None, f"{where}: no gradient reaches '{name}'"
+            assert parameter.grad.isfinite().all(), f"{where}: the gradient of '{name}' is not finite"
+            waiting -= {name} if parameter.grad.any() else set()
+        if not waiting:
+            return
+        optimizer.step()
+    raise AssertionError(f"{where}: the gradient of '{min(waiting)}' is always zero")
+
+
+def _given_and_wanted(
+    network: nn.Module, shape: Shape, count: int, where: str
+) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+    x = torch.rand(count, *shape, generator=torch.Generator().manual_seed(count)) * 2 - 1
+    y = (torch.arange(count) * 2 % CLASSES,) if getattr(network, "classes", None) else ()
     if isinstance(network, Generator):
-        return (network.prior.sample(0, 0, 2), *y), (2, *shape)
+        return (network.prior.sample(0, 0, count), *y), (count, *shape)
     if isinstance(network, Discriminator):
-        return (x, *y), (2,)
+        return (x, *y), (count,)
     if isinstance(network, Translator):
-        return (x,), (2, *shape)
+        return (x,), (count, *shape)
     if isinstance(network, Encoder):
-        return (x,), (2, network.size)
+        return (x,), (count, network.size)
     if isinstance(network, PairDiscriminator):
-        return (x, torch.randn(2, network.size, generator=torch.Generator().manual_seed(3))), (2,)
+        return (x, torch.randn(count, network.size, generator=torch.Generator().manual_seed(3))), (count,)
     out = network(x)
-    assert len(out) == 2, f"{where}: gives {list(out.shape)} for two images"
+    assert len(out) == count, f"{where}: gives {list(out.shape)} for {count} images"
     return (x,), tuple(out.shape)
 
 

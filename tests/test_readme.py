@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,14 @@ from ganatomy.experiments.run import Run
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 PYTHON = [text for language, text in BLOCKS if language == "python"]
-COMMANDS = [
+LINES = [
     line.removeprefix("$ ").partition("#")[0].strip()
     for language, block in BLOCKS
-    for line in block.splitlines()
-    if not language and line.removeprefix("$ ").startswith("ganatomy ") and "optimzers" not in line
+    if language in ("", "bash")
+    for line in block.replace("\\\n", " ").splitlines()
 ]
+COMMANDS = [line for line in LINES if line.startswith("ganatomy ") and "optimzers" not in line]
+LAUNCHED = [f"ganatomy {line.partition(' -m ganatomy ')[2].strip()}" for line in LINES if " -m ganatomy " in line]
 
 
 def python_with(text: str) -> str:
@@ -25,9 +28,18 @@ def python_with(text: str) -> str:
     return found
 
 
+def expanded(command: str) -> list[str]:
+    """The words of a command as bash would hand them over, which one with {a,b} is for."""
+    if "{" not in command or "'" in command:
+        return shlex.split(command)
+    told = subprocess.run(["bash", "-c", f"printf '%s\\n' {command}"], capture_output=True, text=True, check=True)
+    return told.stdout.splitlines()
+
+
 def test_the_readme_has_examples() -> None:
     assert len(PYTHON) == 3
     assert len(COMMANDS) > 12
+    assert len(LAUNCHED) >= 4  # by torchrun: on one machine, on either of two, by SLURM
 
 
 def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +70,7 @@ def test_ones_own_generator_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert (tmp_path / "runs" / "linear-digits" / "recipe.yaml").is_file()
 
 
-@pytest.mark.parametrize("command", sorted(set(COMMANDS)))
+@pytest.mark.parametrize("command", sorted({*COMMANDS, *LAUNCHED}))
 def test_commands_name_what_exists(command: str) -> None:
     """Every command is parsed, every recipe found and every override applied, without training."""
     from typer.main import get_command
@@ -67,7 +79,7 @@ def test_commands_name_what_exists(command: str) -> None:
     from ganatomy.studies.ablation import cells_of
     from ganatomy.studies.study import declared
 
-    words = shlex.split(command)[1:]
+    words = expanded(command)[1:]
     tree = get_command(app)
     context = tree.make_context("ganatomy", list(words), resilient_parsing=True)
     assert words[0] in tree.commands, words[0]  # type: ignore[attr-defined]

@@ -178,6 +178,26 @@ class Idle(Discriminator):
 
 
 @part
+class Muted(Idle):
+    """Has a layer whose gradient is zero, whatever it is shown."""
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return super().forward(x, y) + 0.0 * self.unused(x.flatten(1)[:, :2]).sum(1)
+
+
+@part
+class TwiceZero(Muted):
+    """Its layer begins behind a gain of zero; with `dead` that gain is behind another one, so neither ever moves."""
+
+    def __init__(self, shape: Shape, classes: int | None = None, *, dead: bool = False) -> None:
+        super().__init__(shape, classes)
+        self.gain = nn.Parameter(torch.zeros(2 if dead else 1))
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return Idle.forward(self, x, y) + self.gain.prod() * self.unused(x.flatten(1)[:, :2]).sum(1)
+
+
+@part
 class Secretive(Idle):
     """Has numbers that are no state."""
 
@@ -191,11 +211,23 @@ class Secretive(Idle):
 
 
 @pytest.mark.parametrize(
-    ("network", "said"), [(Loud, "leave"), (Idle, "no gradient reaches 'unused"), (Secretive, "not all of it")]
+    ("network", "said"),
+    [
+        (Loud, "leave"),
+        (Idle, "no gradient reaches 'unused"),
+        (Muted, r"the gradient of 'unused\.bias' is always zero"),
+        (Secretive, "not all of it"),
+    ],
 )
 def test_a_bad_network_is_caught(network: type, said: str) -> None:
     with pytest.raises(AssertionError, match=said):
         check_networks(network)
+
+
+def test_what_begins_behind_a_zero_is_waited_for_and_not_for_ever() -> None:
+    check_networks(TwiceZero)
+    with pytest.raises(AssertionError, match="the gradient of 'gain' is always zero"):
+        check_networks(TwiceZero, dead=True)
 
 
 def test_what_is_checked_is_told() -> None:

@@ -2,7 +2,7 @@
 
 import inspect
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -126,7 +126,8 @@ def score_table(records: Sequence[Mapping[str, Any]]) -> Table:
     """Every score beside its floor; no score that a collapsed generator wins stands without those that it loses."""
     protocol, floor = records[0]["protocol"], records[0]["floor"]
     samples = f"{protocol['count']:,} samples of seed {protocol['seed']}, {protocol['weights']} weights"
-    table = Table(title=f"{samples}; reference: {protocol['reference']}", title_justify="left")
+    notes = remarks_line(note for record in records for note in record.get("remarks", ()))
+    table = Table(title=f"{samples}; reference: {protocol['reference']}", **left_justified(notes))
     table.add_column("")
     for record in records:
         table.add_column(str(record["which"]), justify="right")
@@ -140,9 +141,8 @@ def score_table(records: Sequence[Mapping[str, Any]]) -> Table:
 
 def measured_table(records: Sequence[Mapping[str, Any]]) -> Table:
     """Scores under another extractor than the judge, beside what real images score."""
-    notes = "\n".join(f"{note}." for note in dict.fromkeys(note for record in records for note in record["remarks"]))
-    title = escape(protocol_title(records[0]["protocol"]))
-    table = Table(title=title, title_justify="left", caption=escape(notes) or None, caption_justify="left")
+    notes = remarks_line(note for record in records for note in record["remarks"])
+    table = Table(title=escape(protocol_title(records[0]["protocol"])), **left_justified(notes))
     table.add_column("")
     columns = measured_columns(records)
     for column in columns:
@@ -153,6 +153,15 @@ def measured_table(records: Sequence[Mapping[str, Any]]) -> Table:
         if any(name in column.scores for column in columns):
             table.add_row(title, *(measured(column.scores, column.deviations, name) for column in columns))
     return table
+
+
+def remarks_line(notes: Iterable[str]) -> str:
+    """What one should know of the scores in a table, each once, to stand below it."""
+    return "\n".join(f"{note}." for note in dict.fromkeys(notes))
+
+
+def left_justified(caption: str) -> dict[str, Any]:
+    return {"title_justify": "left", "caption": escape(caption) or None, "caption_justify": "left"}
 
 
 @contextmanager
@@ -182,7 +191,9 @@ def class_table(record: Mapping[str, Any]) -> Table:
     names = [name for name in MEASURED if name in next(iter(classes.values()))["scores"]]
     of_run = "which" in record
     title = f"class by class, {record['which']} checkpoint" if of_run else "class by class"
-    table, looked_at = Table(title=title, title_justify="left"), "samples" if of_run else "of the others"
+    smallest = min(classes.values(), key=lambda own: int(own["count"]))
+    notes = remarks_line(f"of the smallest class: {note}" for note in smallest.get("remarks", ()))
+    table, looked_at = Table(title=title, **left_justified(notes)), "samples" if of_run else "of the others"
     for column in ("class", "", *(MEASURED[name] for name in names)):
         table.add_column(column, justify="right" if column else "left")
     for label, own in classes.items():
@@ -194,8 +205,11 @@ def class_table(record: Mapping[str, Any]) -> Table:
     return table
 
 
-def recipe_table(recipes: Sequence[Recipe], *, wide: bool) -> Table:
-    """Every recipe in a line; where there is little room the game is left out, and the time stands with the score."""
+def recipe_table(recipes: Sequence[Recipe], reported: Mapping[str, Sequence[str]], *, wide: bool) -> Table:
+    """Every recipe in a line; where there is little room the game is left out, and the time stands with the score.
+
+    reported: what study reports have of a recipe, by its name.
+    """
     table = Table()
     for column in ("name", "data", *(("game",) if wide else ()), "size"):
         table.add_column(column, no_wrap=True)
@@ -204,6 +218,8 @@ def recipe_table(recipes: Sequence[Recipe], *, wide: bool) -> Table:
         table.add_column("time")
     for recipe in recipes:
         told = recipe.expected if wide or recipe.time == "not measured" else f"{recipe.expected}; {recipe.time}"
+        if reported.get(recipe.name):
+            told += f"; a report has {', '.join(reported[recipe.name])}"
         game, time = ([recipe.game.name], [recipe.time]) if wide else ([], [])
         data = recipe.data.settings
         table.add_row(recipe.name, data["source"], *game, size_of(data["size"]), escape(told), *time)

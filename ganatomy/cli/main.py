@@ -309,9 +309,13 @@ def evaluate(
     opened = None if run is None else load(run)
     if not measuring.needs_features(asked_for):
         refuse("scores of features; ssim compares the pictures", {"--extractor": extractor is not None, **inception})
+    named = extractor is not None or any(inception.values())
+    of_files = None if named or real is None or fake is None else comparing.recorded(real, fake)
     with together(lambda: find_device(device)) as place, looking(Console(stderr=True), leads()) as shown:
         if not measuring.needs_features(asked_for):
             looker: Any = measuring.Nothing()
+        elif of_files is not None:
+            looker = of_files
         elif extractor != "judge":
             looker = measuring.make_extractor(extractor or "inception", weights_file, resize, layer, place)
         else:
@@ -777,10 +781,13 @@ def recipes(
     found = [known[name]() for name in known if not words or words[0].lower() in name]
     if not found:
         raise GanatomyError(f"No recipe's name contains '{words[0]}'. There are: {', '.join(known)}.")
+    import ganatomy.reproduce
     from ganatomy.cli.console import recipe_table
+    from ganatomy.reproduce.claims import figures_of
 
-    console = Console()
-    console.print(recipe_table(found, wide=console.width >= 120))
+    assert ganatomy.reproduce
+    console, reported = Console(), {recipe.name: figures_of(recipe.name) for recipe in found}
+    console.print(recipe_table(found, reported, wide=console.width >= 120))
 
 
 @data_app.command("check")

@@ -1,9 +1,15 @@
 """The kinds of players that games and studies rely on. One's own networks inherit from these."""
 
+from typing import Annotated, Literal
+
+from pydantic import Field
 from torch import Tensor, nn
 
 from ganatomy.core.prior import Prior
 from ganatomy.core.shape import Shape
+
+Sides = Annotated[tuple[Literal["G", "D"], ...], Field(min_length=1)]
+"""Players of a two-player game whom a rule is for: it is for somebody."""
 
 
 class Generator(nn.Module):

@@ -53,7 +53,14 @@ class ImageSet:
     @property
     def remarks(self) -> list[str]:
         """What scores that are compared with these images must be read with."""
-        return [] if self.unseen else ["no unseen reference: the held-out images were trained on, too"]
+        seen = [] if self.unseen else ["no unseen reference: the held-out images were trained on, too"]
+        return [*seen, *self.left_out]
+
+    @property
+    def left_out(self) -> list[str]:
+        """Which images are missing, if any."""
+        count = len(self.skipped)
+        return [f"{count:,} unreadable files of {self.source} are left out, such as {self.skipped[0]}"] if count else []
 
     @cached_property
     def held_out_content(self) -> str:

@@ -357,13 +357,20 @@ def same_length(images: int, labels: int, where: object) -> None:
 
 # .npz
 
+NAMED = {"images": "images", "labels": "labels", "classes": "classes"}
+UNNAMED = {"images": "arr_0", "labels": "arr_1"}
+
 
 def find_npz(path: Path) -> Found:
-    """`images` [N, H, W] or [N, H, W, C] of uint8 or uint16; optional `labels` [N] and `classes`, their names."""
+    """`images` [N, H, W] or [N, H, W, C] of uint8 or uint16; optional `labels` [N] and `classes`, their names.
+
+    `arr_0` and `arr_1`, as np.savez calls what has no name, are images and labels, too: files of samples have these.
+    """
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            held = {name: arrays[name] for name in ("images", "labels", "classes") if name in arrays}
             names = list(arrays)
+            keys = NAMED if "images" in arrays else UNNAMED
+            held = {name: arrays[key] for name, key in keys.items() if key in arrays}
     except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise GanatomyError(f"{path} cannot be read: {one_line(error)}") from None
     if "images" not in held:

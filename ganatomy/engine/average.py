@@ -22,7 +22,7 @@ class ExponentialAverage(Averaging):
     Early in training the half-life is `warm_up` times the images shown, so that the first weights are soon forgotten.
     """
 
-    players: tuple[str, ...] = ("G",)
+    players: Annotated[tuple[str, ...], Field(min_length=1)] = ("G",)
     half_life: PositiveInt = 10_000
     warm_up: Annotated[float, Field(ge=0, le=1)] = 0.05
 

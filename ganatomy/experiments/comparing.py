@@ -3,13 +3,15 @@
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.data.images import ImageSet
-from ganatomy.experiments.measuring import COMPARED, MOST, Asked, Judged, similarities, spread
 from ganatomy.experiments.measuring import FEWEST as FEWEST_OF
+from ganatomy.experiments.measuring import MOST, Asked, Judged, similarities, spread
 from ganatomy.experiments.statistics import (
+    FACTS,
     Part,
     StoredStatistics,
     about_images,
@@ -17,17 +19,44 @@ from ganatomy.experiments.statistics import (
     labels_at,
     opened,
     pictures_at,
+    read_statistics,
     rows_of,
     seen_at,
     shuffled,
 )
-from ganatomy.metrics.measured import Statistics, measure, parameters, remarks
+from ganatomy.metrics.extractors import Extractor, Look
+from ganatomy.metrics.measured import PAIRED, Statistics, measure, parameters, remarks
 from ganatomy.metrics.moments import Array
 
 UNCOUNTED = "{} does not say of how many images it is: compare only with others against the same file"
 UNSIZED = "{} does not say of what size its images were: whether both were resized alike is not known"
 UNMADE = "{} does not say what made it: it is taken to be of the extractor in the protocol"
 FEWEST = 8  # images of a half of the real ones, below which there is no floor
+
+
+class Recorded(Extractor):
+    """In the place of an extractor where both sides are files of statistics: what they say made them."""
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        self._facts = facts
+
+    def look(self, images: Array) -> Look:
+        raise AssertionError
+
+    def facts(self) -> dict[str, Any]:
+        return dict(self._facts)
+
+
+def recorded(*sources: str) -> Recorded | None:
+    """What made the statistics in these files, "unsaid" where none says it; None unless all are such files."""
+    files = [Path(source) for source in sources]
+    if not all(file.suffix == ".npz" and file.is_file() for file in files):
+        return None
+    found = [stored for file in files if (stored := read_statistics(file)) is not None]
+    if len(found) < len(files):
+        return None
+    unsaid = {**dict.fromkeys(sorted(FACTS)), "extractor": "unsaid"}
+    return Recorded(next((one.statistics.facts for one in found if one.known), unsaid))
 
 
 @dataclass(frozen=True)
@@ -69,9 +98,12 @@ class Side:
             return len(self.rows())
         return self.found.statistics.count if self.found.known else None
 
-    def unsaid(self) -> list[str]:
-        """What a file does not say of its images."""
-        return [*([] if self.counted else [UNCOUNTED, UNMADE]), *([] if self.shape else [UNSIZED])]
+    def remarks(self) -> list[str]:
+        """What a file does not say of its images, and which images of a source are missing."""
+        if isinstance(self.found, ImageSet):
+            return self.found.left_out
+        unsaid = [*([] if self.counted else [UNCOUNTED, UNMADE]), *([] if self.shape else [UNSIZED])]
+        return [note.format(self.source) for note in unsaid]
 
     def rows(self, of_class: int | None = None) -> Array:
         """Of images, shuffled."""
@@ -106,7 +138,7 @@ class Side:
     def similar(self, asked: Asked) -> dict[str, float]:
         if isinstance(self.found, StoredStatistics):
             raise GanatomyError(f"ssim compares pictures, and {self.source} is a file of statistics: leave it out.")
-        rows, labels = self.rows()[:COMPARED], self.found.train.labels
+        rows, labels = self.rows()[: min(PAIRED, asked.count or PAIRED)], self.found.train.labels
         return similarities(pictures_at(self.found, rows), None if labels is None else labels_at(self.found, rows))
 
 
@@ -146,7 +178,7 @@ def measure_sources(
     count = asked.count or b.count
     half = half_of(a, count)
     record: dict[str, Any] = {"scores": {}, "floor": None if half is None else {"count": half, "reference_count": half}}
-    record["remarks"] = [note.format(one.source) for one in (a, b) for note in one.unsaid()]
+    record["remarks"] = [note for one in (a, b) for note in one.remarks()]
     if half is None:
         record["remarks"].append(
             f"no floor: {a.source} is a file of statistics"
@@ -190,8 +222,7 @@ def compare(record: dict[str, Any], a: Side, draws: Sequence[Side], asked: Asked
     _, first_draw = seen[0]
     refuse_other_features(a, draws[0], real, first_draw)
     record |= spread([measure(real, whole, asked.of_statistics) for _, whole in seen])
-    if a.counted and draws[0].counted:
-        record["remarks"] += remarks(real, first_draw, asked.metrics)
+    record["remarks"] += remarks(real, first_draw, asked.metrics)
     if half is None:
         return
     first, second = (a.looked(asked, slice(start, start + half)) for start in (0, half))
@@ -221,6 +252,8 @@ def classes_of(a: Side, b: Side, asked: Asked) -> list[tuple[str, int]]:
             f"{a.source} has the classes {', '.join(named[0])}, and {b.source} {', '.join(named[1])}: per class both "
             "need the same."
         )
+    if len(named[0]) == 1:
+        raise GanatomyError(f"{a.source} has one class, and no other to compare it with: leave per class.")
     most = -(-(asked.count or MOST) // len(named[0]))
     fewest, metric = max((FEWEST_OF[name], name) for name in asked.of_statistics)
     found = []

@@ -28,7 +28,7 @@ from ganatomy.data.images import ImageSet
 from ganatomy.data.packed import cache_folder
 from ganatomy.distributed import processes
 from ganatomy.experiments.build import build_engine
-from ganatomy.experiments.sampling import CHUNK, Sampler
+from ganatomy.experiments.sampling import Sampler
 from ganatomy.experiments.statistics import shuffled
 from ganatomy.metrics.judged import JudgeScores
 from ganatomy.metrics.moments import Array, Moments
@@ -38,7 +38,8 @@ from ganatomy.recipes.judges import judge as judge_recipe
 from ganatomy.report.results import roughness
 from ganatomy.runs.files import read_json, write_bytes, write_json
 
-BATCH = 250
+BATCH = 256
+STEP = 4 * BATCH  # images drawn and looked at at a time; whole batches, so that parts change no bit
 CHOOSING_SEED, REPORTING_SEED = 1, 0  # the best checkpoint is chosen on one seed's samples and reported on another's
 EPOCHS = 10  # that a data set's own judge trains for
 FEWEST, MOST = 60_000, 300_000  # images that it is shown
@@ -96,18 +97,21 @@ class Bench:
         """
         assert self.data.held_out.labels is not None
         chosen = np.sort(shuffled(np.arange(len(self.data.held_out.images)))[: self.how.count])
-        return self._scores(
-            *self.judge.see(self.data.pictures(self.data.held_out, chosen)),
-            np.asarray(self.data.held_out.labels[chosen]),
-        )
+        parts = (chosen[start : start + STEP] for start in range(0, len(chosen), STEP))
+        seen = [self.judge.see(self.data.pictures(self.data.held_out, rows)) for rows in parts]
+        return self._scores(*joined(seen), np.asarray(self.data.held_out.labels[chosen]))
 
     def score(self, sampler: Sampler, seed: int = REPORTING_SEED) -> Scores:
-        """Scores of the generator's first samples of a seed; each process draws a part of them."""
-        indices = range(self.how.count)
-        labels = sampler.labels(indices)
-        own = processes.share(self.how.count, CHUNK)
-        images = sampler.images(seed, own, labels[own.start : own.stop] if labels else None)
-        return self.score_images(processes.gather(torch.from_numpy(images)).numpy(), labels)
+        """Scores of the generator's first samples of a seed; each process draws a part of them, and looks at it."""
+        labels = sampler.labels(range(self.how.count))
+        own = processes.share(self.how.count, STEP)
+        parts = (own[start : start + STEP] for start in range(0, len(own), STEP))
+        seen = [
+            self.judge.see(sampler.images(seed, part, labels[part.start : part.stop] if labels else None))
+            for part in parts
+        ]
+        everyones = [part for of_process in processes.everyones(seen) for part in of_process]
+        return self._scores(*joined(everyones), None if labels is None else np.asarray(labels))
 
     def score_images(self, images: Array, asked: Sequence[int] | None = None) -> Scores:
         """Scores of any images, uint8 [N, H, W, C]; to be compared with the floor, as many as `how.count`."""
@@ -146,6 +150,12 @@ class Bench:
         return judge_scores(
             *self._reference, features, probabilities, asked, k=self.how.k, per_class=self.how.per_class
         )
+
+
+def joined(seen: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
+    """Features and probabilities of parts as those of the whole."""
+    features, probabilities = zip(*seen, strict=True)
+    return np.concatenate(features), np.concatenate(probabilities)
 
 
 def can_be_judged(data: ImageSet) -> bool:

@@ -36,14 +36,13 @@ from ganatomy.experiments.statistics import (
     unshown,
 )
 from ganatomy.metrics.extractors import Extractor, Inception, Look, extractors
-from ganatomy.metrics.measured import KEPT, METRICS, NEIGHBOURS, Statistics, measure, parameters, remarks
+from ganatomy.metrics.measured import KEPT, METRICS, NEIGHBOURS, PAIRED, Statistics, measure, parameters, remarks
 from ganatomy.metrics.memorization import honest_distances, memorized, nearest_distances
 from ganatomy.metrics.moments import Array
 from ganatomy.metrics.similarity import similarity_of_pairs
 from ganatomy.networks.inception import Resize
 
 OF_IMAGES = ("ssim", "nearest")  # beside those of statistics
-COMPARED = 2_000  # images that similarity draws its pairs from
 MOST = 50_000  # samples drawn unless said
 FEWEST = {"fid": 2, "kid": 3, "is": 1, "prdc": max(NEIGHBOURS) + 1}  # images of a set that a score needs
 
@@ -196,7 +195,8 @@ class Reference:
 
     def __init__(self, data: ImageSet, asked: Asked) -> None:
         self.data, self.asked = data, asked
-        self.count = asked.count or min(len(data.train.images), MOST if asked.looks else COMPARED)
+        most = MOST if asked.looks else PAIRED
+        self.count = asked.count or min(len(data.train.images), most)
         self.floor_count = min(self.count, len(data.held_out.images))
         self.part = reference_part(asked)
         if asked.per_class:
@@ -208,7 +208,7 @@ class Reference:
             self.held_out = seen_at(data, rows, asked.extractor, asked.shown, "held out", asked.of_statistics)
             self.floor = {**self._compared(self.held_out), **self._nearest(None), **self.floor}
         if "ssim" in asked.metrics:
-            rows = shuffled(rows_of(data, self.part))[:COMPARED]
+            rows = shuffled(rows_of(data, self.part))[: min(self.count, PAIRED)]
             labels = None if data.train.labels is None else labels_at(data, rows)
             self.floor |= similarities(pictures_at(data, rows), labels)
 
@@ -227,6 +227,11 @@ class Reference:
         if self.asked.per_class:
             record["per_class"] = self._by_class(sampler, seeds)
         return record
+
+    def score_images(self, images: Array) -> dict[str, float]:
+        """Scores of any images, uint8 [N, H, W, C]; to be compared with the floor where they are as many."""
+        asked = self.asked
+        return self._compared(seen_together(iter([images]), len(images), asked.extractor, asked.of_statistics))
 
     def protocol(self) -> dict[str, Any]:
         return {
@@ -256,7 +261,7 @@ class Reference:
         part = processes.share(len(indices), CHUNK)
         own = indices[part.start : part.stop]
         kept: list[Array] = [np.empty((0, *self.data.shape[1:], self.data.shape[0]), np.uint8)]
-        missing = max(0, COMPARED - own.start) if "ssim" in self.asked.metrics else 0
+        missing = max(0, PAIRED - own.start) if "ssim" in self.asked.metrics else 0
         images = keeping(own_samples(sampler, seed, own), kept, missing)
         shown = self.asked.shown(images, len(own), f"samples of seed {seed}")
         asked = self.asked
@@ -330,6 +335,8 @@ class Reference:
     def _refuse_small_classes(self) -> None:
         """Before anything is drawn: classes of which there are too few samples, or real images, for the scores."""
         names = self.data.classes or ()
+        if len(names) == 1:
+            raise GanatomyError(f"{self.data.source} has one class, and no other to compare it with: leave per class.")
         fewest, metric = max((FEWEST[name], name) for name in self.asked.of_statistics)
         for number, name in enumerate(names):
             real, count = len(rows_of(self.data, self.part, number)), self._of_class(number)[2]

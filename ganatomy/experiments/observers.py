@@ -1,7 +1,8 @@
 """Those who write a run down: figures, pictures, scores and checkpoints."""
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,25 @@ def import_wandb() -> Any:
     return wandb
 
 
+def log_in() -> None:
+    """Before anything is written: a key for wandb.ai, asked for in a terminal, unless nothing is sent there."""
+    wandb = import_wandb()
+    with told_by(wandb):
+        if wandb.setup().settings.mode in ("online", "shared"):
+            wandb.login()
+
+
+@contextmanager
+def told_by(wandb: Any) -> Iterator[None]:
+    """What Weights & Biases refuses, in one line."""
+    try:
+        yield
+    except (wandb.Error, ValueError) as error:  # settings that pydantic refuses are ValueErrors
+        raise GanatomyError(
+            f"Weights & Biases did not start ({one_line(error)}): log in, or set WANDB_MODE=offline."
+        ) from None
+
+
 class WeightsAndBiases(Observer):
     """The same figures, scores and grids on wandb.ai; with WANDB_MODE=offline, in the run's folder, to be synced later.
 
@@ -116,7 +136,7 @@ class WeightsAndBiases(Observer):
         name = place / "id"
         if not name.exists():
             write_text(name, secrets.token_hex(4))
-        try:
+        with told_by(self.wandb):
             self.run = self.wandb.init(
                 project="ganatomy",
                 id=name.read_text(),
@@ -126,10 +146,6 @@ class WeightsAndBiases(Observer):
                 resume="allow",
                 settings=self.wandb.Settings(silent=True),
             )
-        except (self.wandb.Error, ValueError) as error:  # settings that pydantic refuses are ValueErrors
-            raise GanatomyError(
-                f"Weights & Biases did not start ({one_line(error)}): log in, or set WANDB_MODE=offline."
-            ) from None
         if self.run.offline:
             files = Path(self.run.dir).parent
             self.show.announce(f"wandb      offline; `wandb sync {files}` sends it to wandb.ai")

@@ -28,8 +28,10 @@ class Sampler:
         Batch norm's statistics stay those of latents that are not truncated: the first one would undo it, since what
         it sees is scaled by the latents.
         """
-        if truncation is not None and not 0.02 <= truncation < float("inf"):
+        if truncation is not None and not truncation >= 0.02:
             raise GanatomyError(f"A truncation of {truncation} leaves no latents: 0.02 or more, such as 0.5 or 2.")
+        if truncation == float("inf"):
+            raise GanatomyError("A truncation of inf cuts nothing: leave it out, or say one such as 0.5 or 2.")
         if truncation is not None and truncation >= 1 and generator.prior.distribution == "uniform":
             raise GanatomyError(f"A truncation of {truncation:g} cuts nothing: these latents lie in [-1, 1); below 1.")
         self.G = copy.deepcopy(generator).to(device, torch.float32).eval().requires_grad_(False)

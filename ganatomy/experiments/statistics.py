@@ -10,7 +10,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from ganatomy.data.images import Images, ImageSet
 from ganatomy.data.packed import Sheet, cache_folder
 from ganatomy.distributed import processes
 from ganatomy.metrics.extractors import Extractor
+from ganatomy.metrics.frechet import has_negative
 from ganatomy.metrics.measured import METRICS, Statistics, statistics_of
 from ganatomy.metrics.moments import Array, Moments
 from ganatomy.runs.files import make_folder, told, write_bytes
@@ -56,7 +57,7 @@ class StoredStatistics:
 
     def under(self, extractor: Extractor) -> Statistics:
         """These statistics; those that do not say what made them are taken to be the extractor's."""
-        return self.statistics if self.known else Statistics(self.statistics.moments, extractor.facts())
+        return self.statistics if self.known else replace(self.statistics, facts=extractor.facts(), counted=False)
 
 
 def opened(source: str, settings: Mapping[str, Any]) -> ImageSet | StoredStatistics:
@@ -90,12 +91,12 @@ def of_held_out(part: Part) -> bool:
 
 def rows_of(data: ImageSet, part: Part, of_class: int | None = None) -> Array:
     """The rows of a part, or of one class of it. Held-out images are numbered after those to train on."""
-    edge = len(data.train.images)
+    edge, held_out = len(data.train.images), len(data.held_out.images)
     rows = {
         "train": np.arange(edge),
         "second-half": np.arange(edge // 2, edge),
-        "held-out": edge + np.arange(len(data.held_out.images)),
-        "all": np.arange(edge + len(data.held_out.images)),
+        "held-out": edge + np.arange(held_out),
+        "all": np.arange(edge + held_out if data.unseen else edge),  # those that are trained on, too, are there once
     }[part]
     return rows if of_class is None else rows[labels_at(data, rows) == of_class]
 
@@ -278,6 +279,8 @@ def read_statistics(file: Path) -> StoredStatistics | None:
             said = set(arrays.files) if known else set()
             facts, about = (json.loads(str(arrays[name])) if name in said else {} for name in ("facts", "about"))
             moments = Moments.known(arrays["mu"], arrays["sigma"], count)
+            if not known and has_negative(np.linalg.eigvalsh(moments.covariance)):
+                raise GanatomyError("sigma is no covariance: it has negative eigenvalues.")
             check_said(facts, about)
             most = count if known else None
             features = rows_in(arrays, "features", most, len(moments.mean))

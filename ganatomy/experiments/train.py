@@ -36,7 +36,7 @@ from ganatomy.experiments.observers import (
     Scorer,
     TensorBoard,
     WeightsAndBiases,
-    import_wandb,
+    log_in,
 )
 from ganatomy.experiments.run import Run, facts_line, open_bench
 from ganatomy.experiments.starting import find_start, load_pretrained, start_from
@@ -114,7 +114,7 @@ def _train(
         if start.path.resolve() == folder.path.resolve():
             raise GanatomyError(f"{folder.path} cannot start from itself: choose another folder with --out.")
     if recipe.watch.settings["wandb"] and leading:
-        import_wandb()
+        log_in()
     with processes.first_alone():
         opened: ImageSet = recipe.data.build().open(progress=leading)
     session = Session(recipe, opened, folder, where, show if leading else Observer(), anew)

@@ -13,7 +13,7 @@ from ganatomy.core.players import Encoder, Generator, PairDiscriminator
 from ganatomy.core.registry import part
 from ganatomy.core.spec import Spec
 from ganatomy.games.adversarial import in_float32
-from ganatomy.games.validity import idle
+from ganatomy.games.validity import ignored
 from ganatomy.objectives.adversarial import NonSaturating, SeparateLoss, Wasserstein
 
 
@@ -39,7 +39,7 @@ class BiGAN(Game):
 
     @classmethod
     def refusals(cls, game: Spec, players: Mapping[str, Spec]) -> Iterator[str]:
-        yield from idle("game", game)
+        yield from ignored(game, players)
         if issubclass(game.settings["loss"].part, Wasserstein):
             yield "BiGAN bounds D by nothing, and Wasserstein's loss needs a bound: use another game.loss."
         if players["G"].settings.get("conditional"):

@@ -3,7 +3,7 @@
 arXiv:1703.10593; with consistency regularization as one report adds it (Zhang et al., 2020, arXiv:1910.12027).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from pydantic import NonNegativeFloat, NonNegativeInt
@@ -13,7 +13,9 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.core.game import Batch, Game, Terms, Turn
 from ganatomy.core.players import PatchDiscriminator, Translator
 from ganatomy.core.registry import part
-from ganatomy.objectives.adversarial import LeastSquares, SeparateLoss
+from ganatomy.core.spec import Spec
+from ganatomy.games.validity import ignored
+from ganatomy.objectives.adversarial import LeastSquares, SeparateLoss, Wasserstein
 from ganatomy.objectives.history import ImageHistory
 from ganatomy.objectives.penalties import Consistency, Shown
 
@@ -47,6 +49,12 @@ class CycleGAN(Game):
         self.loss, self.cycle, self.identity, self.distance = loss, cycle, identity, distance
         self.history_X, self.history_Y = ImageHistory(F.shape, history), ImageHistory(G.shape, history)
         self.consistency = consistency
+
+    @classmethod
+    def refusals(cls, game: Spec, players: Mapping[str, Spec]) -> Iterator[str]:
+        yield from ignored(game, players)
+        if issubclass(game.settings["loss"].part, Wasserstein):
+            yield "CycleGAN bounds no D, and Wasserstein's loss needs a bound: use another game.loss."
 
     def order(self) -> Iterator[Turn]:
         yield Turn(("G", "F"), self.translators, alike=True)

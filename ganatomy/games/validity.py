@@ -4,14 +4,20 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from torch import nn
+
 from ganatomy.core.spec import Spec, declared_settings
+from ganatomy.networks.classifier import PretrainedClassifier
+from ganatomy.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganatomy.networks.r3gan import R3GANDiscriminator, R3GANGenerator
+from ganatomy.networks.residual import BigGANDiscriminator
 from ganatomy.objectives.adversarial import AdversarialLoss, PairedLoss
 from ganatomy.objectives.augment import AdaptiveAugment
-from ganatomy.objectives.constraints import SpectralNormalization
-from ganatomy.objectives.penalties import Consistency, LeCam
+from ganatomy.objectives.constraints import SpectralNormalization, WeightClipping
+from ganatomy.objectives.penalties import Consistency, GradientPenalty, LeCam
 
 Settings = Mapping[str, Any]
+WITHOUT_NORM = (R3GANGenerator, R3GANDiscriminator, BigGANDiscriminator)
 
 
 class Chosen(NamedTuple):
@@ -37,6 +43,16 @@ class Chosen(NamedTuple):
         if constraint is None or not issubclass(constraint.part, kind):
             return False
         return any(issubclass(self.players[name], networks) for name in constraint.settings["players"])
+
+    def clips_no_gains(self) -> bool:
+        """Whether gains are to be clipped, and no player that is clipped has any."""
+        if not self.bounds(WeightClipping, nn.Module) or not self.game["constraint"].settings["clip_gains"]:
+            return False
+        own = {"G": self.G, "D": self.D}
+        return all(
+            own[name].get("normalization") == "none" or issubclass(self.players[name], WITHOUT_NORM)
+            for name in self.game["constraint"].settings["players"]
+        )
 
 
 @dataclass(frozen=True)
@@ -80,7 +96,7 @@ EXCLUDED = (
     Pair(
         "a penalty on D's gradient",
         "batch norm in D",
-        "it presupposes a score for each image alone; use players.D.normalization=layer, instance, virtual or none",
+        "it presupposes a score for each image alone; use players.D.normalization=layer, virtual or none",
         lambda c: c.penalty(lambda part: part.per_sample) and c.D.get("normalization") == "batch",
     ),
     Pair(
@@ -100,6 +116,12 @@ EXCLUDED = (
         "another normalization of G",
         "conditional batch norm is a batch norm; use players.G.normalization=batch",
         lambda c: c.G.get("conditioning") == "batch-norm" and c.G.get("normalization") != "batch",
+    ),
+    Pair(
+        "game.constraint.clip_gains",
+        "clipped players without normalization",
+        "gains are a normalization's; use game.constraint.clip_gains=false",
+        Chosen.clips_no_gains,
     ),
     Pair(
         "SpectralNormalization",
@@ -132,7 +154,7 @@ DEPENDENT = (
 class Idle:
     """A setting of a part of the game that does nothing beside another one."""
 
-    kind: type
+    kind: type | tuple[type, ...]
     setting: str
     other: str
     instead: str
@@ -156,10 +178,40 @@ IDLE = (
     ),
     Idle(
         Consistency,
+        "weight",
+        "on=fake beside a fake_weight",
+        "set weight alone",
+        lambda s: s["fake_weight"] is not None and s["on"] == "fake",
+    ),
+    Idle(
+        Consistency,
         "shift=0",
         "flip=false",
         "set one of them, for images must change",
         lambda s: s["shift"] == 0 and not s["flip"],
+    ),
+    Idle(
+        GradientPenalty,
+        "one_sided=true",
+        "target=0",
+        "set a target, or one_sided=false, for no norm is below zero",
+        lambda s: s["one_sided"] and s["target"] == 0,
+    ),
+    Idle(
+        (MLPGenerator, MLPDiscriminator),
+        "normalization or dropout",
+        "hidden=[]",
+        "they are of hidden layers; set hidden",
+        lambda s: not s["hidden"] and (s["normalization"] != "none" or bool(s.get("dropout"))),
+    ),
+    Idle(
+        PretrainedClassifier,
+        "dropout or noise",
+        "weights that are frozen",
+        "they are of training; leave both out",
+        lambda s: any(
+            s[name] != declared_settings(PretrainedClassifier)[name].default for name in ("dropout", "noise")
+        ),
     ),
 )
 
@@ -183,14 +235,11 @@ def told_twice(game: Settings) -> Iterator[str]:
             yield f"game.{where} has {name} twice: say once what both are to do (Consistency: on=both, fake_weight)."
 
 
-def refusals(game: Spec, players: Mapping[str, Spec]) -> Iterator[str]:
-    """One line for everything that does not go together."""
-    parts = {name: player.part for name, player in players.items()}
-    chosen = Chosen(game.settings, players["G"].settings, players["D"].settings, parts)
-    yield from (str(pair) for pair in EXCLUDED if pair.clash(chosen))
-    yield from told_twice(game.settings)
+def ignored(game: Spec, players: Mapping[str, Spec]) -> Iterator[str]:
+    """One line for every setting of any game and its players that does nothing."""
     yield from idle("game", game)
     for name, player in players.items():
+        yield from idle(f"players.{name}", player)
         settings, declared = player.settings, declared_settings(player.part)
         for needs in DEPENDENT:
             if needs.setting not in settings or needs.other not in settings:
@@ -201,3 +250,12 @@ def refusals(game: Spec, players: Mapping[str, Spec]) -> Iterator[str]:
                     f"players.{name}.{needs.setting}={settings[needs.setting]} does nothing with "
                     f"{needs.other}={settings[needs.other]}: set players.{name}.{needs.other}={needs.value}."
                 )
+
+
+def refusals(game: Spec, players: Mapping[str, Spec]) -> Iterator[str]:
+    """One line for everything of a two-player game that does not go together."""
+    parts = {name: player.part for name, player in players.items()}
+    chosen = Chosen(game.settings, players["G"].settings, players["D"].settings, parts)
+    yield from (str(pair) for pair in EXCLUDED if pair.clash(chosen))
+    yield from told_twice(game.settings)
+    yield from ignored(game, players)

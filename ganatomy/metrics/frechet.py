@@ -44,9 +44,14 @@ def _root(covariance: Array) -> Array:
     return root
 
 
+def has_negative(eigenvalues: Array) -> bool:
+    """Whether one is below 0 by more than rounding."""
+    return bool(np.min(eigenvalues, initial=0.0) < -1e-6 * np.max(np.abs(eigenvalues), initial=0.0))
+
+
 def _positive(values: Array) -> Array:
     """Eigenvalues without those that rounding made of 0: a root would turn 1e-16 into 1e-8, once per missing rank."""
-    if np.min(values, initial=0.0) < -1e-6 * np.max(np.abs(values), initial=0.0):
+    if has_negative(values):
         raise GanatomyError("A covariance has no negative eigenvalues, and one of these two does: is it damaged?")
     noise = len(values) * np.finfo(np.float64).eps * np.max(values, initial=0.0)
     return np.where(values <= noise, 0.0, values)

@@ -20,6 +20,8 @@ from ganatomy.metrics.moments import Array, Moments
 from ganatomy.metrics.precision_recall import precision, recall
 
 KEPT = 10_000  # rows whose features are kept for the scores that compare rows with rows
+PAIRED = 2_000  # images that similarity draws its pairs from
+MANY = 10_000  # images from which on scores that depend on their number hardly do
 SPLITS = 10  # of the Inception Score
 NEIGHBOURS = (3, 5)  # k of precision and recall, and of density and coverage
 
@@ -29,13 +31,15 @@ class Statistics:
     """What an extractor saw of a set of images.
 
     moments: of all rows. features: [<= KEPT, d], the first rows, and probabilities of all [N, K], where it classifies
-    and they are wanted, in float32; None where only moments were read from a file.
+    and they are wanted, in float32; None where only moments were read from a file. counted: whether their number is
+    known, which not every file says.
     """
 
     moments: Moments
     facts: Mapping[str, Any]
     features: Array | None = None
     probabilities: Array | None = None
+    counted: bool = True
 
     @property
     def count(self) -> int:
@@ -132,6 +136,8 @@ def parameters(metrics: Sequence[str], count: int | None) -> dict[str, Any]:
         found["is_splits"] = min(SPLITS, count or SPLITS)
     if "prdc" in metrics:
         found |= {"k_precision_recall": NEIGHBOURS[0], "k_density_coverage": NEIGHBOURS[1]}
+    if "ssim" in metrics:
+        found["ssim_images"] = f"the first {min(PAIRED, count or PAIRED):,}"
     if {"kid", "prdc", "nearest"} & {*metrics}:
         found["rows_compared"] = f"the first {KEPT:,}"
     return found
@@ -139,18 +145,12 @@ def parameters(metrics: Sequence[str], count: int | None) -> dict[str, Any]:
 
 def remarks(real: Statistics, fake: Statistics, metrics: Sequence[str]) -> list[str]:
     """What one should know of these scores."""
-    size, fewest, said = len(real.moments.mean), min(real.count, fake.count), []
-    if "fid" in metrics and fewest <= size:
-        said.append(
-            f"fid of {fewest:,} images, no more than its {size} features: the covariance has not full rank, and the "
-            "distance is far too large; compare it only at equal counts, or use kid"
-        )
-    elif "fid" in metrics and fewest < 10_000:
-        said.append(f"fid of {fewest:,} images is biased upwards; compare it only at equal counts")
+    size, counts = len(real.moments.mean), [one.count for one in (real, fake) if one.counted]
+    said = few_images(metrics, size, min(counts), fake.count if fake.counted else MANY) if counts else []
     if "is" in metrics and not {"prdc", "fid", "kid"} & set(metrics):
         said.append("the Inception Score crowns a generator of one picture per class; ask for fid or prdc, too")
     compared = {"kid": "the kernel distance", "prdc": "precision, recall, density and coverage"}
-    if max(real.count, fake.count) > KEPT:
+    if max(counts, default=0) > KEPT:
         said += [
             f"{title}: of {KEPT:,} images of each, the first of a fixed shuffle of the real ones"
             for name, title in compared.items()
@@ -158,6 +158,27 @@ def remarks(real: Statistics, fake: Statistics, metrics: Sequence[str]) -> list[
         ]
     if "nearest" in metrics and fake.count > KEPT:
         said.append(f"nearest is of the first {KEPT:,} samples, against all images to train on")
+    return said
+
+
+def few_images(metrics: Sequence[str], size: int, fewest: int, generated: int) -> list[str]:
+    """What few images do to these scores, of features of a size, `fewest` of the smaller set."""
+    said = []
+    if "fid" in metrics and fewest <= size:
+        said.append(
+            f"fid of {fewest:,} images, no more than its {size} features: the covariance has not full rank, and the "
+            "distance is far too large; compare it only at equal counts, or use kid"
+        )
+    elif "fid" in metrics and fewest < MANY:
+        said.append(f"fid of {fewest:,} images is biased upwards; compare it only at equal counts")
+    if "is" in metrics and generated < MANY:
+        part = generated // min(SPLITS, generated)
+        said.append(
+            f"is of {generated:,} images, {part:,} in a part, is biased downwards (a part scores at most as many as it "
+            "has); compare it only at equal counts"
+        )
+    if "prdc" in metrics and fewest < MANY:
+        said.append(f"precision, recall, density and coverage of {fewest:,} images depend on how many they are, too")
     return said
 
 

@@ -88,6 +88,9 @@ class MinibatchDeviation(nn.Module):
 
     Features [N, C, H, W] to [N, C + 1, H, W]: one more map, of how much images differ. It is the standard deviation
     over groups of `group` images (of the batch, where it cannot be cut so), averaged over everything else.
+
+    A penalty on D's gradient is of the sum of the scores, here as in StyleGAN2, and this map reaches those of a whole
+    group: its part of the gradient counts as often as the group has images.
     """
 
     def __init__(self, group: int = 4) -> None:

@@ -13,7 +13,7 @@ from ganatomy.core.registry import part
 from ganatomy.core.shape import Shape
 from ganatomy.networks.conditioning import Head, asked, auxiliary_head, label_input, needs_labels
 from ganatomy.networks.layers import Activation, Dropout, activation, scaled
-from ganatomy.networks.normalization import Normalization, Reference, normalization
+from ganatomy.networks.normalization import OfVectors, Reference, normalization
 
 REFERENCE_SEED = 0x5EF  # of virtual batch norm's reference latents
 Probability = Annotated[float, Field(ge=0, lt=1)]
@@ -32,7 +32,7 @@ class MLPGenerator(Generator):
         prior: Distribution = "normal",
         hidden: tuple[PositiveInt, ...] = (256, 512, 1024),
         activation: Activation = "leaky",
-        normalization: Normalization = "none",
+        normalization: OfVectors = "none",
         reference: PositiveInt = 64,
         conditional: bool = False,
         embedding: PositiveInt | None = None,
@@ -70,7 +70,7 @@ class MLPDiscriminator(Discriminator):
         *,
         hidden: tuple[PositiveInt, ...] = (512, 256),
         activation: Activation = "leaky",
-        normalization: Normalization = "none",
+        normalization: OfVectors = "none",
         reference: PositiveInt = 64,
         dropout: Probability = 0.0,
         conditional: bool = False,
@@ -102,7 +102,7 @@ class MLPDiscriminator(Discriminator):
 
 
 def hidden_layers(
-    sizes: list[int], kind: Activation, norm: Normalization, dropout: float = 0.0, reference: int = 0
+    sizes: list[int], kind: Activation, norm: OfVectors, dropout: float = 0.0, reference: int = 0
 ) -> nn.Sequential:
     layers: list[nn.Module] = []
     for before, after in pairwise(sizes):

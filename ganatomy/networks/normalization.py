@@ -6,14 +6,16 @@ import torch
 from torch import Tensor, nn
 
 Normalization = Literal["batch", "virtual", "instance", "layer", "none"]
+OfVectors = Literal["batch", "virtual", "layer", "none"]  # a vector has no maps, whose pixels instance norm is over
 
 
 def normalization(kind: Normalization, channels: int, dimensions: int = 2, reference: int = 0) -> nn.Module:
     """Over images (`dimensions` = 2) or over vectors (1); `reference` is how many a virtual one's reference batch has.
 
     "layer" is over all numbers of an image, with a gain per channel (Ba et al., 2016); "instance", of each map of an
-    image (Ulyanov et al., 2016).
+    image (Ulyanov et al., 2016), and of images alone.
     """
+    assert kind != "instance" or dimensions == 2
     if kind == "none":
         return nn.Identity()
     if kind == "virtual":
@@ -21,7 +23,7 @@ def normalization(kind: Normalization, channels: int, dimensions: int = 2, refer
     if kind == "layer":
         return nn.GroupNorm(1, channels)
     if kind == "instance":
-        return nn.InstanceNorm2d(channels, affine=True) if dimensions == 2 else nn.GroupNorm(1, channels)
+        return nn.InstanceNorm2d(channels, affine=True)
     return nn.BatchNorm2d(channels) if dimensions == 2 else nn.BatchNorm1d(channels)
 
 

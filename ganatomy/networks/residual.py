@@ -53,7 +53,7 @@ class BigGANGenerator(Generator):
         prior: Distribution = "normal",
         channels: Maps = (256, 256, 256),
         attention: tuple[PositiveInt, ...] = (16,),
-        embedding: NonNegativeInt = 128,
+        embedding: PositiveInt = 128,
         split: bool = True,
         conditional: bool = False,
         width: PositiveFloat = 1.0,

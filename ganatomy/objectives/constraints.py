@@ -2,7 +2,6 @@
 
 from abc import ABC
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import torch
 from pydantic import PositiveFloat, PositiveInt
@@ -12,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
 from ganatomy.core.errors import GanatomyError
-from ganatomy.core.players import Generator
+from ganatomy.core.players import Generator, Sides
 from ganatomy.core.registry import part
 
 BOUNDED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)
@@ -56,7 +55,7 @@ class WeightClipping(Constraint):
         *,
         window: PositiveFloat = 0.01,
         clip_gains: bool = False,
-        players: tuple[Literal["G", "D"], ...] = ("D",),
+        players: Sides = ("D",),
     ) -> None:
         self.window, self.clip_gains, self.players = window, clip_gains, players
 
@@ -77,7 +76,7 @@ class SpectralNormalization(Constraint):
     among them, G's are not, as in BigGAN's code: they are its inputs.
     """
 
-    def __init__(self, *, iterations: PositiveInt = 1, players: tuple[Literal["G", "D"], ...] = ("D",)) -> None:
+    def __init__(self, *, iterations: PositiveInt = 1, players: Sides = ("D",)) -> None:
         self.iterations, self.players = iterations, players
 
     def prepare(self, player: nn.Module) -> None:

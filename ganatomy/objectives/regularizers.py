@@ -1,13 +1,14 @@
 """What a player pays for its own weights, whatever it is shown."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from ganatomy.core.players import Sides
 from ganatomy.core.registry import part
 
 
@@ -33,7 +34,7 @@ class OrthogonalRegularization(Regularizer):
 
     title = "orthogonality"
 
-    def __init__(self, *, weight: NonNegativeFloat = 1e-4, players: tuple[Literal["G", "D"], ...] = ("G",)) -> None:
+    def __init__(self, *, weight: NonNegativeFloat = 1e-4, players: Sides = ("G",)) -> None:
         self.weight, self.players = weight, players
 
     def value(self, player: nn.Module) -> Tensor:

@@ -10,8 +10,10 @@ from ganatomy.games.adversarial import Adversarial
 from ganatomy.metrics.judged import JudgeScores
 from ganatomy.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganatomy.networks.r3gan import R3GANDiscriminator, R3GANGenerator
-from ganatomy.objectives.adversarial import NonSaturating, Relativistic
-from ganatomy.objectives.penalties import R1, R2
+from ganatomy.objectives.adversarial import NonSaturating, Relativistic, Wasserstein
+from ganatomy.objectives.penalties import R1, R2, GradientPenalty
+
+FACES = 202_599  # in CelebA
 
 
 @recipe
@@ -51,17 +53,17 @@ def celeba64_dcgan() -> Recipe:
 def celeba64_dcgan_report() -> Recipe:
     """The dcgan-representation report's best at 64 px: 1024 maps at 4x4, then 768, 512, 384 and 256; D 128, 256, 512.
 
-    D on real images, D on generated ones and G step one after the other.
+    D on real images, D on generated ones and G step one after the other, for 190 epochs.
 
     ganatomy train celeba64-dcgan-report --data ../shared/data/celeba data.crop=0.7. Score and time: not measured;
-    it is made for a GPU.
+    it is made for a GPU, and --for or --images ends it sooner.
     """
     return as_reported("celeba64-dcgan-report", 64, (1024, 768, 512, 384, 256), start=4)
 
 
 @recipe
 def celeba32_dcgan() -> Recipe:
-    """The dcgan-representation report's faces at 32 px: D 128, 256, 512. G's maps are ours.
+    """The dcgan-representation report's faces at 32 px, 190 epochs: D 128, 256, 512. G's maps are ours.
 
     ganatomy train celeba32-dcgan --data ../shared/data/celeba data.crop=0.7. Score and time: not measured.
     """
@@ -85,6 +87,24 @@ def celeba64_r3gan() -> Recipe:
             "D": Spec(R3GANDiscriminator, channels=(64, 96, 128, 192, 256)),
         },
         optimizers={name: Spec(Adam, lr=2e-4, beta1=0.0, beta2=0.99) for name in ("G", "D")},
+    )
+
+
+@recipe
+def celeba64_wgan_gp() -> Recipe:
+    """Gulrajani et al. (2017) on the players of `celeba64-dcgan`, layer norm in the critic, two steps of it.
+
+    ganatomy train celeba64-wgan-gp --data ../shared/data/celeba data.crop=0.7. Score and time: not measured.
+    """
+    base = celeba64_dcgan()
+    return base.replace(
+        name="celeba64-wgan-gp",
+        paper="Gulrajani et al. (2017), arXiv:1704.00028",
+        expected="not measured",
+        time="not measured",
+        game=Spec(Adversarial, loss=Wasserstein(), penalties=(Spec(GradientPenalty),), d_steps=2),
+        players={**base.players, "D": base.players["D"].replace(normalization="layer")},
+        optimizers={name: Spec(Adam, lr=2e-4, beta1=0.0, beta2=0.9) for name in ("G", "D")},
     )
 
 
@@ -117,21 +137,17 @@ def celeba128_dcgan_stride() -> Recipe:
 
 
 def at_128(name: str, channels: tuple[int, ...], **sizes: int) -> Recipe:
-    return celeba64_dcgan().replace(
-        name=f"celeba128-dcgan-{name}",
-        paper="Radford et al. (2016), arXiv:1511.06434; a study report, 'dcgan-representation'",
-        expected="not measured",
-        time="not measured",
-        data=Spec(Images, source="celeba", size=128, channels="rgb", crop=0.7, flip=True),
-        players={
-            "G": Spec(DCGANGenerator, latent=100, channels=channels, **sizes),
-            "D": Spec(DCGANDiscriminator, channels=(64, 128, 256, 512, 512)),
-        },
-    )
+    """As the report trains, for its 20 epochs; the maps and D are ours."""
+    base = as_reported(f"celeba128-dcgan-{name}", 128, channels, **sizes)
+    D = Spec(DCGANDiscriminator, channels=(64, 128, 256, 512, 512))
+    return base.replace(players={**base.players, "D": D}, images=20 * FACES)
 
 
-def as_reported(name: str, size: int, channels: tuple[int, ...], start: int | None = None) -> Recipe:
-    """As the representation report trains: uniform latents, Adam 2e-4, batches of 128, each gradient its own step."""
+def as_reported(name: str, size: int, channels: tuple[int, ...], **sizes: int) -> Recipe:
+    """As the representation report trains: uniform latents, Adam 2e-4, batches of 128, each gradient its own step.
+
+    Its faces had 190 epochs, of all of CelebA as is taken here.
+    """
     return celeba64_dcgan().replace(
         name=name,
         paper="Radford et al. (2016), arXiv:1511.06434; a study report, 'dcgan-representation'",
@@ -140,8 +156,9 @@ def as_reported(name: str, size: int, channels: tuple[int, ...], start: int | No
         data=Spec(Images, source="celeba", size=size, channels="rgb", crop=0.7),
         game=Spec(Adversarial, order="split"),
         players={
-            "G": Spec(DCGANGenerator, latent=100, prior="uniform", channels=channels, start=start),
+            "G": Spec(DCGANGenerator, latent=100, prior="uniform", channels=channels, **sizes),
             "D": Spec(DCGANDiscriminator, channels=(128, 256, 512)),
         },
         batch=128,
+        images=190 * FACES,
     )

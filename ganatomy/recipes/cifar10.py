@@ -8,6 +8,7 @@ from ganatomy.core.watch import Watch
 from ganatomy.data.images import Images
 from ganatomy.engine.average import ExponentialAverage
 from ganatomy.engine.optimizers import Adam
+from ganatomy.engine.schedules import Step
 from ganatomy.games.acgan import ACGAN
 from ganatomy.games.adversarial import Adversarial
 from ganatomy.metrics.judged import JudgeScores
@@ -15,11 +16,12 @@ from ganatomy.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganatomy.networks.r3gan import R3GANDiscriminator, R3GANGenerator
 from ganatomy.networks.residual import BigGANDiscriminator, BigGANGenerator
 from ganatomy.objectives.adversarial import Hinge, NonSaturating, Relativistic, Wasserstein
-from ganatomy.objectives.auxiliary import DataToData
+from ganatomy.objectives.auxiliary import DataToData, SoftmaxCrossEntropy
 from ganatomy.objectives.constraints import SpectralNormalization, WeightClipping
 from ganatomy.objectives.penalties import R1, R2, GradientPenalty
 
 ARCHITECTURES_REPORT = "a study report, 'cifar10-architectures'"
+ALL_IMAGES = Spec(Images, source="cifar10", size=32, channels="rgb", subset="train+test")
 
 
 @recipe
@@ -76,13 +78,46 @@ def cifar10_wgan_report() -> Recipe:
     """Arjovsky et al. (2017), the gains of D's batch norms clipped, too.
 
     ganatomy train cifar10-wgan-report --data ../shared/data/cifar10. Score and time: not measured. The
-    cifar10-architectures report has all black, FID 496, IS 1.
+    cifar10-architectures report has all black, FID 496, IS 1. It gives no settings: these are the paper's, with Adam in
+    the place of RMSProp. Clipped gains may be why it failed (see `WeightClipping`); `cifar10-wgan` leaves them alone
+    and `cifar10-wgan-gp` clips nothing.
     """
     return variant(
         "cifar10-wgan-report",
         "Arjovsky et al. (2017), arXiv:1701.07875",
         game=Spec(Adversarial, loss=Wasserstein(), constraint=Spec(WeightClipping, clip_gains=True), d_steps=5),
         optimizers={name: Spec(Adam, lr=5e-5) for name in ("G", "D")},
+    )
+
+
+@recipe
+def cifar10_wgan() -> Recipe:
+    """Arjovsky et al. (2017), gains left alone: window, rates and steps of `mnist-wgan`, players of `cifar10-dcgan`.
+
+    ganatomy train cifar10-wgan --data ../shared/data/cifar10. Score and time: not measured. The cifar10-architectures
+    report's WGAN drew black pictures (`cifar10-wgan-report`).
+    """
+    return variant(
+        "cifar10-wgan",
+        "Arjovsky et al. (2017), arXiv:1701.07875",
+        game=Spec(Adversarial, loss=Wasserstein(), constraint=Spec(WeightClipping, window=0.05), g_steps=5),
+        optimizers={name: Spec(Adam, lr=1e-3, beta1=0.0, beta2=0.99) for name in ("G", "D")},
+    )
+
+
+@recipe
+def cifar10_wgan_gp() -> Recipe:
+    """Gulrajani et al. (2017) on the players of `cifar10-dcgan`, layer norm in the critic, five steps of it as there.
+
+    ganatomy train cifar10-wgan-gp --data ../shared/data/cifar10. Score and time: not measured.
+    """
+    players = cifar10_dcgan().players
+    return variant(
+        "cifar10-wgan-gp",
+        "Gulrajani et al. (2017), arXiv:1704.00028",
+        game=Spec(Adversarial, loss=Wasserstein(), penalties=(Spec(GradientPenalty),), d_steps=5),
+        players={**players, "D": players["D"].replace(normalization="layer")},
+        optimizers={name: Spec(Adam, lr=2e-4, beta1=0.0, beta2=0.9) for name in ("G", "D")},
     )
 
 
@@ -107,6 +142,25 @@ def cifar10_acgan() -> Recipe:
     ).replace(
         expected="Fréchet 43 x floor, coverage 0.72 of 0.97, as asked 72 % (seed 0, 1,500,032 images)",
         time="3 min, a shared H200",
+    )
+
+
+@recipe
+def cifar10_acgan_report() -> Recipe:
+    """The cifar10-architectures report's ACGAN: class labels are smoothed, it trains on training and test images.
+
+    So nothing is unseen, and its scores say so. Real and generated images are labelled 1 and 0, as there; by how much
+    classes are smoothed (here 0.1), and the players, are ours.
+
+    ganatomy train cifar10-acgan-report --data ../shared/data/cifar10. Score and time: not measured. The report has FID
+    148, IS 2.8; `cifar10-acgan` trains on the training images.
+    """
+    return cifar10_acgan().replace(
+        name="cifar10-acgan-report",
+        expected="not measured",
+        time="not measured",
+        data=ALL_IMAGES,
+        game=Spec(ACGAN, loss=NonSaturating(), auxiliary=SoftmaxCrossEntropy(smoothing=0.1)),
     )
 
 
@@ -200,6 +254,53 @@ def cifar10_biggan() -> Recipe:
     ).replace(
         expected="Fréchet 49 x floor, coverage 0.69 of 0.97, score 0.65 of real (seed 0, 750,080 images)",
         time="5 min, a shared H200",
+    )
+
+
+@recipe
+def cifar10_biggan_report() -> Recipe:
+    """The cifar10-architectures report's final BigGAN, which logs an auxiliary accuracy: D is asked for the class.
+
+    Shared embedding, conditional batch norm, hinge, D under spectral norm, smoothed class labels, rates that fall by
+    steps, 25 epochs of training and test images together, so nothing is unseen. What it leaves open is as in
+    `cifar10-biggan` or ours: sizes, rates, D's steps, 0.1 of smoothing, a tenth of the rate after every 10 epochs.
+
+    ganatomy train cifar10-biggan-report --data ../shared/data/cifar10. Score and time: not measured. The report has
+    FID 51.5, IS 6.74.
+    """
+    base, epoch = cifar10_biggan(), 60_000
+    falling = Spec(Adam, lr=2e-4, beta1=0.0, schedule=Step(every=10 * epoch))
+    return base.replace(
+        name="cifar10-biggan-report",
+        expected="not measured",
+        time="not measured",
+        data=ALL_IMAGES,
+        game=Spec(
+            ACGAN,
+            loss=Hinge(),
+            auxiliary=SoftmaxCrossEntropy(smoothing=0.1),
+            constraint=Spec(SpectralNormalization),
+            d_steps=4,
+        ),
+        players={**base.players, "D": base.players["D"].replace(conditional=False, auxiliary="softmax")},
+        optimizers={"G": falling, "D": falling},
+        images=25 * epoch,
+    )
+
+
+@recipe
+def cifar10_projection() -> Recipe:
+    """Miyato and Koyama (2018): `cifar10-sngan` told the class, by projection in D, by conditional batch norm in G.
+
+    ganatomy train cifar10-projection --data ../shared/data/cifar10, made for a GPU. Score and time: not measured.
+    """
+    base = cifar10_sngan()
+    return base.replace(
+        name="cifar10-projection",
+        paper="Miyato and Koyama (2018), arXiv:1802.05637",
+        expected="not measured",
+        time="not measured",
+        players={name: spec.replace(conditional=True) for name, spec in base.players.items()},
     )
 
 

@@ -167,7 +167,7 @@ def mnist_projection() -> Recipe:
 
     ganatomy train mnist-projection --data ../shared/data/mnist --images 200000: half a minute of a shared H200. Last
     checkpoint, seeds 0, 1 and 2: Fréchet distance 3.10, 2.91 and 3.14 times its floor, coverage 0.81, 0.81 and 0.80
-    (real 0.94), recognized as asked 97.4, 97.4 and 97.3 %: none collapsed (see `mnist-projection-collapse`).
+    (real 0.94), recognized as asked 97.5, 97.5 and 97.3 %: none collapsed (see `mnist-projection-collapse`).
     """
     return mnist_cdcgan().replace(
         name="mnist-projection",

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from ganatomy.core.errors import GanatomyError
-from ganatomy.runs.files import read_json
+from ganatomy.runs.files import read_json, read_record
 from ganatomy.runs.folder import RunFolder
 
 COMMON = (
@@ -46,6 +46,7 @@ BEGAN_WITH = ("checkpoint_of_", "content_of_")
 LISTED = ("seeds", "seed")
 """Lists of numbers that are no measurements."""
 ROUGH = 10_000  # samples below which a judge's scores are flagged
+WRITTEN_ANEW = "The study's command, given again, writes it anew."
 READINGS = 3  # of a training, that tell whether it still got better
 HEAD = (
     "run",
@@ -161,9 +162,11 @@ def studied(folders: Sequence[Path]) -> str:
 
 
 def study_section(folder: Path) -> str:
-    found = read_json(folder / "result.json")
+    found = read_record(folder / "result.json", WRITTEN_ANEW)
     if "study" not in found:
         return own_tables(folder)
+    if not isinstance(found.get("result"), dict):
+        raise GanatomyError(f"{folder}/result.json holds no result: it was damaged or edited. {WRITTEN_ANEW}")
     result = dict(found["result"])
     known = {**{key: found[key] for key in found if key.startswith(BEGAN_WITH)}, **result.pop("protocol", {})}
     protocol = "; ".join(f"{name} {value}" for name, value in told(known))
@@ -329,8 +332,13 @@ def protocol_title(protocol: Record) -> str:
         f"seeds {', '.join(map(str, protocol['seeds']))}" if "seeds" in protocol else "",
         f"{protocol['draws']} draws" if protocol.get("draws", 1) > 1 else "",
         f"{protocol['weights']} weights" if "weights" in protocol else "",
+        f"prepared by {prepared}" if (prepared := settings_line(protocol.get("reference_prepared"))) else "",
     ]
     return f"{', '.join(part for part in said if part)}; reference: {protocol['reference']}"
+
+
+def settings_line(settings: Record | None) -> str:
+    return " ".join(f"data.{name}={value}" for name, value in (settings or {}).items())
 
 
 def judged_line(record: Record) -> str:

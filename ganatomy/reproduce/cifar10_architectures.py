@@ -70,18 +70,20 @@ def scores(
         Claim(
             id=name,
             said=f"{title}: its FID.",
-            reported=Reported(text=" to ".join(map(str, fid)), values=fid, protocol=PROTOCOL),
+            reported=Reported(text="FID " + " to ".join(map("{:g}".format, fid)), values=fid, protocol=PROTOCOL),
             measure=foreign_score(training, "fid"),
             better="lower",
             tolerance=1.0,
+            score_of=training.recipe,
         ),
         Claim(
             id=f"{name}-is",
             said=f"{title}: its Inception Score.",
-            reported=Reported(text=" to ".join(map(str, sorted(IS))), values=IS, protocol=PROTOCOL),
+            reported=Reported(text="IS " + " to ".join(map("{:g}".format, sorted(IS))), values=IS, protocol=PROTOCOL),
             measure=foreign_score(training, "is"),
             better="higher",
             tolerance=0.1,
+            score_of=training.recipe,
         ),
     )
 

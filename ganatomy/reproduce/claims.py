@@ -169,6 +169,7 @@ class Claim:
     otherwise: what it means if a finding does not hold here.
     incomparable: why ours can only stand beside it.
     own_data: of a finding that is about the report's own data, so that others neither confirm nor refute it.
+    score_of: the recipe whose images the number is a score of, as a list of recipes tells it.
     of_images: it is about so many images, or epochs: runs that the clock ended before say nothing of it.
     """
 
@@ -181,6 +182,7 @@ class Claim:
     otherwise: Literal["better", "worse"] = "worse"
     incomparable: str | None = None
     own_data: bool = False
+    score_of: str | None = None
     of_images: bool = False
 
     def __post_init__(self) -> None:
@@ -214,6 +216,11 @@ class Report:
 
 
 reports: Registry[Report] = Registry("report")
+
+
+def figures_of(recipe: str) -> list[str]:
+    """What the reports have in numbers of a recipe's images."""
+    return [claim.reported.text for one in reports.values() for claim in one.claims if claim.score_of == recipe]
 
 
 def works_of(report: Report) -> list[Work]:

@@ -123,7 +123,7 @@ def variant_claim(name: str) -> Claim:
         id=f"score-{name}",
         said=f"A {NAMES[kind]} with {with_tricks}: how much of real digits' score it reaches.",
         reported=Reported(
-            text=f"{SCORES[name]} of {REAL} (share {SCORES[name] / REAL:.3f})",
+            text=f"IS {SCORES[name]} of {REAL} (share {SCORES[name] / REAL:.3f})",
             values=(SCORES[name] / REAL,),
             unit="of real",
             protocol=BY_CLASSIFIER,
@@ -131,6 +131,7 @@ def variant_claim(name: str) -> Claim:
         measure=score(VARIANTS[name], share),
         better="higher",
         tolerance=0.01,
+        score_of=VARIANTS[name].recipe,
     )
 
 

@@ -55,6 +55,17 @@ def read_json(path: Path | str) -> Any:
         raise GanatomyError(f"{path} is not JSON: the file was damaged or edited.") from None
 
 
+def read_record(path: Path | str, remedy: str) -> dict[str, Any]:
+    """What `write_json` wrote of a mapping; anything else is a GanatomyError that ends in what to do about it."""
+    try:
+        found = read_json(path)
+    except GanatomyError as error:
+        raise GanatomyError(f"{error} {remedy}") from None
+    if not isinstance(found, dict):
+        raise GanatomyError(f"{path} holds no record, but a {type(found).__name__}: it was damaged or edited. {remedy}")
+    return found
+
+
 def json_text(value: Any, indent: int | None = None, lossless: bool = False) -> str:
     """Strict JSON, which has no NaN and no infinity: they become null, or an error where nothing may be lost.
 

@@ -25,7 +25,7 @@ from ganatomy.experiments.scoring import scored
 from ganatomy.experiments.train import parse_duration, prepared, train
 from ganatomy.report.comparison import Groups, Outcome, by_protocol, markdown, numbers, outcome_of, picture, rows
 from ganatomy.report.png import write_png
-from ganatomy.runs.files import read_json, write_json, write_text
+from ganatomy.runs.files import read_record, write_json, write_text
 from ganatomy.runs.folder import RunFolder
 
 ABLATIONS = Path("ablations")  # where `ganatomy ablate` works unless told otherwise
@@ -166,7 +166,11 @@ def file_of(cell: Cell, out: Path) -> Path:
 
 def is_done(cell: Cell, out: Path) -> bool:
     """Whether it is trained, or failed for good."""
-    return file_of(cell, out).exists() and not read_json(file_of(cell, out)).get("again", False)
+    return file_of(cell, out).exists() and not read_cell(file_of(cell, out)).get("again", False)
+
+
+def read_cell(file: Path) -> dict[str, Any]:
+    return read_record(file, "Remove it: the same command sees that its run is trained, and writes it anew.")
 
 
 def check_same(cells: Sequence[Cell], out: Path, seconds: float | None) -> None:
@@ -177,7 +181,7 @@ def check_same(cells: Sequence[Cell], out: Path, seconds: float | None) -> None:
             different = read_recipe(run.recipe_file).differences(cell.recipe, ignoring=DESCRIPTION | {"data.source"})
             if different:
                 raise another(out, "; ".join(different))
-        if file.exists() and (there := read_json(file).get("duration")) != seconds:
+        if file.exists() and (there := read_cell(file).get("duration")) != seconds:
             raise another(out, f"seconds of a run: {there} -> {seconds}")
 
 
@@ -185,7 +189,7 @@ def check_content(cells: Sequence[Cell], data: Mapping[Spec, ImageSet], out: Pat
     """What is in the folder was trained on the same images."""
     for cell in cells:
         opened, file = data[cell.recipe.data], file_of(cell, out)
-        if file.exists() and read_json(file).get("content") != opened.content:
+        if file.exists() and read_cell(file).get("content") != opened.content:
             raise another(out, f"its images are not those of {opened.source}")
 
 
@@ -227,7 +231,7 @@ def outcomes(cells: Sequence[Cell], out: Path) -> Groups:
     groups: dict[str, list[Outcome]] = {}
     for cell in cells:
         if file_of(cell, out).exists():
-            facts = read_json(file_of(cell, out))
+            facts = read_cell(file_of(cell, out))
             groups.setdefault(cell.setting, []).append(outcome_of(RunFolder(out / facts["run"]), facts["failed"]))
     return groups
 

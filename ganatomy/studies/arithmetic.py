@@ -17,33 +17,41 @@ from scipy.stats import binomtest
 from torch import Tensor
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.core.players import Generator
 from ganatomy.core.randomness import keyed
+from ganatomy.core.spec import Spec
 from ganatomy.data.images import ImageSet, Split
+from ganatomy.experiments.judging import can_be_judged
 from ganatomy.experiments.measuring import Judged, balanced_accuracy, judge_of
 from ganatomy.experiments.run import Run, load
 from ganatomy.experiments.sampling import Sampler
 from ganatomy.metrics.moments import Array
 from ganatomy.report.grid import grid
-from ganatomy.studies.study import Study, StudyFolder, check_each_once, study
+from ganatomy.studies.real import facts
+from ganatomy.studies.study import OfRuns, StudyFolder, check_each_once, study
 
 NUMBERED = 100  # latents in the grid that one picks from by hand
 TERMS = ("with", "without", "other")
+NEAR, MIDDLE = 8, 4  # of the 3x3 picture: those around the result, and where it stands
 GOOD = 0.88  # balanced accuracy of a judge, below which it is told
+YES = (("False", "True"), ("false", "true"), ("0", "1"), ("-1", "1"), ("no", "yes"))  # classes that say so
 Half = Literal["first", "second"]
+Judge = Callable[[Array], Array]
+"""Whether images have an attribute: uint8 [N, H, W, C] -> bool [N]."""
 
 
 @study("arithmetic")
 @dataclass(frozen=True, kw_only=True)
-class Arithmetic(Study):
+class Arithmetic(OfRuns):
     """Latents with `attribute`, minus latents without it, plus latents without it that have `other`; measured.
 
     Of `pool` latents the judges of both attributes pick the terms: with (attribute, not other), without (neither) and
     other (other, not attribute). A trial adds the means of `group` of each, drawn anew; before the arithmetic it is the
     mean of the last. `others` are more attributes that should stay as they are before. By hand, `picked` has three
-    lists of numbers out of numbered.png, which is one trial, and all that an unlabelled data set allows.
+    lists of numbers out of numbered.png, which is one trial: its result and eight around it, with `noise`, are graded
+    where the data has the attributes, as boolean columns; without, it is a picture.
     """
 
-    run: str
     attribute: str = "Smiling"
     other: str = "Male"
     others: tuple[str, ...] = ()
@@ -54,38 +62,92 @@ class Arithmetic(Study):
     picked: tuple[tuple[int, ...], ...] = ()
     seed: int = 0
 
-    def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
-        run = load(self.run)
+    def check(self) -> None:
         if self.picked:
             check_picked(self.picked)
         check_each_once(attributes=self.attributes())
-        sampler = run.sampler()
-        if sampler.classes is not None:
-            raise GanatomyError(f"{run.path} is told its classes: interpolate between them instead.")
-        shown = sampler.images(self.seed, range(NUMBERED))
-        folder.picture("numbered.png", grid(shown, columns=10, names=[str(i) for i in range(NUMBERED)]))
-        if self.picked:
-            return self._by_hand(folder, sampler)
-        return self._by_judges(folder, run, sampler)
 
-    def _by_hand(self, folder: StudyFolder, sampler: Sampler) -> Mapping[str, Any]:
-        terms = [latents_of(sampler, self.seed, rows) for rows in self.picked]
-        folder.picture("arithmetic.png", page(sampler, terms, self.noise, self.seed))
-        return {"picked": [list(rows) for rows in self.picked], "measured": None}
+    def check_generator(self, G: Generator, whose: str) -> None:
+        if G.classes is not None:
+            raise GanatomyError(f"{whose} is told its classes: interpolate between them instead.")
 
     def attributes(self) -> tuple[str, ...]:
         """All that are graded, the one that should appear first."""
         return (self.attribute, self.other, *self.others)
 
+    def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
+        run = load(self.run)
+        sampler = run.sampler()
+        self.check_generator(sampler.G, str(run.path))
+        shown = sampler.images(self.seed, range(NUMBERED))
+        folder.picture("numbered.png", grid(shown, columns=10, names=[str(i) for i in range(NUMBERED)]))
+        why_not = self._why_not(run)
+        if self.picked:
+            return self._by_hand(folder, run, sampler, why_not)
+        if why_not is not None:
+            raise GanatomyError(why_not)
+        return self._by_judges(folder, run, sampler)
+
+    def _why_not(self, run: Run) -> str | None:
+        """What keeps trials from being measured, if anything does: attributes that the run's data has not."""
+        try:
+            for name in self.attributes():
+                attribute_data(run, name)
+        except GanatomyError as error:
+            return str(error)
+        return None
+
+    # by hand: one trial
+
+    def _by_hand(self, folder: StudyFolder, run: Run, sampler: Sampler, why_not: str | None) -> Mapping[str, Any]:
+        terms = [latents_of(sampler, self.seed, rows) for rows in self.picked]
+        self._show(folder, sampler, terms)
+        found = {"picked": [list(rows) for rows in self.picked], "measured": None}
+        protocol = {**facts(run, "G"), "seed": self.seed, "noise": self.noise}
+        if why_not is not None:
+            folder.announce(f"Not measured: {why_not}")
+            return {**found, "protocol": {**protocol, "not_measured": why_not}}
+
+        def graded() -> dict[str, Any]:
+            judges, known = self._judges(folder, run, "second", self.attributes())
+            return {"measured": self._graded(sampler, terms, judges), "known": known}
+
+        done = folder.step("graded", graded)
+        told = {
+            "judges": "grade: of the second half of the training images",
+            **known_as("judges", done["known"]),
+            "before": "the mean of the third group",
+            "near": f"the {NEAR} around the result",
+        }
+        return {**found, "measured": done["measured"], "protocol": {**protocol, **told}}
+
+    def _graded(self, sampler: Sampler, terms: list[Tensor], judges: Mapping[str, Judge]) -> dict[str, Any]:
+        """The shares that have each attribute: of the one before the arithmetic, its result, and those around it."""
+        around = sampler.at(surroundings(terms, self.noise, self.seed))
+        before = sampler.at(terms[2].mean(0, keepdim=True))
+        found = {}
+        for name, judge in judges.items():
+            seen = judge(around)
+            near = np.delete(seen, MIDDLE)
+            found[name] = {
+                part: float(one.mean())
+                for part, one in (("before", judge(before)), ("result", seen[MIDDLE]), ("near", near))
+            }
+        return found
+
+    # by judges: many trials
+
     def _by_judges(self, folder: StudyFolder, run: Run, sampler: Sampler) -> Mapping[str, Any]:
-        pick = {name: attribute_judge(run, name, "first", folder.announce) for name in self.attributes()[:2]}
-        grade = {name: attribute_judge(run, name, "second", folder.announce) for name in self.attributes()}
-        for name, (_, known) in [*pick.items(), *grade.items()]:
-            accuracy = known["balanced_accuracy"]
-            poor = "" if accuracy >= GOOD else f": less than {GOOD:.0%}, so the numbers say little"
-            folder.announce(f"A judge of {name} has a balanced accuracy of {accuracy:.1%}{poor}.")
-        pool = sampler.images(self.seed, range(self.pool))
-        groups = self._groups(*(pick[name][0](pool) for name in self.attributes()[:2]))
+        def pooled() -> dict[str, Any]:
+            judges, known = self._judges(folder, run, "first", self.attributes()[:2])
+            return {"groups": self._pool(sampler, judges), "known": known}
+
+        def tried() -> dict[str, Any]:
+            judges, known = self._judges(folder, run, "second", self.attributes())
+            return {**self._tried(folder, sampler, picks, judges), "known": known}
+
+        pool = folder.step("pool", pooled)
+        groups = {term: np.array(rows, np.int64) for term, rows in pool["groups"].items()}
         picks = [self._pick(groups, trial) for trial in range(self.trials)]
         different = {term: len({tuple(sorted(one[i])) for one in picks}) for i, term in enumerate(TERMS)}
         for term, count in different.items():
@@ -93,16 +155,11 @@ class Arithmetic(Study):
                 folder.announce(
                     f"The term '{term}' has {count} different groups in {self.trials} trials: they are not independent."
                 )
-        sums = sampler.at(torch.cat([sum_of([latents_of(sampler, self.seed, rows) for rows in one]) for one in picks]))
-        kept = torch.cat([latents_of(sampler, self.seed, one[2]).mean(0, keepdim=True) for one in picks])
-        before = sampler.at(kept)
-        terms = [latents_of(sampler, self.seed, rows) for rows in picks[0]]
-        folder.picture("arithmetic.png", page(sampler, terms, self.noise, self.seed))
-        folder.picture("trials.png", grid(sums[:64], columns=8))
-        after = {name: judge(sums) for name, (judge, _) in grade.items()}
-        earlier = {name: judge(before) for name, (judge, _) in grade.items()}
-        folder.table("trials.csv", trial_rows(picks, after, earlier))
-        same = {name: after[name] == earlier[name] for name in self.others}
+        self._show(folder, sampler, [latents_of(sampler, self.seed, rows) for rows in picks[0]])
+        done = folder.step("trials", tried, draws=("trials.png",))
+        after, before = ({name: np.array(one) for name, one in done[when].items()} for when in ("after", "before"))
+        folder.table("trials.csv", trial_rows(picks, after, before))
+        same = {name: after[name] == before[name] for name in self.others}
         return {
             "attribute_appears": float(after[self.attribute].mean()),
             "attribute_interval": interval(after[self.attribute]),
@@ -110,24 +167,54 @@ class Arithmetic(Study):
             "other_interval": interval(after[self.other]),
             "others_stay": {name: float(stays.mean()) for name, stays in same.items()},
             "others_intervals": {name: interval(stays) for name, stays in same.items()},
-            "before": {name: float(seen.mean()) for name, seen in earlier.items()},
+            "before": {name: float(seen.mean()) for name, seen in before.items()},
             "trials": self.trials,
             "different_groups": different,
             "in_pool": {term: len(rows) for term, rows in groups.items()},
             "protocol": {
-                "run": str(run.path),
-                "round": run.checkpoint().round,
-                "weights": "average" if run.averages() else "raw",
-                "content": run.checkpoint().state["data"]["content"],
+                **facts(run, "G"),
                 "judges": "pick: of the first half of the training images; grade: of the second",
-                "judges_balanced_accuracy": {name: known["balanced_accuracy"] for name, (_, known) in grade.items()},
-                "judges_sha256": {name: known["sha256"] for name, (_, known) in grade.items()},
-                "pickers_balanced_accuracy": {name: known["balanced_accuracy"] for name, (_, known) in pick.items()},
-                "pickers_sha256": {name: known["sha256"] for name, (_, known) in pick.items()},
+                **known_as("judges", done["known"]),
+                **known_as("pickers", pool["known"]),
                 "intervals": "Wilson, 95 %",
                 "seed": self.seed,
             },
         }
+
+    def _judges(
+        self, folder: StudyFolder, run: Run, half: Half, names: Sequence[str]
+    ) -> tuple[dict[str, Judge], dict[str, Any]]:
+        """Judges of these attributes, and what is known of each."""
+        found = {name: attribute_judge(run, name, half, folder.announce) for name in names}
+        for name, (_, known) in found.items():
+            accuracy = known["balanced_accuracy"]
+            poor = "" if accuracy >= GOOD else f": less than {GOOD:.0%}, so the numbers say little"
+            folder.announce(f"A judge of {name} has a balanced accuracy of {accuracy:.1%}{poor}.")
+        return {name: judge for name, (judge, _) in found.items()}, {name: known for name, (_, known) in found.items()}
+
+    def _pool(self, sampler: Sampler, judges: Mapping[str, Judge]) -> dict[str, list[int]]:
+        """The latents of the pool that are for each term."""
+        pool = sampler.images(self.seed, range(self.pool))
+        groups = self._groups(*(judges[name](pool) for name in self.attributes()[:2]))
+        return {term: rows.tolist() for term, rows in groups.items()}
+
+    def _tried(
+        self, folder: StudyFolder, sampler: Sampler, picks: Sequence[Sequence[Array]], judges: Mapping[str, Judge]
+    ) -> dict[str, Any]:
+        """What judges see of each trial, before and after the arithmetic."""
+        sums = sampler.at(torch.cat([sum_of([latents_of(sampler, self.seed, rows) for rows in one]) for one in picks]))
+        kept = sampler.at(torch.cat([latents_of(sampler, self.seed, one[2]).mean(0, keepdim=True) for one in picks]))
+        folder.picture("trials.png", grid(sums[:64], columns=8))
+        return {
+            when: {name: judge(images).tolist() for name, judge in judges.items()}
+            for when, images in (("before", kept), ("after", sums))
+        }
+
+    def _show(self, folder: StudyFolder, sampler: Sampler, terms: list[Tensor]) -> None:
+        """The terms with their result among eight around it, and these nine by themselves."""
+        around = sampler.at(surroundings(terms, self.noise, self.seed))
+        folder.picture("arithmetic.png", page(sampler, terms, around))
+        folder.picture("result.png", grid(around, columns=3))
 
     def _groups(self, has: Array, is_other: Array) -> dict[str, Array]:
         """Which latents of the pool are for which term."""
@@ -154,12 +241,11 @@ class HasAttribute:
     """Whether images have an attribute: uint8 [N, H, W, C] -> bool [N]."""
 
     judge: Judged
-    positive: int
 
     def __call__(self, images: Array) -> Array:
         probabilities = self.judge.look(images).probabilities
         assert probabilities is not None
-        found: Array = probabilities.argmax(1) == self.positive
+        found: Array = probabilities.argmax(1) == 1
         return found
 
 
@@ -171,17 +257,30 @@ def check_picked(picked: tuple[tuple[int, ...], ...]) -> None:
             raise GanatomyError(f"picked: there is no {number} in numbered.png, whose numbers are 0 to {NUMBERED - 1}.")
 
 
+def attribute_data(run: Run, attribute: str) -> tuple[ImageSet, Spec]:
+    """The run's images with a boolean column of theirs as labels: class 1 has the attribute."""
+    spec = run.recipe.data.replace(label=attribute)
+    data: ImageSet = spec.build().open()
+    names = data.classes or ()
+    if names != (f"not {attribute}", attribute) and names not in YES:
+        shown = ", ".join(names[:4]) + (", ..." if names[4:] else "")
+        raise GanatomyError(
+            f"{attribute} of {data.source} has the classes {shown}: an attribute is there or is not, so its column is "
+            "of booleans, or of 0 and 1."
+        )
+    if not can_be_judged(data):
+        raise GanatomyError(f"{attribute} of {data.source} is there always or never, or there are too few images.")
+    return data, spec
+
+
 def attribute_judge(
     run: Run, attribute: str, half: Half, announce: Callable[[str], None]
 ) -> tuple[HasAttribute, dict[str, Any]]:
     """A classifier of a boolean attribute of the run's data, trained on a half of it, and what is known of it."""
-    spec = run.recipe.data.replace(label=attribute)
-    data = spec.build().open()
-    if data.classes is None or len(data.classes) != 2:
-        raise GanatomyError(f"{attribute} has {len(data.classes or ())} classes; an attribute is there or is not.")
+    data, spec = attribute_data(run, attribute)
     judge = judge_of(data if half == "first" else halves_swapped(data), spec, announce)
     known = {"balanced_accuracy": balanced_accuracy(data, judge), "sha256": judge.judge.sha256}
-    return HasAttribute(judge, 1), known
+    return HasAttribute(judge), known
 
 
 def halves_swapped(data: ImageSet) -> ImageSet:
@@ -189,6 +288,12 @@ def halves_swapped(data: ImageSet) -> ImageSet:
     order = np.roll(np.arange(len(data.train)), -(len(data.train) // 2))
     labels = None if data.train.labels is None else data.train.labels[order]
     return replace(data, train=Split(data.train.images[order], labels), content=f"{data.content}:halves swapped")
+
+
+def known_as(title: str, known: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What is known of judges, by attribute, as a protocol has it."""
+    names = ("balanced_accuracy", "sha256")
+    return {f"{title}_{name}": {attribute: one[name] for attribute, one in known.items()} for name in names}
 
 
 def trial_rows(
@@ -231,12 +336,17 @@ def sum_of(terms: list[Tensor]) -> Tensor:
     return added - subtracted + kept
 
 
-def page(sampler: Sampler, terms: list[Tensor], noise: float, seed: int) -> Any:
+def surroundings(terms: list[Tensor], noise: float, seed: int) -> Tensor:
+    """The sum of the terms in the middle of eight of it with a little noise: [9, size]."""
+    size = terms[0].shape[1]
+    draw = torch.from_numpy(keyed(seed, "arithmetic noise").standard_normal((NEAR + 1, size), dtype=np.float32))
+    draw[MIDDLE] = 0
+    return sum_of(terms) + noise * draw
+
+
+def page(sampler: Sampler, terms: list[Tensor], around: Array) -> Any:
     """Three rows for the terms, each its members and their mean; then the result among eight of it with noise."""
     rows = [sampler.at(torch.cat([term, term.mean(0, keepdim=True)])) for term in terms]
-    draw = torch.from_numpy(keyed(seed, "arithmetic noise").standard_normal((9, terms[0].shape[1]), dtype=np.float32))
-    draw[4] = 0
-    around = sampler.at(sum_of(terms) + noise * draw)
     columns = max(3, *(len(row) for row in rows))
     pages = [pad(row, columns) for row in (*rows, around[:3], around[3:6], around[6:])]
     names = ["with, mean last", "- without", "+ other", "=", "", ""]

@@ -2,9 +2,10 @@
 "Visualizing data using t-SNE", and principal components, of its penultimate features; and how sure it is of each.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from functools import cache, partial
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -15,13 +16,14 @@ from sklearn.neighbors import NearestNeighbors
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.randomness import keyed
+from ganatomy.data.images import ImageSet
 from ganatomy.experiments.measuring import judge_of_run
-from ganatomy.experiments.run import load
+from ganatomy.experiments.run import Run, load
 from ganatomy.metrics.extractors import Look
 from ganatomy.metrics.moments import Array
 from ganatomy.report.scatter import histograms, scatter
 from ganatomy.studies.real import facts, labels_of
-from ganatomy.studies.study import Study, StudyFolder, study
+from ganatomy.studies.study import OfRuns, StudyFolder, study
 
 ORIGINS = ("real", "generated")
 SURE = 0.9
@@ -30,56 +32,76 @@ PERPLEXITY = 30.0  # of t-SNE, or a third of the points where they are few
 
 @study("embedding")
 @dataclass(frozen=True, kw_only=True)
-class Embedding(Study):
+class Embedding(OfRuns):
     """Embeds `count` held-out and as many generated images, marked by origin, and colored by class, then by origin.
 
     The class of a real image is its label and that of a generated one the class asked for, or, of a generator that is
     not conditional, the class that the judge sees.
     """
 
-    run: str
     count: Annotated[int, Field(ge=5, le=1000)] = 100
     seed: int = 0
 
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         run = load(self.run)
-        sampler, data, judge = run.sampler(), run.data(), judge_of_run(run, folder.announce)
-        held_out = data.pictures(data.held_out)
-        if self.count > len(held_out):
-            raise GanatomyError(f"count={self.count}: only {len(held_out)} images of {data.source} are held out.")
-        rows = np.sort(keyed(self.seed, "embedding").permutation(len(held_out))[: self.count])
-        real = judge.look(held_out[rows])
-        generated = judge.look(sampler.images(self.seed, range(self.count)))
-        asked = sampler.labels(range(self.count))
-        seen = self.seen(generated) if asked is None else np.array(asked)
-        classes = np.concatenate([labels_of(data)[1][rows], seen])
+        data = run.data()
+        if self.count > len(data.held_out):
+            raise GanatomyError(f"count={self.count}: only {len(data.held_out)} images of {data.source} are held out.")
+        looks = cache(partial(self._looks, run, data, folder))
+        seen = folder.step("seen", lambda: self._seen(run, data, looks()))
+        flat = {"tsne": self.tsne, "pca": PCA(2, random_state=0).fit_transform}
+        flats = {
+            name: np.array(folder.step(name, partial(flattened, flatten, looks))["points"])
+            for name, flatten in flat.items()
+        }
         origins = [origin for origin in ORIGINS for _ in range(self.count)]
-        features = np.concatenate([real.features, generated.features]).astype(np.float64)
-        flats = {"tsne": self.tsne(features), "pca": PCA(2, random_state=0).fit_transform(features)}
         for name, title in (("tsne", "t-SNE"), ("pca", "Principal components")):
             said = f"{title} of what a judge sees"
-            of_classes = scatter(flats[name], classes.tolist(), origins, data.classes or (), said)
+            of_classes = scatter(flats[name], seen["classes"], origins, data.classes or (), said)
             number = [ORIGINS.index(origin) for origin in origins]
             of_origins = scatter(flats[name], number, origins, ORIGINS, f"{said}, by origin")
             folder.picture(f"{name}.png", above(of_classes, of_origins))
-        sure = {"real": confidence(real), "generated": confidence(generated)}
+        sure = {name: np.array(one) for name, one in seen["confidence"].items()}
         folder.picture("confidence.png", histograms(sure, "How sure the judge is of its first guess"))
-        folder.table("points.csv", self.points(flats, classes, origins, np.concatenate(list(sure.values()))))
+        folder.table("points.csv", self.points(flats, seen["classes"], origins, np.concatenate(list(sure.values()))))
+        conditional = seen["recognized_as_asked"] is not None
         protocol = {
             **facts(run, "G", data),
             "count": self.count,
-            **judge.facts(),
-            "classes_of_generated": "as the judge sees them" if asked is None else "as asked for",
+            **seen["judge"],
+            "classes_of_generated": "as asked for" if conditional else "as the judge sees them",
             "seed": self.seed,
+            "sure": f"more than {SURE}",
         }
         return {
             "confidence": {
                 name: {"mean": float(p.mean()), "sure": float((p > SURE).mean())} for name, p in sure.items()
             },
-            "recognized": float((self.seen(real) == classes[: self.count]).mean()),
-            "recognized_as_asked": None if asked is None else float((self.seen(generated) == seen).mean()),
-            "neighbours": neighbours(features, classes, np.array(origins)),
-            "protocol": {**protocol, "sure": f"more than {SURE}"},
+            **{name: seen[name] for name in ("recognized", "recognized_as_asked", "neighbours")},
+            "protocol": protocol,
+        }
+
+    def _looks(self, run: Run, data: ImageSet, folder: StudyFolder) -> "Looks":
+        judge = judge_of_run(run, folder.announce)
+        real = judge.look(data.pictures(data.held_out, self._rows(data)))
+        return Looks(real, judge.look(run.sampler().images(self.seed, range(self.count))), judge.facts())
+
+    def _rows(self, data: ImageSet) -> Array:
+        """Which held-out images."""
+        return np.sort(keyed(self.seed, "embedding").permutation(len(data.held_out))[: self.count])
+
+    def _seen(self, run: Run, data: ImageSet, looks: "Looks") -> dict[str, Any]:
+        """What the judge says of the images, and whether their neighbours are of one kind."""
+        labels, guesses = labels_of(data)[1][self._rows(data)], self.seen(looks.generated)
+        asked = run.sampler().labels(range(self.count))
+        classes = np.concatenate([labels, guesses if asked is None else np.array(asked)])
+        return {
+            "classes": classes.tolist(),
+            "confidence": {"real": confidence(looks.real).tolist(), "generated": confidence(looks.generated).tolist()},
+            "recognized": float((self.seen(looks.real) == labels).mean()),
+            "recognized_as_asked": None if asked is None else float((guesses == np.array(asked)).mean()),
+            "neighbours": neighbours(looks.features, classes, np.repeat(ORIGINS, self.count)),
+            "judge": looks.judge,
         }
 
     def seen(self, look: Look) -> Array:
@@ -95,17 +117,35 @@ class Embedding(Study):
         )
 
     def points(
-        self, flats: Mapping[str, Array], classes: Array, origins: list[str], sure: Array
+        self, flats: Mapping[str, Array], classes: Sequence[int], origins: list[str], sure: Array
     ) -> list[dict[str, Any]]:
         return [
             {
                 "origin": origins[row],
-                "class": int(classes[row]),
+                "class": classes[row],
                 "confidence": float(sure[row]),
                 **{f"{name}_{axis}": float(xy[row, i]) for name, xy in flats.items() for i, axis in enumerate("xy")},
             }
             for row in range(len(origins))
         ]
+
+
+class Looks(NamedTuple):
+    """What a judge, known by its facts, sees of real and of generated images."""
+
+    real: Look
+    generated: Look
+    judge: dict[str, Any]
+
+    @property
+    def features(self) -> Array:
+        """[N, d], of the real ones first."""
+        return np.concatenate([self.real.features, self.generated.features]).astype(np.float64)
+
+
+def flattened(flatten: Callable[[Array], Array], looks: Callable[[], Looks]) -> dict[str, Any]:
+    """Features [N, d] as points in the plane."""
+    return {"points": flatten(looks().features).tolist()}
 
 
 def above(first: Image.Image, second: Image.Image) -> Image.Image:

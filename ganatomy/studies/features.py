@@ -31,7 +31,7 @@ from ganatomy.experiments.run import Run, load
 from ganatomy.metrics.moments import Array
 from ganatomy.report.charts import bars
 from ganatomy.studies.real import facts, flat, labels_of, real_images
-from ganatomy.studies.study import Study, StudyFolder, check_each_once, study
+from ganatomy.studies.study import OfRuns, Step, StudyFolder, check_each_once, study
 from ganatomy.studies.svm import LinearSVM, fit
 
 STEP = 256  # images looked at at a time
@@ -41,16 +41,15 @@ PRINCIPAL_IMAGES = 20_000  # that principal components are taken from, at most
 VALIDATION = 5  # one image in so many chooses C
 
 Look = Callable[[Array], Tensor]  # uint8 [n, H, W, C] -> [n, d], float32
-Step = Callable[[str, Callable[[], Mapping[str, Any]]], dict[str, Any]]  # as `StudyFolder.step`
 Other = Literal["pixels", "pca", "untrained"]
 
 
 @study("features")
 @dataclass(frozen=True, kw_only=True)
-class Features(Study):
+class Features(OfRuns):
     """The discriminator's features on real images under an L2-SVM, against pixels, their PCA and an untrained network.
 
-    data: another source to look at; None: what the run was trained on.
+    data: another source to look at; None: what the run was trained on. Of a recipe: what it is trained on.
     grid: what each layer's maps are pooled to, one number for all or one for each; no larger than the maps are.
     labels: how many per class are known, each a trial of its own; where not all are, the mean of `draws` such choices.
     against: what it is compared with; `untrained` is the discriminator with the weights that its training began with.
@@ -58,8 +57,6 @@ class Features(Study):
     strengths: the SVM's C times the number of features, one of which is chosen on a fifth of the known labels.
     """
 
-    run: str
-    data: str | None = None
     grid: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (4,)
     labels: Annotated[tuple[PositiveInt | Literal["all"], ...], Field(min_length=1)] = ("all", 400)
     draws: PositiveInt = 3
@@ -68,11 +65,15 @@ class Features(Study):
     strengths: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = (0.01, 0.1, 1.0, 10.0)
     seed: int = 0
 
+    of_recipes = ("images", "overrides")
+
+    def check(self) -> None:
+        check_each_once(labels=self.labels, strengths=self.strengths)
+
     def looks_at(self) -> Mapping[str, ImageSet]:
         return {"data": real_images(load(self.run), self.data)}
 
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
-        check_each_once(labels=self.labels, strengths=self.strengths)
         run = load(self.run)
         trained = scoring_alone(run.player("D"), run)
         check_grid(trained, self.grid, run)
@@ -86,7 +87,8 @@ class Features(Study):
             "untrained": lambda: through(untrained(run, trained), self.grid, images),
         }
         names = ("discriminator", *dict.fromkeys(self.against))
-        found = {name: self.tried(looks[name], images, partial(step_of, folder, name)) for name in names}
+        say = folder.announce
+        found = {name: self.tried(looks[name], images, folder.steps_of(name), say) for name in names}
         folder.table("accuracy.csv", [{"features": name, **row} for name, one in found.items() for row in rows(one)])
         accuracies = {
             f"{name}, {known}": one["accuracies"] for name, of in found.items() for known, one in of["trials"].items()
@@ -105,15 +107,17 @@ class Features(Study):
         }
         return {**found, "protocol": protocol}
 
-    def tried(self, make: Callable[[], Look], images: "Shuffled", step: Step) -> dict[str, Any]:
+    def tried(
+        self, make: Callable[[], Look], images: "Shuffled", step: Step, say: Callable[[str], None] = lambda text: None
+    ) -> dict[str, Any]:
         """The accuracies of one kind of features, a step for each trial; they are computed if one is not done yet."""
         needed, test_y = images.needed(self.labels, self.draws), torch.from_numpy(images.held_out_labels)
-        rows = cache(lambda: self.looked(make(), images, needed))
+        rows = cache(lambda: self.looked(make(), images, needed, say))
 
         def trial(chosen: Array) -> dict[str, float]:
             x, y, test = rows()
             x, y = (x, y) if len(chosen) == len(x) else (x[chosen], y[chosen])
-            return {"size": x.shape[1], **self.trial(x, y, test, test_y, len(images.of_class))}
+            return {"size": x.shape[1], **self.trial(x, y, test, test_y, len(images.of_class), say)}
 
         trials, size = {}, 0
         for known in self.labels:
@@ -123,27 +127,30 @@ class Features(Study):
             size = int(results[0]["size"])
         return {"size": size, "trials": trials}
 
-    def looked(self, look: Look, images: "Shuffled", needed: Array) -> tuple[Tensor, Tensor, Tensor]:
+    def looked(
+        self, look: Look, images: "Shuffled", needed: Array, say: Callable[[str], None]
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Standardized features of the images to train on, their labels, and features of the held-out ones."""
+        say(f"  looking at {len(needed):,} images to train on, {len(images.data.held_out):,} held out")
         scale = Scale.of(torch.cat(list(images.seen(look, np.arange(min(SCALED_BY, len(images)))))))
         x, y = scale.rows(images.seen(look, needed), len(needed)), torch.from_numpy(images.labels[needed])
         return x, y, scale.rows(images.seen_held_out(look), len(images.data.held_out))
 
-    def trial(self, x: Tensor, y: Tensor, test: Tensor, test_y: Tensor, classes: int) -> dict[str, float]:
+    def trial(
+        self, x: Tensor, y: Tensor, test: Tensor, test_y: Tensor, classes: int, say: Callable[[str], None]
+    ) -> dict[str, float]:
         """An SVM on labelled rows, its C chosen on the last of them."""
         cut = len(x) - max(1, len(x) // VALIDATION)
         svm: LinearSVM | None = None
         best = (-1.0, 0.0, svm)
         for strength in sorted(self.strengths):
+            say(f"  SVM of {cut:,} x {x.shape[1]:,}, C = {strength / x.shape[1]:.3g}")
             svm = fit(x[:cut], y[:cut], classes, strength / x.shape[1], start=svm)
             best = max(best, (svm.accuracy(x[cut:], y[cut:]), -strength, svm), key=lambda one: one[:2])
         validated, strength = best[0], -best[1]
+        say(f"  SVM of {len(x):,} x {x.shape[1]:,}, C = {strength / x.shape[1]:.3g}, the best of these")
         svm = fit(x, y, classes, strength / x.shape[1], start=best[2])
         return {"accuracy": svm.accuracy(test, test_y), "validation": validated, "C": strength / x.shape[1]}
-
-
-def step_of(folder: StudyFolder, name: str, trial: str, work: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
-    return folder.step(f"{name}-{trial}", work)
 
 
 class Convolutions(nn.Module):

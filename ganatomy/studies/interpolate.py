@@ -3,8 +3,9 @@
 Radford et al. (2016), arXiv:1511.06434, section 6.1; spherical interpolation after White (2016), arXiv:1609.04468.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -18,47 +19,54 @@ from ganatomy.experiments.run import load
 from ganatomy.experiments.sampling import Sampler
 from ganatomy.metrics.moments import Array
 from ganatomy.report.grid import grid
-from ganatomy.studies.study import Study, StudyFolder, study
+from ganatomy.studies.real import facts
+from ganatomy.studies.study import OfRuns, StudyFolder, study
 
 Path = Literal["linear", "spherical"]
 
 
 @study("interpolate")
 @dataclass(frozen=True, kw_only=True)
-class Interpolate(Study):
+class Interpolate(OfRuns):
     """Walk between `pairs` of latents in `steps` images each; of a conditional run, between classes as well.
 
     The smoothness of a walk is the length of its mean step over that of its longest: 1 where each step changes as much
     as any other, 1 / (steps - 1) where all happens in one jump. Lengths are root mean squares of pixels in [-1, 1].
     """
 
-    run: str
     pairs: PositiveInt = 8
     steps: PositiveInt = 10
     path: Path = "spherical"
     seed: int = 0
 
-    def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
+    def check(self) -> None:
         if self.steps < 3:
             raise GanatomyError(f"steps={self.steps}: a walk has two ends and at least one step between them.")
+
+    def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         run = load(self.run)
         sampler = run.sampler()
-        walks = {"latents": between_latents(sampler, self.pairs, self.steps, self.path, self.seed)}
+        walks = {"latents": partial(between_latents, sampler, self.pairs, self.steps, self.path, self.seed)}
         if sampler.classes is not None:
-            walks["classes"] = between_classes(sampler, self.pairs, self.steps, self.seed)
+            walks["classes"] = partial(between_classes, sampler, self.pairs, self.steps, self.seed)
         result, rows = {}, []
-        for name, images in walks.items():
-            folder.picture(f"{name}.png", grid(images.reshape(-1, *images.shape[2:]), columns=self.steps))
-            found = [smoothness(walk) for walk in images]
+        for name, walk in walks.items():
+            found = folder.step(name, partial(self._walked, folder, name, walk), draws=(f"{name}.png",))["smoothness"]
             rows += [{"walk": name, "pair": pair, "smoothness": value} for pair, value in enumerate(found)]
             result[name] = {"smoothness": float(np.mean(found)), "deviation": float(np.std(found))}
         folder.table("smoothness.csv", rows)
-        facts = {
-            "run": str(run.path),
-            "round": run.checkpoint().round,
-            "weights": "average" if run.averages() else "raw",
+        protocol = {
+            **facts(run, "G"),
+            "classes": "evenly mixed, at the latent of the walk" if "classes" in walks else None,
+            "smoothness": "mean step over longest step, root mean square over pixels in [-1, 1]",
+            "seed": self.seed,
         }
-        return {**result, "protocol": {**facts, "seed": self.seed}}
+        return {**result, "protocol": protocol}
+
+    def _walked(self, folder: StudyFolder, name: str, walk: Callable[[], Array]) -> dict[str, Any]:
+        images = walk()
+        folder.picture(f"{name}.png", grid(images.reshape(-1, *images.shape[2:]), columns=self.steps))
+        return {"smoothness": [smoothness(one) for one in images]}
 
 
 def between(a: Tensor, b: Tensor, shares: Tensor, path: Path) -> Tensor:

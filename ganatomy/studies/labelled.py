@@ -11,13 +11,12 @@ import torch
 from pydantic import NonNegativeInt, PositiveInt
 
 from ganatomy.core.errors import GanatomyError
-from ganatomy.core.players import Generator
 from ganatomy.core.recipe import Recipe
 from ganatomy.core.spec import Spec, key_and_value
 from ganatomy.data.images import ImageSet, Part
 from ganatomy.engine.precision import find_device
 from ganatomy.experiments.run import load
-from ganatomy.experiments.train import prepared, train
+from ganatomy.experiments.train import prepared
 from ganatomy.report.charts import bars
 from ganatomy.studies.pupil import (
     GENTLE_SHIFT,
@@ -33,7 +32,7 @@ from ganatomy.studies.pupil import (
     lesson_of,
     teach,
 )
-from ganatomy.studies.study import Study, StudyFolder, check_each_once, refuse_said_by_settings, study
+from ganatomy.studies.study import Study, StudyFolder, check_each_once, check_generates, refuse_said_by_settings, study
 
 SAMPLES_SEED = 7
 TURN = 30.0  # degrees
@@ -68,7 +67,6 @@ class LabelledData(Study):
     device: str = "auto"
 
     def looks_at(self) -> Mapping[str, ImageSet]:
-        self._check()
         return {"data": self._opened(1.0)[0]}
 
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
@@ -125,12 +123,17 @@ class LabelledData(Study):
         gans = folder.step(f"gan-{name}", partial(self._gans, folder, portion, seed, data))
         runs = [folder.path / run for run in gans["runs"]]
         device, exam = find_device(self.device), lesson_of(data, data.held_out)
-        drawn_once = cache(partial(drawn, runs, data, self.per_label, device))
+
+        @cache
+        def drawn_once() -> Lesson:
+            folder.announce(f"  drawing {self.per_label:,} samples of each class")
+            return drawn(runs, data, self.per_label, device)
 
         def taught(title: str) -> dict[str, Any]:
             lesson, facts = lesson_called(title, data, drawn_once)
             school = self._school(lesson, title)
-            pupil = teach(data, spec, lesson, school, seed=seed, device=device)
+            show = folder.watcher(school.shown)
+            pupil = teach(data, spec, lesson, school, seed=seed, device=device, keep=folder.unfinished, show=show)
             return {**facts, "shown": school.shown, "accuracy": accuracy(pupil, exam)}
 
         rows = []
@@ -146,9 +149,7 @@ class LabelledData(Study):
         for name in names:
             places.append(f"runs/{portion:g}-seed{seed}{'' if name is None else f'-{name}'}")
             recipe = self._recipe(portion, seed, self.images // len(names), name)
-            show = folder.watcher(recipe.images)
-            run = train(recipe, out=folder.path / places[-1], device=self.device, show=show)
-            rounds.append(run.checkpoint().round)
+            rounds.append(folder.run(recipe, places[-1], self.device).checkpoint().round)
         return {"runs": places, "rounds": rounds}
 
     def _recipe(self, portion: float, seed: int, images: int, name: str | None) -> Recipe:
@@ -156,7 +157,7 @@ class LabelledData(Study):
         recipe = prepared(self.recipe, self.overrides, data=self.data, images=images, seed=seed)
         return recipe.replace(data=recipe.data.replace(portion=portion, only=name, draw=seed), scores=None)
 
-    def _check(self) -> None:
+    def check(self) -> None:
         """The lists, the fields that the study sets itself, and whether the recipe is one of a GAN."""
         check_each_once(portions=self.portions, seeds=self.seeds)
         if self.shown is not None and self.epochs is not None:
@@ -174,9 +175,7 @@ class LabelledData(Study):
         for key, text in map(key_and_value, self.overrides):
             if key == "data.only":
                 raise GanatomyError(f"overrides: {key}={text} would leave one class, and the study needs all.")
-        G = self._as_told().players.get("G")
-        if G is None or (isinstance(G.part, type) and not issubclass(G.part, Generator)):
-            raise GanatomyError(f"recipe={self.recipe} has no generator of images out of latents: it makes no lessons.")
+        check_generates(self._as_told(), "it makes no lessons")
 
     def _as_told(self) -> Recipe:
         return prepared(self.recipe, self.overrides, data=self.data, images=None, seed=None)

@@ -6,7 +6,7 @@ batch norm is for (Salimans et al., 2016, section 3.5), is measured by giving th
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
@@ -19,34 +19,37 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.core.randomness import keyed
 from ganatomy.data.images import ImageSet
 from ganatomy.engine.average import batch_norms
-from ganatomy.experiments.measuring import Judged, judge_of_run, own_samples
+from ganatomy.experiments.judging import can_be_judged
+from ganatomy.experiments.measuring import judge_of_run, make_extractor, own_samples
 from ganatomy.experiments.run import Run, load
 from ganatomy.experiments.sampling import Sampler
 from ganatomy.experiments.statistics import pictures_at, rows_of
 from ganatomy.metrics.coverage import squared_distances
+from ganatomy.metrics.extractors import Look
 from ganatomy.metrics.moments import Array
 from ganatomy.metrics.shares import class_shares
 from ganatomy.report.charts import bars
 from ganatomy.report.grid import grid
 from ganatomy.studies.real import facts
-from ganatomy.studies.study import Study, StudyFolder, study
+from ganatomy.studies.study import OfRuns, StudyFolder, study
 
 BATCHES = 20  # of each size in the birthday test
+SMALLEST = 8  # samples in a batch of the birthday test
 BLOCK = 1_024  # rows whose distances are held at a time
 MATES, DRAWS = 64, 5  # images in a batch, for what batch-mates change, and how often it is tried
 
 
 @study("modes")
 @dataclass(frozen=True, kw_only=True)
-class Modes(Study):
+class Modes(OfRuns):
     """`count` samples of a run beside as many held-out images: classes, diversity, duplicates, batch-mates.
 
     A class is missing if the judge sees it a tenth as often as in the real images, or less. A duplicate is a pair that
     is as near in the judge's features as the nearest two different real images, or nearer. `against` is another run to
-    stand beside it, for instance the same recipe with virtual batch norm.
+    stand beside it, for instance the same recipe with virtual batch norm. Without labels for a judge there are no
+    classes, and duplicates are told in random features.
     """
 
-    run: str
     against: str | None = None
     count: Annotated[int, Field(ge=2)] = 2_000
     seed: int = 0
@@ -54,49 +57,68 @@ class Modes(Study):
     def looks_at(self) -> Mapping[str, ImageSet]:
         return {name: load(path).data() for name, path in self.runs().items()}
 
-    def runs(self) -> dict[str, str]:
-        paths = {"run": self.run, "against": self.against}
-        return {name: path for name, path in paths.items() if path is not None}
-
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         found = {
-            title: folder.step(title, partial(self._look, folder, path, title)) for title, path in self.runs().items()
+            title: folder.step(title, partial(self._look, folder, path, title), draws=(f"closest-{title}.png",))
+            for title, path in self.runs().items()
         }
         shares = class_rows(found)
-        folder.table("classes.csv", shares)
-        for title in found:
+        if shares:
+            folder.table("classes.csv", shares)
+        for title in dict.fromkeys(row["run"] for row in shares):
             own = [row for row in shares if row["run"] == title]
             sides = {f"{row['class']}, {side}": [row[side]] for row in own for side in ("generated", "real")}
             folder.picture(f"classes-{title}.png", bars(sides, "share of each class, as the judge sees it"))
         folder.table("birthday.csv", birthday_rows(found))
-        return {**found, "protocol": {"count": self.count, "seed": self.seed, "batches": BATCHES, "draws": DRAWS}}
+        protocol = {"count": of_all(found, "count"), "extractor": of_all(found, "extractor"), "seed": self.seed}
+        return {**found, "protocol": {**protocol, "batches": BATCHES, "draws": DRAWS}}
 
     def _look(self, folder: StudyFolder, path: str, title: str) -> Mapping[str, Any]:
         run = load(path)
-        judge, data, sampler = judge_of_run(run, folder.announce), run.data(), run.sampler()
+        data, sampler = run.data(), run.sampler()
+        judged = can_be_judged(data)
+        extractor = judge_of_run(run, folder.announce) if judged else make_extractor("random")
         rows = rows_of(data, "held-out")
         if len(rows) < 2:
             raise GanatomyError(f"{data.source} holds out {len(rows)} images; two are the least.")
         real = pictures_at(data, keyed(0, "modes").permutation(rows)[: self.count])
         made = np.concatenate(list(own_samples(sampler, self.seed, range(len(real)))))
-        sides = {"generated": look(judge, made), "real": look(judge, real)}
-        names = list(data.classes or ())
-        result: dict[str, Any] = {**facts(run, "G", data), **judge.facts(), "count": len(real), "classes": names}
-        for name, (features, seen) in sides.items():
-            result[name] = {**histogram(seen, len(data.classes or ())), "diversity": diversity(features, seen)}
-        real_shares = result["real"]["class_shares"]
-        result["generated"]["missing"] = missing(result["generated"]["class_shares"], real_shares, data.classes or ())
-        pair, result["birthday"] = birthday(sides["generated"][0], sides["real"][0][distinct(real)], self.seed)
+        sides = {"generated": extractor.look(made), "real": extractor.look(real)}
+        result: dict[str, Any] = {**facts(run, "G", data), **extractor.facts(), "count": len(real)}
+        if judged:
+            result |= of_classes(sides, data.classes or ())
+        features = {name: seen.features.astype(np.float64) for name, seen in sides.items()}
+        pair, result["birthday"] = birthday(features["generated"], features["real"][distinct(real)], self.seed)
         folder.picture(f"closest-{title}.png", grid(made[list(pair)], columns=2))
         result["batch_mates"] = batch_mates(run, sampler, self.seed)
         return result
 
 
+def of_all(found: Mapping[str, Any], name: str) -> Any:
+    """A fact of all runs; where they differ in it, that of each by its title."""
+    facts = {title: one[name] for title, one in found.items()}
+    first, *others = facts.values()
+    return first if all(other == first for other in others) else facts
+
+
+def of_classes(sides: Mapping[str, Look], names: Sequence[str]) -> dict[str, Any]:
+    """What a judge's looks at generated and at real images tell of the classes."""
+    found: dict[str, Any] = {"classes": list(names)}
+    for name, look in sides.items():
+        assert look.probabilities is not None
+        seen = look.probabilities.argmax(1)
+        found[name] = {**histogram(seen, len(names)), "diversity": diversity(look.features.astype(np.float64), seen)}
+    shares = found["generated"]["class_shares"]
+    found["generated"]["missing"] = missing(shares, found["real"]["class_shares"], names)
+    return found
+
+
 def class_rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The share of each class in the samples of each run, and in the real images beside them."""
+    """The share of each class in the samples of each run that was judged, and in the real images beside them."""
     return [
         {"run": title, "class": name, "generated": made, "real": real}
         for title, one in found.items()
+        if "classes" in one
         for name, made, real in zip(
             one["classes"], one["generated"]["class_shares"], one["real"]["class_shares"], strict=True
         )
@@ -112,24 +134,19 @@ def birthday_rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def look(judge: Judged, images: Array) -> tuple[Array, Array]:
-    """Features [N, d], and the class seen [N]."""
-    seen = judge.look(images)
-    assert seen.probabilities is not None
-    return seen.features.astype(np.float64), seen.probabilities.argmax(1)
-
-
 def histogram(seen: Array, classes: int) -> dict[str, Any]:
-    """Shares of the classes, and their entropy as a number of classes: `classes` where all are alike, 1 for one.
+    """Shares of the classes, their entropy in nats, and that as a number of classes: `classes` where all are alike.
 
-    >>> histogram(np.array([0, 1, 2, 3]), 4)["classes_in_effect"]
-    4.0
+    >>> histogram(np.array([0, 1, 2, 3]), 4)
+    {'class_shares': [0.25, 0.25, 0.25, 0.25], 'entropy': 1.386294, 'classes_in_effect': 4.0}
     """
     shares = class_shares(seen, classes)
     known = shares[shares > 0]
+    entropy = float(np.log(1 / known) @ known)
     return {
         "class_shares": shares.tolist(),
-        "classes_in_effect": round(float(np.exp(-(known * np.log(known)).sum())), 6),
+        "entropy": round(entropy, 6),
+        "classes_in_effect": round(float(np.exp(entropy)), 6),
     }
 
 
@@ -172,11 +189,11 @@ def birthday(generated: Array, real: Array, seed: int) -> tuple[tuple[int, int],
     """The closest generated pair, and from which batch size on half of the batches hold a duplicate.
 
     The edge is the distance of the closest pair of different real images; `images_in_effect` is the square of that
-    size, or None where even all samples together are a batch without a duplicate.
+    size, or None where no size tried was enough: then there are `more_than` the square of the largest one.
     """
     edge, _ = closest(real)
     distance, pair = closest(generated)
-    size, chances = 8, {}
+    size, chances = SMALLEST, {}
     while size <= len(generated):
         draws = (keyed(seed, "birthday", size, batch).permutation(len(generated))[:size] for batch in range(BATCHES))
         chances[size] = float(np.mean([closest(generated[rows])[0] <= edge for rows in draws]))
@@ -189,7 +206,7 @@ def birthday(generated: Array, real: Array, seed: int) -> tuple[tuple[int, int],
         "closest_real": edge,
         "chance_of_a_duplicate": {str(s): chance for s, chance in chances.items()},
         "images_in_effect": None if found is None else found**2,
-        "more_than": None if found is not None else len(generated) ** 2,
+        "more_than": max(chances) ** 2 if chances and found is None else None,
     }
 
 

@@ -7,10 +7,10 @@ Where the GAN is asked for classes, each class has a PCA of its own.
 What a GAN can draw of an image is found by gradient descent on z; the PCA's best is a projection.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 import torch
@@ -18,17 +18,20 @@ from pydantic import Field, PositiveInt
 from sklearn.decomposition import PCA
 from torch import Tensor
 
+from ganatomy.core.errors import GanatomyError
 from ganatomy.core.randomness import keyed
 from ganatomy.data.feed import to_uint8, to_unit
 from ganatomy.data.images import ImageSet
-from ganatomy.experiments.judging import REPORTING_SEED, Bench
-from ganatomy.experiments.run import load, open_bench
+from ganatomy.experiments.judging import REPORTING_SEED, Bench, can_be_judged
+from ganatomy.experiments.measuring import FEWEST, Asked, Reference, make_extractor
+from ganatomy.experiments.run import Run, load, open_bench
 from ganatomy.experiments.sampling import Sampler
+from ganatomy.experiments.statistics import shuffled
 from ganatomy.metrics.judged import JudgeScores
 from ganatomy.metrics.moments import Array
 from ganatomy.report.grid import grid
 from ganatomy.studies.real import facts, flat
-from ganatomy.studies.study import Study, StudyFolder, study
+from ganatomy.studies.study import OfRuns, StudyFolder, study
 
 WIDEST = 4_096  # numbers of an image, up to which all components are computed
 MOST = 512  # components of larger ones
@@ -39,14 +42,15 @@ RATE = 0.05  # Adam's, falling to zero, on latents
 
 @study("pca")
 @dataclass(frozen=True, kw_only=True)
-class PrincipalComponents(Study):
+class PrincipalComponents(OfRuns):
     """A PCA's samples under the judge that scores the GAN's, and the reconstructions of both.
+
+    Without labels for a judge, samples of both are compared with the training images in random features.
 
     components: how many, each a model of its own; no more than there are.
     inverted: held-out images that G's latents are sought for, in `steps` steps of gradient descent from `starts` draws.
     """
 
-    run: str
     components: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (16, 64, 256)
     inverted: PositiveInt = 64
     steps: PositiveInt = 300
@@ -59,40 +63,47 @@ class PrincipalComponents(Study):
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         run = load(self.run)
         sampler, data = run.sampler(), run.data()
-        how = run.recipe.scores.build() if run.recipe.scores else JudgeScores()
-        bench = open_bench(data, run.recipe, how, folder.announce)
+        scorer = scorer_of(run, data, folder)
         model = LinearModel.of(data, sampler.classes)
         sizes = sorted({min(size, model.most) for size in self.components})
 
-        scores = {"gan": folder.step("gan", lambda: asdict(bench.score(sampler, self.seed)))}
+        scores = {"gan": folder.step("gan", partial(self.score, scorer, sampler.images, sampler.labels))}
         for size in sizes:
             drawn = f"pca-{size}"
-            scores[drawn] = folder.step(drawn, partial(self.score, bench, model, size))
-        rebuilt = folder.step("reconstruction", lambda: self.rebuilt(folder, data, model, sampler))
+            scores[drawn] = folder.step(drawn, partial(self.score, scorer, partial(model.images, size), model.labels))
+        rebuild = partial(self.rebuilt, folder, data, model, sampler)
+        rebuilt = folder.step("rebuilt", rebuild, draws=("reconstruction.png",))
         self.show(folder, sampler, model, sizes, data)
         folder.table("scores.csv", [{"model": name, **shown(one)} for name, one in scores.items()])
         folder.table("reconstruction.csv", [{"components": int(n), "error": e} for n, e in rebuilt["pca"].items()])
         protocol = {
             **facts(run, "G", data),
-            **bench.protocol(seed=self.seed, weights="average" if run.averages() else "raw", checkpoint="last"),
+            **scorer.protocol(self.seed, "average" if run.averages() else "raw"),
             "fitted": "each class apart" if sampler.classes else "all classes together",
             "fitted_images": min(FITTED, len(data.train)),
             "error": "root mean square over pixels in [-1, 1]",
             "inverted": min(self.inverted, len(data.held_out)),
+            "inverted_of": "the first of a fixed shuffle of the held-out images",
             "steps": self.steps,
             "starts": self.starts,
         }
         return {
             "scores": scores,
-            "floor": asdict(bench.floor),
+            "floor": scorer.floor(),
             "reconstruction": rebuilt,
             "wins": wins(scores, rebuilt, sampler.prior.size),
             "protocol": protocol,
         }
 
-    def score(self, bench: Bench, model: "LinearModel", size: int) -> dict[str, Any]:
-        indices = range(bench.how.count)
-        return asdict(bench.score_images(model.images(size, self.seed, indices), model.labels(indices)))
+    def score(
+        self,
+        scorer: "Scorer",
+        images: Callable[[int, Sequence[int]], Array],
+        labels: Callable[[Sequence[int]], list[int] | None],
+    ) -> dict[str, Any]:
+        """Of the first samples of a model, which gives images by seed and numbers, and labels by numbers."""
+        indices = range(scorer.count)
+        return scorer.score(images(self.seed, indices), labels(indices))
 
     def rebuilt(self, folder: StudyFolder, data: ImageSet, model: "LinearModel", sampler: Sampler) -> dict[str, Any]:
         """Errors on held-out images, of the PCA by number of components and of G; and a picture of some."""
@@ -101,11 +112,12 @@ class PrincipalComponents(Study):
         sizes = [0, *(2**power for power in range(model.most.bit_length())), model.most]
         by_size = {str(n): error(model.rebuilt(images, labels, n), images) for n in sorted(set(sizes))}
 
-        some = images[: self.inverted]
-        asked = None if labels is None or sampler.classes is None else torch.from_numpy(np.array(labels[: len(some)]))
-        found = invert(sampler, to_unit(some), asked, self.steps, self.starts, self.seed)
+        chosen = shuffled(np.arange(len(images)))[: self.inverted]
+        some, own = images[chosen], None if labels is None else np.asarray(labels)[chosen]
+        asked = None if own is None or sampler.classes is None else torch.from_numpy(own)
+        found = invert(sampler, to_unit(some), asked, self.steps, self.starts, self.seed, folder.announce)
         size = min(sampler.prior.size, model.most)
-        linear = model.rebuilt(some, labels, size)
+        linear = model.rebuilt(some, own, size)
         rows = np.concatenate([part[:SHOWN] for part in (some, found, linear)])
         names = ["real", "GAN", f"PCA, {size}"]
         folder.picture("reconstruction.png", grid(rows, columns=min(SHOWN, len(some)), row_names=names))
@@ -120,11 +132,71 @@ class PrincipalComponents(Study):
         self, folder: StudyFolder, sampler: Sampler, model: "LinearModel", sizes: Sequence[int], data: ImageSet
     ) -> None:
         """Samples, a row each: real, the GAN's, the PCA's."""
-        count = min(SHOWN, len(data.held_out))
-        rows = [data.pictures(data.held_out)[:count], sampler.images(self.seed, range(count))]
+        chosen = shuffled(np.arange(len(data.held_out)))[:SHOWN]
+        count = len(chosen)
+        rows = [data.pictures(data.held_out, chosen), sampler.images(self.seed, range(count))]
         rows += [model.images(size, self.seed, range(count)) for size in sizes]
         names = ["real", "GAN", *(f"PCA, {size}" for size in sizes)]
         folder.picture("samples.png", grid(np.concatenate(rows), columns=count, row_names=names))
+
+
+class Scorer(Protocol):
+    """What samples of both models are scored by, `count` of each."""
+
+    count: int
+
+    def score(self, images: Array, asked: Sequence[int] | None) -> dict[str, Any]: ...
+
+    def floor(self) -> dict[str, Any]: ...
+
+    def protocol(self, seed: int, weights: str) -> dict[str, Any]: ...
+
+
+def scorer_of(run: Run, data: ImageSet, folder: StudyFolder) -> Scorer:
+    """The data's judge; or random features, where there can be none."""
+    how = run.recipe.scores.build() if run.recipe.scores else JudgeScores()
+    if can_be_judged(data):
+        return ByJudge(open_bench(data, run.recipe, how, folder.announce))
+    return Unjudged(data, how.count)
+
+
+class ByJudge:
+    """Scores of the data's own judge, as a run is evaluated."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench, self.count = bench, bench.how.count
+
+    def score(self, images: Array, asked: Sequence[int] | None) -> dict[str, Any]:
+        return asdict(self.bench.score_images(images, asked))
+
+    def floor(self) -> dict[str, Any]:
+        return asdict(self.bench.floor)
+
+    def protocol(self, seed: int, weights: str) -> dict[str, Any]:
+        return self.bench.protocol(seed=seed, weights=weights, checkpoint="last")
+
+
+class Unjudged:
+    """Distance to the training images, and how many of them are covered, in random features."""
+
+    def __init__(self, data: ImageSet, count: int) -> None:
+        self.count = min(count, len(data.held_out))
+        if self.count < FEWEST["fid"]:
+            raise GanatomyError(f"{data.source} holds out {self.count} images; {FEWEST['fid']} are the least.")
+        metrics = tuple(name for name in ("fid", "prdc") if FEWEST[name] <= self.count)
+        self.reference = Reference(data, Asked(make_extractor("random"), metrics, self.count))
+
+    def score(self, images: Array, asked: Sequence[int] | None) -> dict[str, Any]:
+        return self._shown(self.reference.score_images(images))
+
+    def floor(self) -> dict[str, Any]:
+        return self._shown(self.reference.floor)
+
+    def protocol(self, seed: int, weights: str) -> dict[str, Any]:
+        return {**self.reference.protocol(), "seed": seed, "weights": weights, "checkpoint": "last"}
+
+    def _shown(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        return {"frechet": found["fid"], "coverage": found.get("coverage"), "count": self.count}
 
 
 class LinearModel:
@@ -164,7 +236,7 @@ class LinearModel:
     def rebuilt(self, images: Array, labels: Array | None, size: int) -> Array:
         """Images as `size` components have them, those of their class where there are several models."""
         found = np.empty((len(images), int(np.prod(self.shape))), np.float32)
-        own = np.zeros(len(images), np.int64) if len(self.fitted) == 1 or labels is None else labels[: len(images)]
+        own = np.zeros(len(images), np.int64) if len(self.fitted) == 1 or labels is None else labels
         for number, pca in enumerate(self.fitted):
             x, parts = flat(images[own == number]) - pca.mean_, pca.components_[:size]
             found[own == number] = pca.mean_ + (x @ parts.T) @ parts
@@ -183,7 +255,15 @@ def all_components(x: Array) -> PCA:
     return PCA(min(MOST, *x.shape), svd_solver="randomized", random_state=0).fit(x)
 
 
-def invert(sampler: Sampler, x: Tensor, y: Tensor | None, steps: int, starts: int, seed: int) -> Array:
+def invert(
+    sampler: Sampler,
+    x: Tensor,
+    y: Tensor | None,
+    steps: int,
+    starts: int,
+    seed: int,
+    say: Callable[[str], None] = lambda text: None,
+) -> Array:
     """The nearest images that G draws, uint8 [N, H, W, C], found from the better of several starts of each.
 
     x: [N, C, H, W] in [-1, 1]; y: the classes asked for. Adam descends the square of the error in z.
@@ -194,7 +274,9 @@ def invert(sampler: Sampler, x: Tensor, y: Tensor | None, steps: int, starts: in
         z = sampler.prior.sample(seed, start * len(x), (start + 1) * len(x)).requires_grad_()
         optimizer = torch.optim.Adam([z], lr=RATE)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-        for _ in range(steps):
+        for step in range(steps):
+            if step % max(1, steps // 4) == 0:
+                say(f"  latents of {len(x)} images, start {start + 1} of {starts}: step {step} of {steps}")
             optimizer.zero_grad()
             (sampler.G(z, *given) - x).square().sum().backward()
             optimizer.step()
@@ -218,14 +300,14 @@ def median_error(found: Array, images: Array) -> float:
 
 
 def shown(scores: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: scores[name] for name in ("frechet", "coverage", "classifier_score", "accuracy", "count")}
+    return {name: scores.get(name) for name in ("frechet", "coverage", "classifier_score", "accuracy", "count")}
 
 
 def wins(scores: Mapping[str, Mapping[str, Any]], rebuilt: Mapping[str, Any], latent: int) -> dict[str, str]:
     """Who is best at what."""
     found = {"frechet": min(scores, key=lambda name: scores[name]["frechet"])}
     for name in ("coverage", "classifier_score", "accuracy"):
-        known = {model: one[name] for model, one in scores.items() if one[name] is not None}
+        known = {model: one[name] for model, one in scores.items() if one.get(name) is not None}
         if known:
             found[name] = max(known, key=lambda model: known[model])
     for name, key in (("reconstruction", "same_images"), ("median reconstruction", "same_images_median")):

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from pydantic import PositiveInt
 
 from ganatomy.core.errors import GanatomyError
-from ganatomy.data.images import ImageSet
 from ganatomy.experiments.train import prepared
 from ganatomy.runs.files import read_json, write_bytes
 from ganatomy.studies.ablation import Cell, ablate, cells_of, shard_of
@@ -61,9 +60,8 @@ class Balance(Ablated):
     ratios: tuple[PositiveInt, ...] = (1, 2, 10, 15)
     images: PositiveInt = 200_000
 
-    def looks_at(self) -> Mapping[str, ImageSet]:
+    def check(self) -> None:
         self.settings()
-        return {}
 
     def cells(self) -> list[Cell]:
         return [cell for words in self.settings() for cell in self._cells(words)]

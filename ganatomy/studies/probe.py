@@ -8,7 +8,8 @@ on BiGAN's latents.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.players import Encoder
@@ -30,15 +33,18 @@ from ganatomy.core.shape import Shape
 from ganatomy.data.feed import to_unit
 from ganatomy.data.images import ImageSet
 from ganatomy.engine.average import standing_statistics
+from ganatomy.engine.engine import load as load_weights
+from ganatomy.engine.engine import load_stepper, under
 from ganatomy.engine.precision import autocast, resolved
 from ganatomy.experiments.run import Run, load
 from ganatomy.experiments.sampling import CHUNK, Sampler
 from ganatomy.metrics.moments import Array
 from ganatomy.networks.bigan import ConvEncoder
 from ganatomy.report.charts import bars
+from ganatomy.runs.checkpoints import Checkpoints
 from ganatomy.runs.files import write_bytes
 from ganatomy.studies.real import facts, flat, labels_of, real_images
-from ganatomy.studies.study import Study, StudyFolder, study
+from ganatomy.studies.study import OfRuns, Step, StudyFolder, study
 
 STEP = 256  # images looked at at a time
 STANDING_IMAGES = 5_120  # real ones, that batch-norm statistics are taken from
@@ -49,22 +55,22 @@ WEIGHTS = "encoder.safetensors"
 
 @study("probe")
 @dataclass(frozen=True, kw_only=True)
-class Probe(Study):
+class Probe(OfRuns):
     """Latents of real images under a linear classifier, an RBF SVM and the nearest neighbour, against a PCA as large.
 
-    data: another source to look at; None: what the run was trained on.
+    data: another source to look at; None: what the run was trained on. Of a recipe: what it is trained on.
     encoder_images: generated, that an encoder is trained on where the run has none; `encoder_width` scales its maps.
     linear_images, svm_images, nearest_images: real ones with their labels, at most, of each classifier.
     """
 
-    run: str
-    data: str | None = None
     encoder_images: PositiveInt = 200_000
     encoder_width: PositiveFloat = 1.0
     linear_images: PositiveInt = 60_000
     svm_images: PositiveInt = 10_000
     nearest_images: PositiveInt = 60_000
     seed: int = 0
+
+    of_recipes = ("images", "overrides")
 
     def looks_at(self) -> Mapping[str, ImageSet]:
         return {"data": real_images(load(self.run), self.data)}
@@ -78,7 +84,7 @@ class Probe(Study):
         own = "E" in run.recipe.players
         E, trained = (own_encoder(run), {}) if own else self.taught(run, folder)
         looks = {"latents": lambda: latents(E, real), "pca": lambda: principal(E.size, real)}
-        found = {name: folder.step(name, partial(self.tried, look, real)) for name, look in looks.items()}
+        found = {name: self.tried(look, real, folder.steps_of(name)) for name, look in looks.items()}
         folder.table("accuracy.csv", [{"features": name, **one} for name, one in found.items()])
         accuracies = {f"{name}, {kind}": [one[kind]] for kind in self.counts() for name, one in found.items()}
         folder.picture("accuracy.png", bars(accuracies, "recognized of the held-out images"))
@@ -98,19 +104,25 @@ class Probe(Study):
     def counts(self) -> dict[str, int]:
         return {"linear": self.linear_images, "svm": self.svm_images, "nearest": self.nearest_images}
 
-    def tried(self, look: Callable[[], tuple[Array, Array]], real: "Real") -> dict[str, Any]:
-        """Held-out accuracies of the classifiers. `look`: numbers [N, size] of the images, to train on and held out."""
-        x, test = look()
+    def tried(self, look: Callable[[], tuple[Array, Array]], real: "Real", step: Step) -> dict[str, Any]:
+        """Held-out accuracies of the classifiers, a step each.
+
+        look: numbers [N, size] of the images, to train on and held out.
+        """
+        numbers = cache(look)
         classifiers = {
             "linear": LogisticRegression(max_iter=1_000),
             "svm": SVC(C=PENALTY),
             "nearest": KNeighborsClassifier(1, algorithm="brute"),
         }
-        accuracies = {}
-        for name, count in self.counts().items():
+
+        def scored(name: str, count: int) -> dict[str, float]:
+            x, test = numbers()
             known = classifiers[name].fit(x[:count], real.labels[real.order[:count]])
-            accuracies[name] = float(known.score(test, real.held_out_labels))
-        return {"size": x.shape[1], **accuracies}
+            return {"size": x.shape[1], "accuracy": float(known.score(test, real.held_out_labels))}
+
+        done = {name: step(name, partial(scored, name, count)) for name, count in self.counts().items()}
+        return {"size": done["linear"]["size"], **{name: one["accuracy"] for name, one in done.items()}}
 
     def taught(self, run: Run, folder: StudyFolder) -> tuple[Encoder, dict[str, Any]]:
         """An encoder trained against G, once, and how far it is from latents it has not seen."""
@@ -118,7 +130,7 @@ class Probe(Study):
         E = new_encoder(sampler, Shape(*run.checkpoint().state["data"]["shape"]), self.encoder_width, self.seed)
 
         def work() -> dict[str, Any]:
-            teach(E, sampler, self.encoder_images, self.seed)
+            teach(E, sampler, self.encoder_images, self.seed, folder.unfinished, folder.announce)
             write_bytes(file, save_tensors({name: value.contiguous() for name, value in E.state_dict().items()}))
             return {"images": self.encoder_images, "error": latent_error(E.eval(), sampler, self.seed)}
 
@@ -153,13 +165,29 @@ def new_encoder(sampler: Sampler, shape: Shape, width: float, seed: int) -> Conv
         return ConvEncoder(shape, latent=sampler.prior.size, width=width)
 
 
-def teach(E: Encoder, sampler: Sampler, images: int, seed: int) -> None:
-    """Regress z on G(z), by the square of the error."""
+def teach(
+    E: Encoder,
+    sampler: Sampler,
+    images: int,
+    seed: int,
+    keep: Path | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> None:
+    """Regress z on G(z), by the square of the error.
+
+    keep: a folder for the state, from which the same teaching goes on where it was killed.
+    """
     E.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     steps = max(1, images // CHUNK)
     optimizer = torch.optim.Adam(E.parameters(), lr=RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    for number in range(steps):
+    kept = None if keep is None else Checkpoints(keep)
+    begun = 0 if kept is None else restored(kept, E, optimizer, schedule)
+    for number in range(begun, steps):
+        if number % max(1, steps // 10) == 0:
+            say(f"  the encoder saw {number * CHUNK:,} of {steps * CHUNK:,} images")
+            if kept is not None and number > begun:
+                kept.write(number, *state_of(E, optimizer, schedule))
         z, x = pairs(sampler, seed, number)
         with autocast(resolved("auto", CPU), CPU):
             guess = E(x)
@@ -167,6 +195,27 @@ def teach(E: Encoder, sampler: Sampler, images: int, seed: int) -> None:
         mse_loss(guess.float(), z).backward()
         optimizer.step()
         schedule.step()
+
+
+def state_of(E: Encoder, optimizer: Optimizer, schedule: LRScheduler) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Of a teaching that can go on: tensors by name, and what JSON can hold."""
+    tensors = {f"E.{name}": value for name, value in E.state_dict().items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items()}
+    return tensors, {"schedule": schedule.state_dict()}
+
+
+def restored(kept: Checkpoints, E: Encoder, optimizer: Optimizer, schedule: LRScheduler) -> int:
+    """Go on from what `state_of` returned, if anything is kept; the number of steps that are done."""
+    found = kept.newest()
+    if found is None:
+        return 0
+    load_weights(E, "E.", found.tensors)
+    load_stepper(optimizer, under(found.tensors, "optimizer."))
+    schedule.load_state_dict(dict(found.state["schedule"]))
+    for group, rate in zip(optimizer.param_groups, schedule.get_last_lr(), strict=True):
+        group["lr"] = rate
+    return found.round
 
 
 def pairs(sampler: Sampler, seed: int, number: int) -> tuple[Tensor, Tensor]:

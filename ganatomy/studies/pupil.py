@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -10,11 +11,13 @@ import torch
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
+from ganatomy.core.observer import Moment, Observer
 from ganatomy.core.recipe import Recipe
 from ganatomy.core.spec import Spec
 from ganatomy.data.feed import to_unit
 from ganatomy.data.images import ImageSet
 from ganatomy.data.packed import Split
+from ganatomy.engine.engine import Engine
 from ganatomy.engine.optimizers import SGD
 from ganatomy.experiments.build import build_engine, build_players, class_count
 from ganatomy.games.classification import Classification
@@ -22,6 +25,7 @@ from ganatomy.metrics.moments import Array
 from ganatomy.networks.classifier import ConvClassifier
 from ganatomy.networks.efficientnet import EfficientNetClassifier
 from ganatomy.recipes.judges import judge
+from ganatomy.runs.checkpoints import Checkpoints
 
 Network = Literal["small", "efficientnet-b0"]
 PRETRAINED = "google/efficientnet-b0"
@@ -104,8 +108,13 @@ def teach(
     seed: int = 0,
     start: Mapping[str, Tensor] | None = None,
     device: torch.device | None = None,
+    keep: Path | None = None,
+    show: Observer | None = None,
 ) -> nn.Module:
-    """A pupil that was taught with a lesson; from the weights `start`, where there are some, else from new ones."""
+    """A pupil that was taught with a lesson; from the weights `start`, where there are some, else from new ones.
+
+    keep: a folder for its state, from which the same teaching goes on where it was killed. show: is told how far it is.
+    """
     taught_with = replace(
         data,
         train=Split(bordered(lesson.images, school.shifted), lesson.labels),
@@ -117,8 +126,24 @@ def teach(
     engine = build_engine(recipe, taught_with, device or torch.device("cpu"))
     if start is not None:
         engine.players["C"].load_state_dict(start)
+    kept = [] if keep is None else [Kept(engine, Checkpoints(keep), recipe.images)]
+    engine.observers = [*kept, *([] if show is None else [show])]
     engine.play(recipe.images)
     return engine.players["C"].eval()
+
+
+class Kept(Observer):
+    """The state of a training, of which a tenth is lost at most; it goes on from what is there already."""
+
+    def __init__(self, engine: Engine, checkpoints: Checkpoints, images: int) -> None:
+        self.engine, self.checkpoints, self.every = engine, checkpoints, max(1, images // 10)
+        if (found := checkpoints.newest()) is not None:
+            engine.restore(found.tensors, found.state)
+
+    def after_round(self, moment: Moment) -> None:
+        if moment.passed(self.every):
+            tensors, state = self.engine.state()
+            self.checkpoints.write(moment.round, tensors, state)
 
 
 def bordered(images: Array, share: float) -> Array:

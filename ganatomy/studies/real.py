@@ -38,13 +38,19 @@ def flat(images: Array) -> Array:
     return images.reshape(len(images), math.prod(images.shape[1:])).astype(np.float32) / np.float32(HALF_RANGE) - 1
 
 
-def facts(run: Run, player: str, data: ImageSet) -> dict[str, Any]:
-    """What was looked at through which player's weights: the beginning of a result's protocol."""
+def facts(run: Run, player: str, data: ImageSet | None = None) -> dict[str, Any]:
+    """What was looked at through which player's weights: the beginning of a result's protocol.
+
+    data: the images beside it; None: those that the run was trained on, which need not be there.
+    """
+    found = run.checkpoint()
+    trained_on = found.state["data"]
     return {
         "run": str(run.path),
-        "round": run.checkpoint().round,
+        "round": found.round,
+        "checkpoint": "last",
         "player": player,
         "weights": "average" if run.averages(player) else "raw",
-        "data": data.source,
-        "content": data.content,
+        "data": trained_on["source"] if data is None else data.source,
+        "content": trained_on["content"] if data is None else data.content,
     }

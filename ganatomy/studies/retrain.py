@@ -21,7 +21,7 @@ from ganatomy.data.images import ImageSet, Part
 from ganatomy.engine.precision import find_device
 from ganatomy.experiments.build import build_players, class_count
 from ganatomy.experiments.run import Run, load
-from ganatomy.experiments.train import prepared, train
+from ganatomy.experiments.train import prepared
 from ganatomy.report.charts import bars, heat_map
 from ganatomy.studies.pupil import (
     CLASSICAL_TURN,
@@ -36,7 +36,7 @@ from ganatomy.studies.pupil import (
     teach,
 )
 from ganatomy.studies.real import facts, labels_of
-from ganatomy.studies.study import Study, StudyFolder, check_each_once, refuse_said_by_settings, study
+from ganatomy.studies.study import OfRuns, StudyFolder, check_each_once, refuse_said_by_settings, study
 
 LESSON_SEED, QUERY_SEED = 7, 8  # of the samples that are learned from, and of those that are asked about
 QUERIES = 2_000
@@ -50,7 +50,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 @study("retrain")
 @dataclass(frozen=True, kw_only=True)
-class Retrain(Study):
+class Retrain(OfRuns):
     """Classifiers taught with portions of real and generated images of a conditional run; then with few real ones.
 
     The grid crosses `shares` of the real training images with shares of as many generated ones (`generated`, which may
@@ -61,7 +61,6 @@ class Retrain(Study):
     classical augmentation. A seed draws the images, too; several tell whether the best of these ways is a gain.
     """
 
-    run: str
     shares: Annotated[tuple[Part, ...], Field(min_length=1)] = (0.1, 0.2, 0.5, 1.0)
     generated: tuple[Share, ...] | None = None
     shown: PositiveInt = 200_000
@@ -72,16 +71,21 @@ class Retrain(Study):
     seeds: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)] = (0,)
     device: str = "auto"
 
+    def check(self) -> None:
+        check_each_once(shares=self.shares, generated=self.made_shares(), seeds=self.seeds)
+        said = {"data.per_class": "few", "data.draw": "seeds", "images": "few_images", "seed": "seeds"}
+        refuse_said_by_settings(self.few_overrides, said, "few_overrides")
+
+    def check_generator(self, G: Generator, whose: str) -> None:
+        if G.classes is None:
+            raise GanatomyError(f"{whose} is not conditional: its samples have no labels to teach.")
+
     def looks_at(self) -> Mapping[str, ImageSet]:
         return {"run": load(self.run).data()}
 
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         run = load(self.run)
-        if run.sampler().classes is None:
-            raise GanatomyError(f"{run.path} is not conditional: its samples have no labels to teach.")
-        check_each_once(shares=self.shares, generated=self.made_shares(), seeds=self.seeds)
-        said = {"data.per_class": "few", "data.draw": "seeds", "images": "few_images", "seed": "seeds"}
-        refuse_said_by_settings(self.few_overrides, said, "few_overrides")
+        self.check_generator(run.sampler().G, str(run.path))
         data = run.data()
         labels_of(data)
         protocol = {
@@ -117,7 +121,12 @@ class Retrain(Study):
     def _grid(self, folder: StudyFolder, run: Run, data: ImageSet) -> list[dict[str, Any]]:
         exam, made_shares = lesson_of(data, data.held_out), self.made_shares()
         device = find_device(self.device)
-        made = cache(partial(samples_of, run, len(data.train), LESSON_SEED, device))
+
+        @cache
+        def made() -> Lesson:
+            folder.announce(f"  drawing {len(data.train):,} samples")
+            return samples_of(run, len(data.train), LESSON_SEED, device)
+
         queries = cache(partial(samples_of, run, QUERIES, QUERY_SEED, device))
         schools = {"none": School(shown=self.shown), "classical": classical(self.shown)}
 
@@ -125,7 +134,10 @@ class Retrain(Study):
             lesson = portion(lesson_of(data, data.train), real_share, seed)
             if made_share:
                 lesson += portion(made(), made_share, seed)
-            pupil = teach(data, run.recipe.data, lesson, schools[augmentation], seed=seed, device=device)
+            school, show = schools[augmentation], folder.watcher(self.shown)
+            pupil = teach(
+                data, run.recipe.data, lesson, school, seed=seed, device=device, keep=folder.unfinished, show=show
+            )
             return {"images": len(lesson), "on_real": accuracy(pupil, exam), "on_generated": accuracy(pupil, queries())}
 
         rows = []
@@ -182,7 +194,8 @@ class Retrain(Study):
         half = replace(augmented, shown=max(1, self.shown // 2))
 
         def taught(lesson: Lesson, school: School, start: Any = None) -> Any:
-            return teach(data, spec, lesson, school, seed=seed, start=start, device=device)
+            keep, show = folder.unfinished / ("first" if start is None else "then"), folder.watcher(school.shown)
+            return teach(data, spec, lesson, school, seed=seed, start=start, device=device, keep=keep, show=show)
 
         def examined(real: Lesson, made: Lesson, school: School) -> dict[str, Any]:
             facts = {**shares_of(len(real), len(made)), "accuracy": None}
@@ -241,8 +254,7 @@ def checked_few(recipe: Recipe, run: Run, few: int) -> ImageSet:
 
 def few_gan(folder: StudyFolder, recipe: Recipe, device: str) -> dict[str, Any]:
     place = f"runs/few-seed{recipe.seed}"
-    run = train(recipe, out=folder.path / place, device=device, show=folder.watcher(recipe.images))
-    return {"run": place, "rounds": run.checkpoint().round}
+    return {"run": place, "rounds": folder.run(recipe, place, device).checkpoint().round}
 
 
 def judged(groups: Mapping[str, list[float]]) -> dict[str, Any]:

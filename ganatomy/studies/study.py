@@ -4,24 +4,36 @@ import csv
 import hashlib
 import inspect
 import io
+import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from PIL import Image
+from pydantic import PositiveInt
 from safetensors.torch import save as save_tensors
 
 from ganatomy.core.errors import GanatomyError, near
 from ganatomy.core.observer import Moment, Observer
+from ganatomy.core.players import Generator
+from ganatomy.core.recipe import Recipe, recipes
 from ganatomy.core.registry import Registry, part
 from ganatomy.core.spec import Spec, declared_settings, key_and_value, parsed, to_plain
 from ganatomy.data.images import ImageSet
-from ganatomy.experiments.run import load
+from ganatomy.experiments.build import build_players, class_count
+from ganatomy.experiments.run import Run, load
+from ganatomy.experiments.train import prepared, train
 from ganatomy.report.png import write_png
-from ganatomy.runs.files import read_json, write_json, write_text
+from ganatomy.runs.files import read_record, write_json, write_text
+from ganatomy.runs.folder import RunFolder, find_run
 
-RUN_SETTINGS = ("run", "against")  # settings that are the path of a run, where they are text
+RUN_SETTINGS = ("run", "against")  # settings that, as text, name a run: its folder, or a recipe to be trained first
+TRAINING = ("study", "recipe", "data", "images", "overrides")  # settings that decide what lies in runs/
+TRAINS_FIRST = (
+    "run=RECIPE trains that recipe first: on data=SOURCE, for images=N, with overrides=, where they are said."
+)
 STUDIES = Path("studies")  # where `ganatomy study` puts a study that is given no folder
 S = TypeVar("S", bound="type[Study]")
 
@@ -36,6 +48,9 @@ class Study(ABC):
     name: ClassVar[str]
     passing: ClassVar[tuple[str, ...]] = ()  # settings of a session: under others the study in a folder is the same
 
+    def check(self) -> None:  # noqa: B027 (most have nothing to refuse)
+        """Raises GanatomyError for settings that are mistakes whatever the run is; nothing is done before."""
+
     @abstractmethod
     def carry_out(self, folder: "StudyFolder") -> Mapping[str, Any]:
         """Do it. Raises GanatomyError for the caller's mistakes."""
@@ -43,6 +58,91 @@ class Study(ABC):
     def looks_at(self) -> Mapping[str, ImageSet]:
         """The real images that its steps are of, by the setting that names them; with others it is another study."""
         return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfRuns(Study):
+    """A study of what was trained: `run` is the folder of a run, or a recipe that is trained first.
+
+    A recipe is trained in the study's own folder: on `data` and for `images`, where they are said, with `overrides`.
+    What `carry_out` sees is the study of the run.
+    """
+
+    run: str
+    data: str | None = None
+    images: PositiveInt | None = None
+    overrides: tuple[str, ...] | None = None
+
+    of_recipes: ClassVar[tuple[str, ...]] = ("data", "images", "overrides")
+    """Settings that mean nothing for a run that is there."""
+
+    def runs(self) -> dict[str, str]:
+        """What is looked at, by the setting that names it."""
+        named = {name: getattr(self, name, None) for name in RUN_SETTINGS}
+        return {name: text for name, text in named.items() if isinstance(text, str)}
+
+    def check_generator(self, G: Generator, whose: str) -> None:
+        """Raises GanatomyError where the study can do nothing with such a generator, which need not be trained yet."""
+
+    def recipes(self) -> dict[str, Recipe]:
+        """What is to be trained, by the setting that names it."""
+        named = {name: text for name, text in self.runs().items() if is_recipe(name, text)}
+        said = [name for name in self.of_recipes if getattr(self, name) is not None]
+        if said and not named:
+            raise GanatomyError(
+                f"{said[0]}={getattr(self, said[0])} is for a recipe that is trained first; {self.run} is a run."
+            )
+        elsewhere = {"data.source": "data", "images": "images"}
+        told = {key: name for key, name in elsewhere.items() if getattr(self, name) is not None}
+        refuse_said_by_settings(self.overrides or (), told)
+        return {
+            name: prepared(text, self.overrides or (), data=self.data, images=self.images, seed=None)
+            for name, text in named.items()
+        }
+
+    def check_recipe(self, recipe: Recipe) -> None:
+        """Raises GanatomyError before an hour's training whose run this study could not look at."""
+        check_generates(recipe, "there is nothing to study")
+        data: ImageSet = recipe.data.build().open(progress=True)
+        G = build_players(recipe, data.shape, class_count(data.classes))["G"]
+        assert isinstance(G, Generator)
+        self.check_generator(G, recipe.name)
+
+    def trained(self, trainings: Mapping[str, Recipe], folder: "StudyFolder") -> "OfRuns":
+        """The same study of the runs of these recipes."""
+        device = getattr(self, "device", "auto")
+        told: dict[str, Any] = dict.fromkeys(("data", "images", "overrides"))
+        for name, recipe in trainings.items():
+            told[name] = str(folder.run(recipe, place_of(recipe), device).path)
+        return replace(self, **told)
+
+
+def place_of(recipe: Recipe) -> str:
+    """Where a study trains a recipe, below its own folder."""
+    return f"runs/{recipe.name}"
+
+
+def is_recipe(name: str, text: str) -> bool:
+    """Whether a setting names a recipe, by its name or its file; False of a run's folder, and all else is told."""
+    if not text:
+        raise GanatomyError(f"{name}= names no run: say its folder, or a recipe.")
+    if RunFolder(text).exists():
+        return False
+    if text in recipes or (text.endswith((".yaml", ".yml")) and Path(text).is_file()):
+        return True
+    hint = near(text, recipes).partition("There are")[0]
+    try:
+        find_run(text)
+    except GanatomyError as error:
+        raise GanatomyError(f"{error} Nor is it a recipe. {hint}".rstrip()) from None
+    return False
+
+
+def check_generates(recipe: Recipe, so: str) -> None:
+    """Whether a recipe is one of a GAN, and not of a classifier or a translator; `so`: what comes of it."""
+    G = recipe.players.get("G")
+    if G is None or (isinstance(G.part, type) and not issubclass(G.part, Generator)):
+        raise GanatomyError(f"recipe={recipe.name} has no generator of images out of latents: {so}.")
 
 
 studies: Registry[type[Study]] = Registry("study")
@@ -60,21 +160,47 @@ def study(name: str) -> Callable[[S], S]:
     return register
 
 
+Step = Callable[[str, Callable[[], Mapping[str, Any]]], dict[str, Any]]
+"""As `StudyFolder.step`."""
+
+
 class StudyFolder:
-    """A study on disk: settings.json, steps/ with what is done, result.json at the end, tables and pictures."""
+    """A study on disk.
+
+    settings.json, runs/ with what it trained, steps/ with what is done, unfinished/ with what a step has done so far,
+    result.json at the end, tables and pictures.
+    """
 
     def __init__(self, path: Path | str, announce: Callable[[str], None] = lambda text: None) -> None:
         self.path, self.announce = Path(path), announce
         self.steps = 0  # come to in this session
+        self.unfinished = self.path / "unfinished"  # where the step at work may keep what it has done so far
 
-    def step(self, name: str, work: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
-        """What `work` returns, plain JSON; done once, and read back when the study is run again."""
+    def step(self, name: str, work: Callable[[], Mapping[str, Any]], draws: Sequence[str] = ()) -> dict[str, Any]:
+        """What `work` returns, plain JSON; done once, and read back when the study is run again.
+
+        draws: pictures that the work makes; where one was removed, the step is done again.
+        """
         file = self.path / "steps" / f"{name.replace('/', '_')}.json"
         self.steps += 1
-        if not file.exists():
+        if not all(there.exists() for there in (file, *(self.path / picture for picture in draws))):
             self.announce(f"step {self.steps}: {name}")
+            self.unfinished = self.path / "unfinished" / file.stem
             write_json(file, dict(work()))
-        return read_json(file)
+            shutil.rmtree(self.path / "unfinished", ignore_errors=True)
+        return read_record(file, "Remove it: the same command does that step again.")
+
+    def steps_of(self, name: str) -> Step:
+        """`step`, of steps whose names begin with this one."""
+        return lambda step, work: self.step(f"{name}-{step}", work)
+
+    def run(self, recipe: Recipe, place: str, device: str = "auto") -> Run:
+        """The run of a recipe at a place below this folder: trained there, to its end, unless it is."""
+        folder = RunFolder(self.path / place)
+        found = folder.checkpoints.newest() if folder.exists() else None
+        if found is None or found.state["drawn"] * recipe.batch < recipe.images:
+            train(recipe, out=folder.path, device=device, show=self.watcher(recipe.images))
+        return load(folder.path)
 
     def watcher(self, images: int) -> Observer:
         """Tells how far a training to so many images is."""
@@ -112,32 +238,50 @@ def carry_out(study: Study, out: Path | str | None = None, announce: Callable[[s
     """Carry a study out in its folder, or finish one that was stopped there; the folder's result.json has the numbers.
 
     A folder that holds the same study with other settings, of runs that were trained on since or of other images, is
-    refused, and so is one that holds other things.
+    refused, and so is one that holds other things. A run is known by its checkpoint, wherever it lies.
     """
     folder = StudyFolder(out if out is not None else STUDIES / study.name, announce)
     if folder.path.exists() and not folder.path.is_dir():
         raise GanatomyError(f"{folder.path} is a file, not a folder for a study: choose another with --out.")
-    settings = {"study": study.name, **plain(study), **checkpoints(study), **contents(study)}
-    file = folder.path / "settings.json"
-    if file.exists() and begun(folder.path):
-        there = read_json(file)
-        different = [name for name in {**there, **settings} if there.get(name) != settings.get(name)]
-        if different:
-            told = "; ".join(f"{name}: {there.get(name)} -> {settings.get(name)}" for name in different)
-            raise GanatomyError(f"{folder.path} holds another study ({told}). Choose another folder with --out.")
-    elif not file.exists() and folder.path.exists() and any(folder.path.iterdir()):
-        raise GanatomyError(f"{folder.path} holds other things than a study: choose another folder with --out.")
-    else:
-        write_json(file, settings)
+    study.check()
+    asked = {"study": study.name, **plain(study)}
+    trainings = study.recipes() if isinstance(study, OfRuns) else {}
+    if isinstance(study, OfRuns) and trainings:
+        for recipe in trainings.values():
+            if not (folder.path / place_of(recipe)).exists():
+                study.check_recipe(recipe)
+        note(folder.path, asked, [*TRAINING, *trainings])
+        study = study.trained(trainings, folder)
+    settings = {**asked, **checkpoints(study), **contents(study)}
+    note(folder.path, settings, settings if begun(folder.path) else TRAINING)
     write_json(folder.path / "result.json", {**settings, "result": study.carry_out(folder)})
     return folder.path
+
+
+def note(path: Path, settings: Mapping[str, Any], deciding: Collection[str]) -> None:
+    """Write down what a folder is of; refused where something was begun there, and one that decides was another."""
+    file = path / "settings.json"
+    if not file.exists() and path.exists() and any(path.iterdir()):
+        raise GanatomyError(f"{path} holds other things than a study: choose another folder with --out.")
+    if begun(path) or (path / "runs").exists():
+        there = read_record(file, f"Remove {path} to begin anew, or choose another folder with --out.")
+        different = [name for name in settings if name in deciding and not alike(name, there, settings)]
+        if different:
+            told = "; ".join(f"{name}: {there.get(name)} -> {settings[name]}" for name in different)
+            raise GanatomyError(f"{path} holds another study ({told}). Choose another folder with --out.")
+    if not begun(path):
+        write_json(file, settings)
+
+
+def alike(name: str, there: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    """Whether a setting is what it was; a run is known by its checkpoint, not by where it lies."""
+    known_by = f"checkpoint_of_{name}"
+    return there.get(name) == settings[name] or (known_by in there and known_by in settings)
 
 
 def checkpoints(study: Study) -> dict[str, str]:
     """The newest checkpoints of the runs that a study names, by their round and the beginning of their hash."""
     named = {name: getattr(study, name, None) for name in RUN_SETTINGS}
-    if "" in named.values():
-        raise GanatomyError(f"{next(n for n, path in named.items() if path == '')}= names no run: say its folder.")
     return {f"checkpoint_of_{name}": checkpoint(path) for name, path in named.items() if isinstance(path, str)}
 
 
@@ -162,8 +306,8 @@ def plain(study: Study) -> dict[str, Any]:
 
 
 def begun(path: Path) -> bool:
-    """Whether something that took time is done; a study that was refused can be corrected in its folder."""
-    return any((path / name).exists() for name in ("steps", "runs", "ablation", "result.json"))
+    """Whether more than trainings was begun; a study that was refused can be corrected in its folder."""
+    return any((path / name).exists() for name in ("steps", "unfinished", "ablation", "result.json"))
 
 
 def refuse_said_by_settings(assignments: Sequence[str], settings: Mapping[str, str], named: str = "overrides") -> None:
@@ -194,7 +338,8 @@ def described(name: str) -> str:
     needed = [key for key, one in settings.items() if one.default is inspect.Parameter.empty]
     usual = [f"  {key}={one.default}" for key, one in settings.items() if key not in needed]
     example = " ".join(["ganatomy study", name, *(f"{key}=..." for key in needed)])
-    return "\n".join([inspect.getdoc(studies[name]) or "", "", example, "", "Its other settings:", *usual])
+    about = [inspect.getdoc(studies[name]) or "", "", example, "", "Its other settings:", *usual]
+    return "\n".join([*about, "", TRAINS_FIRST] if issubclass(studies[name], OfRuns) else about)
 
 
 def declared(name: str, assignments: Sequence[str] = ()) -> Study:

@@ -203,6 +203,10 @@ def test_the_list_names_every_recipe_with_data_game_size_score_and_time(ganatomy
     monkeypatch.setenv("COLUMNS", "80")
     narrow = ganatomy_says("recipes", "digits-dcgan")
     assert max(map(len, narrow.out.splitlines())) <= 80 and re.search(r"digits-dcgan +│ digits +│ 8 px", narrow.out)
+    monkeypatch.setenv("COLUMNS", "400")
+    both = ganatomy_says("recipes", "cifar10-acgan").out  # a report's figures beside ours, and not in their place
+    assert re.search(r"cifar10-acgan +│.*Fréchet 43 x floor.*; a report has FID 148, IS 2.8", both)
+    assert not re.search("cifar10-acgan-report.*a report has", both), "of a recipe as it was measured there"
     only = ganatomy_says("recipes", "MNIST" if "mnist-dcgan" in recipes else "digits")
     assert only.code == 0
     assert "mnist-dcgan" in only.out

@@ -242,6 +242,13 @@ def test_npz_is_read(tmp_path: Path) -> None:
     assert found.classes == ("x", "y") and np.array_equal(pixels_of(found.train), images)
 
 
+def test_a_file_of_samples_without_names_is_read(tmp_path: Path) -> None:
+    images = random_pixels(6, 5, 4, 3)
+    np.savez(tmp_path / "samples.npz", images, np.array([0, 1] * 3))
+    found = find(tmp_path / "samples.npz")
+    assert found.classes == ("0", "1") and np.array_equal(pixels_of(found.train), images)
+
+
 def test_npz_files_that_cannot_serve_say_why(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     images = random_pixels(6, 5, 4)

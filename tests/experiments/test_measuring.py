@@ -17,13 +17,14 @@ from typer.testing import CliRunner
 
 from ganatomy.cli.main import app
 from ganatomy.core.errors import GanatomyError
+from ganatomy.data.images import Images
 from ganatomy.data.packed import cache_folder
 from ganatomy.experiments import measuring
 from ganatomy.experiments.comparing import measure_sources
 from ganatomy.experiments.measuring import Asked, judge_of_run, make_extractor, measure_run
 from ganatomy.experiments.run import Run, Weights, load
 from ganatomy.experiments.sampling import Sampler
-from ganatomy.experiments.statistics import read_statistics, write_statistics
+from ganatomy.experiments.statistics import pictures_at, read_statistics, rows_of, shuffled, write_statistics
 from ganatomy.metrics import measured
 from ganatomy.metrics.extractors import Own, Random, extractor
 from ganatomy.metrics.measured import Statistics, measure, remarks, statistics_of
@@ -161,10 +162,13 @@ def test_other_channels_are_refused_unless_converted(cache: Path, tmp_path: Path
 def test_statistics_merge_from_any_number_of_parts(parts: int) -> None:
     images = noise(70, 0)
     whole = statistics_of([images], Random())
-    merged = statistics_of(np.array_split(images, parts), Random())
-    assert np.abs(whole.moments.covariance - merged.moments.covariance).max() < 1e-10
-    assert np.abs(whole.moments.mean - merged.moments.mean).max() < 1e-10
-    assert np.allclose(whole.features, merged.features, atol=1e-6)
+    merged, *others = (statistics_of([part], Random()) for part in np.array_split(images, parts))
+    for other in others:
+        merged.merge(other)
+    for found in (merged, statistics_of(np.array_split(images, parts), Random())):
+        assert np.abs(whole.moments.covariance - found.moments.covariance).max() < 1e-10
+        assert np.abs(whole.moments.mean - found.moments.mean).max() < 1e-10
+        assert np.allclose(whole.features, found.features, atol=1e-6)
 
 
 def test_statistics_of_other_extractors_neither_merge_nor_compare() -> None:
@@ -230,10 +234,15 @@ def test_pytorch_fids_files_are_read_without_unpickling(asked: Asked, tmp_path: 
     turned = measure_sources(fake, str(tmp_path / "theirs.npz"), only_fid)
     assert turned["scores"]["fid"] == pytest.approx(wanted["fid"], rel=1e-6)
     assert turned["protocol"]["count"] is None and turned["floor"]["count"] == 20
-    assert [*turned["remarks"], f"no floor: {tmp_path / 'theirs.npz'} is a file of statistics"] == found["remarks"]
+    no_floor = f"no floor: {tmp_path / 'theirs.npz'} is a file of statistics"
+    assert {*turned["remarks"], no_floor} == {*found["remarks"]}
     assert "does not say what made it" in found["remarks"][1]
+    assert "fid of 40 images, no more than its 64 features" in found["remarks"][-1], "one side's count is known"
     with pytest.raises(GanatomyError, match="only moments are kept; ask for fid"):
         measure_sources(str(tmp_path / "theirs.npz"), fake, Asked(asked.extractor))
+    np.savez(tmp_path / "skewed.npz", mu=np.zeros(2), sigma=np.array([[1.0, 2.0], [2.0, 1.0]]))
+    with pytest.raises(GanatomyError, match=r"skewed.npz: sigma is no covariance: it has negative eigenvalues"):
+        read_statistics(tmp_path / "skewed.npz")
     np.savez(tmp_path / "evil.npz", mu=np.array([print], dtype=object), sigma=np.zeros((1, 1)))
     with pytest.raises(GanatomyError, match=r"evil.npz cannot be read: .*allow_pickle"):
         read_statistics(tmp_path / "evil.npz")
@@ -487,7 +496,63 @@ def test_remarks_say_what_few_images_mean() -> None:
     few, more = (Statistics(Moments.of(np.random.default_rng(0).normal(size=(n, 8))), {}) for n in (6, 50))
     assert "full rank" in remarks(few, more, ("fid",))[0]
     assert "biased upwards" in remarks(more, more, ("fid",))[0]
-    assert "crowns a generator of one picture" in remarks(more, more, ("is",))[0]
+    parts, crowned = remarks(few, more, ("is",))
+    assert "is of 50 images, 5 in a part, is biased downwards" in parts
+    assert "crowns a generator of one picture" in crowned
+    assert "of 6 images depend on how many" in remarks(few, more, ("prdc",))[0]
+    assert remarks(more, more, ("kid",)) == []
+    uncounted = replace(few, counted=False)
+    assert remarks(uncounted, more, ("fid",)) == remarks(more, more, ("fid",))
+    assert remarks(uncounted, uncounted, ("fid",)) == []
+
+
+def test_two_files_need_no_extractor(ganatomy_says: Program, tmp_path: Path) -> None:
+    real, fake = (statistics_of([noise(80, seed)], Random()) for seed in (0, 1))
+    wanted = measure(real, fake, ("fid",))["fid"]
+    for name, seen in (("real", real), ("fake", fake)):
+        write_statistics(tmp_path / f"{name}.npz", seen)
+        np.savez(tmp_path / f"plain-{name}.npz", mu=seen.moments.mean, sigma=seen.moments.covariance)
+    for a, b, made in (
+        *(("real", "fake", "random (no trained weights)"), ("plain-real", "fake", "random (no trained weights)")),
+        ("plain-real", "plain-fake", "unsaid"),
+    ):
+        files = ["--real", str(tmp_path / f"{a}.npz"), "--fake", str(tmp_path / f"{b}.npz")]
+        ran = ganatomy_says("evaluate", *files, "--metrics", "fid", "--json")
+        assert ran.code == 0, ran.err
+        (record,) = json.loads(ran.out)
+        assert record["scores"]["fid"] == pytest.approx(wanted, rel=1e-6)
+        assert record["protocol"]["extractor"] == made
+
+
+def test_a_sample_of_pairs_is_of_as_many_images_as_are_asked_for(cache: Path, tmp_path: Path) -> None:
+    varied, few = folder(tmp_path / "varied", noise(40, 0)), replace(Asked(metrics=("ssim",)), count=12)
+    found = measure_sources(varied, varied, few)
+    assert found["protocol"]["count"] == 12 and found["protocol"]["ssim_images"] == "the first 12"
+    data = Images(source=varied).open()
+    shown = measuring.similarities(pictures_at(data, shuffled(rows_of(data, "all"))[:12]), None)
+    assert found["scores"]["ssim"] == pytest.approx(shown["ssim"])
+
+
+def test_images_that_are_left_out_and_how_others_are_prepared_are_said(ganatomy_says: Program, tmp_path: Path) -> None:
+    real, fake = folder(tmp_path / "real", noise(40, 0)), folder(tmp_path / "fake", noise(40, 1))
+    (tmp_path / "fake" / "0003.png").write_bytes(b"torn")
+    words = ["--real", real, "--fake", fake, "--extractor", "random", "--metrics", "fid", "data.on_error=skip"]
+    ran = ganatomy_says("evaluate", *words, "--size", "8")
+    told = " ".join(ran.out.split())
+    assert ran.code == 0 and "1 unreadable files" in told and "0003.png" in told
+    assert "data.size=8" in told
+
+
+def test_held_out_images_that_are_trained_on_are_counted_once(cache: Path) -> None:
+    both = Images(source="digits", subset="train+test").open()
+    assert len(rows_of(both, "all")) == len(rows_of(Images(source="digits").open(), "all")) == 1797
+
+
+def test_one_class_has_no_other_beside_it(cache: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "one.npz", images=noise(60, 0), labels=np.zeros(60, int))
+    one = str(tmp_path / "one.npz")
+    with pytest.raises(GanatomyError, match=r"one\.npz has one class, and no other to compare it with"):
+        measure_sources(one, one, Asked(Random(), ("fid",), per_class=True))
 
 
 def test_an_extractor_that_does_not_classify_has_no_inception_score(asked: Asked) -> None:

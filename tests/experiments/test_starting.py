@@ -1,5 +1,7 @@
 """Fine-tuning, early stopping, truncated sampling, and Weights & Biases."""
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -145,6 +147,12 @@ def test_a_truncation_that_cuts_nothing_of_uniform_latents_is_refused() -> None:
         Sampler(G, truncation=1.5)
 
 
+def test_a_truncation_without_bound_cuts_nothing() -> None:
+    G = DCGANGenerator((1, 8, 8), latent=4, channels=(8,))
+    with pytest.raises(GanatomyError, match="A truncation of inf cuts nothing"):
+        Sampler(G, truncation=float("inf"))
+
+
 def test_truncation_makes_samples_more_alike(trained: Run) -> None:
     plain, cut = (trained.samples(200, truncation=t).images.astype(float) for t in (None, 0.2))
     assert cut.std(0).mean() < 0.8 * plain.std(0).mean()
@@ -171,6 +179,21 @@ def test_weights_and_biases_offline_keeps_a_run_and_continues_it(
     grids = [picture for path in kept for picture in path.rglob("samples_*.png")]
     drawn = {int(path.stem) for path in (out / "samples").iterdir()}
     assert {int(path.name.split("_")[1]) for path in grids} == drawn == {0, 128, 256}
+
+
+def test_a_login_that_fails_leaves_no_folder(tmp_path: Path) -> None:
+    pytest.importorskip("wandb")
+    words = ["train", "digits-dcgan", "--images", "64", "watch.wandb=true", "--out", str(tmp_path / "run")]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+    ran = subprocess.run(
+        [sys.executable, "-m", "ganatomy", *words],
+        env={**kept, "HOME": str(tmp_path), "WANDB_CONFIG_DIR": str(tmp_path / "config"), "OMP_NUM_THREADS": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 1 and "log in, or set WANDB_MODE=offline" in ran.stderr.splitlines()[-1]
+    assert not (tmp_path / "run").exists()
 
 
 def test_tensorboard_has_figures_scores_and_every_grid(tmp_path: Path) -> None:

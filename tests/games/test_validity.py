@@ -3,7 +3,9 @@
 import functools
 import itertools
 import random
-from typing import Any
+import re
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -14,128 +16,269 @@ from ganatomy.core.shape import Shape
 from ganatomy.core.spec import Spec
 from ganatomy.engine.optimizers import Adam
 from ganatomy.experiments.build import build_engine
+from ganatomy.games.acgan import ACGAN
 from ganatomy.games.adversarial import Adversarial
-from ganatomy.games.validity import DEPENDENT, EXCLUDED, Chosen
+from ganatomy.games.bigan import BiGAN
+from ganatomy.games.guided import Guided
+from ganatomy.games.validity import EXCLUDED
+from ganatomy.networks.bigan import ConvEncoder, JointDiscriminator
+from ganatomy.networks.classifier import PretrainedClassifier
 from ganatomy.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from ganatomy.networks.mlp import MLPDiscriminator, MLPGenerator
+from ganatomy.networks.r3gan import R3GANDiscriminator, R3GANGenerator
+from ganatomy.networks.residual import BigGANDiscriminator, BigGANGenerator
 from ganatomy.objectives.adversarial import Hinge, LeastSquares, Minimax, NonSaturating, Relativistic, Wasserstein
 from ganatomy.objectives.augment import AdaptiveAugment, DiffAugment, InstanceNoise
+from ganatomy.objectives.auxiliary import DataToData, SoftmaxCrossEntropy
 from ganatomy.objectives.constraints import SpectralNormalization, WeightClipping
 from ganatomy.objectives.penalties import DRAGAN, R1, R2, Consistency, GradientPenalty, LeCam
 from ganatomy.objectives.regularizers import OrthogonalRegularization
 from ganatomy.testing import random_images
 
 IMAGES = random_images(Shape(1, 8, 8))
-CHOICES: dict[str, list[Any]] = {
-    "game.loss": [Spec(kind) for kind in (NonSaturating, Minimax, LeastSquares, Wasserstein, Hinge, Relativistic)]
-    + [Spec(NonSaturating, smoothing=0.1, two_sided=True)],
-    "game.order": ["alternating", "simultaneous", "split"],
-    "game.d_steps": [1, 2],
-    "game.penalties": [()]
-    + [(Spec(kind),) for kind in (GradientPenalty, DRAGAN, R1, Consistency, LeCam)]
-    + [(Spec(R1), Spec(R2), Spec(Consistency, on="both"))],
-    "game.regularizers": [(), (Spec(OrthogonalRegularization, players=("G", "D")),)],
-    "game.constraint": [None, Spec(WeightClipping), Spec(SpectralNormalization, players=("G", "D"))],
-    "game.augment": [(), (Spec(DiffAugment),), (Spec(AdaptiveAugment),), (Spec(InstanceNoise),)],
-    "G.normalization": ["batch", "virtual", "instance", "layer", "none"],
-    "D.normalization": ["batch", "virtual", "instance", "layer", "none"],
-    "conditional": [False, True],
-    "G.conditioning": ["concatenation", "batch-norm"],
-    "D.conditioning": ["concatenation", "projection"],
-    "G.embedding": [None, 3],
-    "D.embedding": [None, 3],
-    "D.minibatch_deviation": [False, True],
-    "D.dropout": [0.0, 0.25],
-}
-NAMES = list(CHOICES)
+LOSSES = [Spec(kind) for kind in (NonSaturating, LeastSquares, Wasserstein, Hinge, Relativistic)]
+PENALTIES = [(), (Spec(GradientPenalty),), (Spec(R1), Spec(R2), Spec(Consistency, on="both")), (Spec(LeCam),)]
+CONSTRAINTS = [None, Spec(WeightClipping, players=("G", "D")), Spec(SpectralNormalization, players=("G", "D"))]
+NORMS = ["batch", "virtual", "instance", "layer", "none"]
+OF_VECTORS = ["none", "batch", "virtual", "layer"]
 Numbers = tuple[int, ...]  # which choice of each name
 Two = tuple[tuple[str, int], tuple[str, int]]
 
 
-def of(who: str, chosen: dict[str, Any]) -> dict[str, Any]:
-    return {key.removeprefix(f"{who}."): value for key, value in chosen.items() if key.startswith(f"{who}.")}
+class Loose(NamedTuple):
+    """A Spec that nobody checked, which takes a hundredth of the time."""
+
+    part: Any
+    settings: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.part.__name__
 
 
-def declared(chosen: dict[str, Any]) -> Recipe:
-    shared = {"conditional": chosen["conditional"], "width": 1.0}
-    return find_recipe("digits-dcgan").replace(
-        game=Spec(Adversarial, **of("game", chosen)),
-        players={
-            "G": Spec(DCGANGenerator, latent=4, channels=(6, 4), **shared, **of("G", chosen)),
-            "D": Spec(DCGANDiscriminator, channels=(4, 6), **shared, **of("D", chosen)),
-        },
-        optimizers={"G": Spec(Adam), "D": Spec(Adam)},
-        batch=4,
-    )
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A game, its players at tiny width, and what is chosen for them.
+
+    Choices are settings of the game or of one player, or of both where no name is before the dot, or a whole player, or
+    the precision, of which else there are both.
+    """
+
+    game: Spec
+    players: dict[str, Spec]
+    choices: dict[str, list[Any]]
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.choices)
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        return {name: values[0] for name, values in self.choices.items()}
+
+    def meant(self, numbers: Numbers) -> dict[str, Any]:
+        return {name: self.choices[name][i] for name, i in zip(self.names, numbers, strict=True)}
+
+    def parts(self, chosen: dict[str, Any]) -> dict[str, tuple[Spec, dict[str, Any]]]:
+        """The game's and the players' Specs, and what is to be set of each."""
+        found: dict[str, tuple[Spec, dict[str, Any]]] = {"game": (self.game, {})}
+        for name, player in self.players.items():
+            found[name] = (chosen.get(name, player), {})
+        for key, value in chosen.items():
+            who, _, name = key.rpartition(".")
+            for one in () if key in (*self.players, "precision") else [who] if who else ("G", "D"):
+                found[one][1][name] = value
+        return found
+
+    def declared(self, chosen: dict[str, Any]) -> Recipe:
+        game, *players = (spec.replace(**own) for spec, own in self.parts(chosen).values())
+        movers = [name for name in self.players if name not in self.game.part.frozen]
+        return find_recipe("digits-dcgan").replace(
+            game=game,
+            players=dict(zip(self.players, players, strict=True)),
+            optimizers=dict.fromkeys(movers, Spec(Adam)),
+            batch=4,
+        )
+
+    def fits(self, numbers: Numbers) -> bool:
+        """Whether the game has nothing against a combination, asked without declaring it."""
+        parts = self.parts(self.meant(numbers)).items()
+        loose = {name: Loose(spec.part, {**spec.settings, **own}) for name, (spec, own) in parts}
+        return not any(self.game.part.refusals(loose.pop("game"), loose))
+
+    def pairs(self, numbers: Numbers) -> set[Two]:
+        return set(itertools.combinations(zip(self.names, numbers, strict=True), 2))
+
+    @functools.cached_property
+    def all_pairs(self) -> set[Two]:
+        sizes = {name: range(len(values)) for name, values in self.choices.items()}
+        return {((a, i), (b, j)) for a, b in itertools.combinations(self.names, 2) for i in sizes[a] for j in sizes[b]}
+
+    def drawn(self, draw: random.Random, held: Two, times: int = 300) -> Numbers | None:
+        """A random combination that fits and holds a pair, now nearer to the first of each, now not; None: none."""
+        for _ in range(times):
+            plain = draw.random()
+            picked = {n: 0 if draw.random() < plain else draw.randrange(len(v)) for n, v in self.choices.items()}
+            numbers = tuple((picked | dict(held))[name] for name in self.names)
+            if self.fits(numbers):
+                return numbers
+        return None
+
+    @functools.cached_property
+    def sample(self) -> tuple[list[Numbers], set[Two]]:
+        """Combinations that between them hold every pair that fits, always the same; and pairs that fit nowhere."""
+        draw = random.Random(0)
+        wanted, found, nowhere = set(self.all_pairs), list[Numbers](), set[Two]()
+        while wanted:
+            pair = min(wanted)
+            if (best := self.drawn(draw, pair)) is None:
+                nowhere.add(pair)
+                wanted.remove(pair)
+                continue
+            for _ in range(20):
+                another = self.drawn(draw, pair)
+                if another is not None and len(wanted & self.pairs(another)) > len(wanted & self.pairs(best)):
+                    best = another
+            found.append(best)
+            wanted -= self.pairs(best)
+        return found, nowhere
 
 
-def meant(numbers: Numbers) -> dict[str, Any]:
-    return {name: CHOICES[name][i] for name, i in zip(NAMES, numbers, strict=True)}
-
-
-def fits(numbers: Numbers) -> bool:
-    """Whether neither table excludes a combination, asked without declaring it, which takes a hundred times as long."""
-    chosen = meant(numbers)
-    players = {who: {"conditional": chosen["conditional"], **of(who, chosen)} for who in ("G", "D")}
-    game = {"g_steps": 1, **of("game", chosen)}
-    parts = {"G": DCGANGenerator, "D": DCGANDiscriminator}
-    if any(pair.clash(Chosen(game, players["G"], players["D"], parts)) for pair in EXCLUDED):
-        return False
-    first = {needs.setting: CHOICES.get(f"G.{needs.setting}", [None])[0] for needs in DEPENDENT}
-    return not any(
-        own.get(needs.setting, first[needs.setting]) != first[needs.setting] and own[needs.other] != needs.value
-        for own in players.values()
-        for needs in DEPENDENT
-        if needs.other in own
-    )
-
-
-def pairs(numbers: Numbers) -> set[Two]:
-    return set(itertools.combinations(zip(NAMES, numbers, strict=True), 2))
-
-
-ALL_PAIRS: set[Two] = {
-    ((a, i), (b, j))
-    for a, b in itertools.combinations(NAMES, 2)
-    for i in range(len(CHOICES[a]))
-    for j in range(len(CHOICES[b]))
+DCGAN = {"G": Spec(DCGANGenerator, latent=4, channels=(6, 4)), "D": Spec(DCGANDiscriminator, channels=(4, 6))}
+MLP = {"G": Spec(MLPGenerator, latent=4, hidden=(6, 4)), "D": Spec(MLPDiscriminator, hidden=(4, 6))}
+BIGGAN = {
+    "G": Spec(BigGANGenerator, latent=6, channels=(6, 4), attention=(4,)),
+    "D": Spec(BigGANDiscriminator, channels=(4, 6), attention=(4,)),
 }
+R3GAN = {
+    "G": Spec(R3GANGenerator, latent=4, channels=(6, 4), group=4),
+    "D": Spec(R3GANDiscriminator, channels=(4, 6), group=4),
+}
+ORDERS = ["alternating", "simultaneous", "split"]
+RULES: dict[str, list[Any]] = {
+    "game.loss": LOSSES,
+    "game.order": ORDERS,
+    "game.penalties": PENALTIES,
+    "game.constraint": CONSTRAINTS,
+    "game.augment": [(), (Spec(AdaptiveAugment),)],
+    "precision": ["float32", "bfloat16"],
+}
+TABLES = {
+    "DCGAN": Table(
+        Spec(Adversarial),
+        DCGAN,
+        {
+            "game.loss": [
+                Spec(kind) for kind in (NonSaturating, Minimax, LeastSquares, Wasserstein, Hinge, Relativistic)
+            ]
+            + [Spec(NonSaturating, smoothing=0.1, two_sided=True)],
+            "game.order": ORDERS,
+            "game.d_steps": [1, 2],
+            "game.penalties": [()]
+            + [(Spec(kind),) for kind in (GradientPenalty, DRAGAN, R1, Consistency, LeCam)]
+            + [(Spec(R1), Spec(R2), Spec(Consistency, on="both"))],
+            "game.regularizers": [(), (Spec(OrthogonalRegularization, players=("G", "D")),)],
+            "game.constraint": [None, Spec(WeightClipping), Spec(SpectralNormalization, players=("G", "D"))],
+            "game.augment": [(), (Spec(DiffAugment),), (Spec(AdaptiveAugment),), (Spec(InstanceNoise),)],
+            "G.normalization": NORMS,
+            "D.normalization": NORMS,
+            "conditional": [False, True],
+            "G.conditioning": ["concatenation", "batch-norm"],
+            "D.conditioning": ["concatenation", "projection"],
+            "G.embedding": [None, 3],
+            "D.embedding": [None, 3],
+            "D.minibatch_deviation": [False, True],
+            "D.dropout": [0.0, 0.25],
+        },
+    ),
+    "MLP": Table(
+        Spec(Adversarial),
+        MLP,
+        {
+            **RULES,
+            "G.normalization": OF_VECTORS,
+            "D.normalization": OF_VECTORS,
+            "conditional": [False, True],
+            "embedding": [None, 3],
+            "D.dropout": [0.0, 0.25],
+        },
+    ),
+    "BigGAN": Table(
+        Spec(Adversarial),
+        BIGGAN,
+        {
+            **RULES,
+            "game.regularizers": [(), (Spec(OrthogonalRegularization, players=("G", "D")),)],
+            "conditional": [False, True],
+            "G.split": [True, False],
+            "G.embedding": [128, 3],
+        },
+    ),
+    "R3GAN": Table(
+        Spec(Adversarial),
+        R3GAN,
+        {
+            **RULES,
+            "game.loss": LOSSES[::-1],
+            "game.constraint": CONSTRAINTS[:2],
+            "conditional": [False, True],
+            "embedding": [32, 3],
+            "blocks": [1, 2],
+        },
+    ),
+    "ACGAN": Table(
+        Spec(ACGAN),
+        {"G": DCGAN["G"].replace(conditional=True), "D": DCGAN["D"]},
+        {
+            **RULES,
+            "game.order": ORDERS[:2],
+            "game.auxiliary": [Spec(SoftmaxCrossEntropy), Spec(SoftmaxCrossEntropy, smoothing=0.1), Spec(DataToData)],
+            "game.on_fake": [True, False],
+            "G": [players["G"].replace(conditional=True) for players in (DCGAN, MLP, BIGGAN, R3GAN)],
+            "D": [players["D"] for players in (DCGAN, MLP, BIGGAN, R3GAN)],
+            "D.auxiliary": ["softmax", "proxy"],
+        },
+    ),
+    "Guided": Table(
+        Spec(Guided),
+        {
+            **{name: player.replace(conditional=True) for name, player in DCGAN.items()},
+            "C": Spec(PretrainedClassifier, run="none", channels=(4,), hidden=4),
+        },
+        {
+            **RULES,
+            "G.conditioning": ["concatenation", "batch-norm"],
+            "D.conditioning": ["concatenation", "projection"],
+            "D.normalization": ["batch", "layer"],
+        },
+    ),
+    "BiGAN": Table(
+        Spec(BiGAN),
+        {
+            "G": DCGAN["G"],
+            "E": Spec(ConvEncoder, latent=4, channels=(4, 6)),
+            "D": Spec(JointDiscriminator, latent=4, channels=(4, 6), hidden=5),
+        },
+        {
+            "game.loss": LOSSES[:4],
+            "game.order": ORDERS[:2],
+            "precision": RULES["precision"],
+            "G": [DCGAN["G"], MLP["G"], BIGGAN["G"].replace(latent=4, channels=(4,), attention=()), R3GAN["G"]],
+            "E.normalization": ["batch", "instance", "layer", "none"],
+            "E.activation": ["relu", "leaky", "selu"],
+            "D.normalization": ["batch", "instance", "layer", "none"],
+            "D.dropout": [0.25, 0.0],
+        },
+    ),
+}
+COMBINATIONS = [(name, numbers) for name, table in TABLES.items() for numbers in table.sample[0]]
 
 
-def drawn(draw: random.Random, held: Two, times: int = 300) -> Numbers | None:
-    """A random combination that fits and holds a pair, now nearer to the first of each, now not; None: not found."""
-    for _ in range(times):
-        plain = draw.random()
-        picked = {n: 0 if draw.random() < plain else draw.randrange(len(v)) for n, v in CHOICES.items()} | dict(held)
-        numbers = tuple(picked[name] for name in NAMES)
-        if fits(numbers):
-            return numbers
-    return None
-
-
-@functools.cache
-def sample() -> tuple[list[Numbers], set[Two]]:
-    """Combinations that between them hold every pair that fits, always the same; and the pairs that fit nowhere."""
-    draw = random.Random(0)
-    wanted, found, nowhere = set(ALL_PAIRS), list[Numbers](), set[Two]()
-    while wanted:
-        pair = min(wanted)
-        if (best := drawn(draw, pair)) is None:
-            nowhere.add(pair)
-            wanted.remove(pair)
-            continue
-        for _ in range(20):
-            another = drawn(draw, pair)
-            if another is not None and len(wanted & pairs(another)) > len(wanted & pairs(best)):
-                best = another
-        found.append(best)
-        wanted -= pairs(best)
-    return found, nowhere
-
-
-@pytest.mark.parametrize("numbers", sample()[0], ids=str)
-def test_whatever_is_not_refused_plays(numbers):
-    recipe = declared(meant(numbers))
-    for precision in ("float32", "bfloat16"):
+@pytest.mark.parametrize(("name", "numbers"), COMBINATIONS, ids=str)
+def test_whatever_is_not_refused_plays(name: str, numbers: Numbers) -> None:
+    chosen = TABLES[name].meant(numbers)
+    recipe = TABLES[name].declared(chosen)
+    for precision in [chosen["precision"]] if "precision" in chosen else RULES["precision"]:
         engine = build_engine(recipe.replace(precision=precision), IMAGES, torch.device("cpu"))
         engine.play_round()
         figures = engine.ledger.means()
@@ -143,19 +286,44 @@ def test_whatever_is_not_refused_plays(numbers):
         assert all(p.isfinite().all() for p in engine.game.parameters())
 
 
-def test_a_pair_that_is_never_played_is_refused_when_declared():
+@pytest.mark.parametrize("name", TABLES)
+def test_a_pair_that_is_never_played_is_refused_when_declared(name: str) -> None:
     """With whatever else: here with the first of each, and with any."""
-    found, nowhere = sample()
-    assert set().union(*map(pairs, found)) == ALL_PAIRS - nowhere
+    table = TABLES[name]
+    found, nowhere = table.sample
+    assert set().union(*map(table.pairs, found)) == table.all_pairs - nowhere
     draw = random.Random(1)
-    for pair in nowhere:
-        for others in (dict.fromkeys(NAMES, 0), {name: draw.randrange(len(CHOICES[name])) for name in NAMES}):
+    for pair in sorted(nowhere):
+        for others in (dict.fromkeys(table.names, 0), {n: draw.randrange(len(v)) for n, v in table.choices.items()}):
             numbers = others | dict(pair)
-            with pytest.raises(GanatomyError, match=r"do not go together|does nothing with"):
-                declared({name: CHOICES[name][i] for name, i in numbers.items()})
+            with pytest.raises(GanatomyError) as raised:
+                table.declared(table.meant(tuple(numbers[n] for n in table.names)))
+            assert re.search(r"do not go together|does nothing with|: set |: use | alike", str(raised.value))
+            assert "\n" not in str(raised.value)
 
 
-GOOD = {name: values[0] for name, values in CHOICES.items()}
+@pytest.mark.parametrize(
+    ("name", "chosen"),
+    [
+        ("ACGAN", {"D.auxiliary": "none"}),
+        ("ACGAN", {"D.conditional": True}),
+        ("ACGAN", {"G.conditional": False}),
+        ("ACGAN", {"game.order": "split"}),
+        ("Guided", {"conditional": False}),
+        ("BiGAN", {"G.conditional": True}),
+        ("BiGAN", {"game.loss": Spec(Relativistic)}),
+    ],
+)
+def test_players_who_are_told_otherwise_than_a_game_wants_are_refused(name: str, chosen: dict[str, Any]) -> None:
+    with pytest.raises(GanatomyError, match=r": use |; use |: set |does not belong here"):
+        TABLES[name].declared({key: v for key, v in TABLES[name].plain.items() if key not in ("G", "D")} | chosen)
+
+
+def declared(chosen: dict[str, Any]) -> Recipe:
+    return TABLES["DCGAN"].declared(chosen)
+
+
+GOOD = TABLES["DCGAN"].plain
 CLASHES = {
     "order=simultaneous": {"game.order": "simultaneous", "game.d_steps": 2},
     "a relativistic loss and order": {"game.loss": Spec(Relativistic), "game.order": "split"},
@@ -165,6 +333,10 @@ CLASHES = {
     "AdaptiveAugment and a loss": {"game.augment": (Spec(AdaptiveAugment),), "game.loss": Spec(Wasserstein)},
     "LeCam": {"game.loss": Spec(Relativistic), "game.penalties": (Spec(LeCam),)},
     "players.G.conditioning": {"conditional": True, "G.conditioning": "batch-norm", "G.normalization": "none"},
+    "game.constraint.clip_gains": {
+        "game.constraint": Spec(WeightClipping, clip_gains=True),
+        "D.normalization": "none",
+    },
 }
 
 
@@ -194,7 +366,13 @@ IDLE_SETTINGS = {
     "game.loss.two_sided=true": "game.loss: NonSaturating's two_sided=true does nothing with smoothing=0",
     "game.penalties={use: Consistency, fake_weight: 3}": "fake_weight does nothing with on=real: set on=both",
     "game.penalties={use: Consistency, shift: 0, flip: false}": "shift=0 does nothing with flip=false",
+    "game.penalties={use: Consistency, fake_weight: 3, on: fake}": "weight does nothing with on=fake beside a fake_w",
+    "game.penalties={use: GradientPenalty, target: 0, one_sided: true}": "one_sided=true does nothing with target=0",
     "game.augment={use: DiffAugment, changes: []}": "should have at least 1 item",
+    "game.constraint={use: WeightClipping, players: []}": "WeightClipping.players=.*should have at least 1 item",
+    "game.constraint={use: SpectralNormalization, players: []}": "should have at least 1 item",
+    "game.regularizers={use: OrthogonalRegularization, players: []}": "should have at least 1 item",
+    "average={use: ExponentialAverage, players: []}": "should have at least 1 item",
     "players.D.auxiliary=softmax": "does nothing with Adversarial, which asks D for no classes: use ACGAN",
 }
 
@@ -202,8 +380,53 @@ IDLE_SETTINGS = {
 @pytest.mark.parametrize("word", IDLE_SETTINGS)
 def test_a_setting_that_is_ignored_is_refused(word):
     base = find_recipe("mnist-dcgan").override("game.loss.smoothing", "0")
-    with pytest.raises(GanatomyError, match=IDLE_SETTINGS[word]):
-        base.override(*word.split("=", 1))
+    with pytest.raises(GanatomyError, match=IDLE_SETTINGS[word]) as raised:
+        base.overridden([word, *(["players.D.normalization=none"] if "GradientPenalty" in word else [])])
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "said"),
+    [
+        ("mnist-vanilla", ["players.G.hidden=[]", "players.G.normalization=batch"], r"does nothing with hidden=\[\]"),
+        (
+            "mnist-cgan",
+            ["players.D.hidden=[]"],
+            r"players\.D: MLPDiscriminator's .* or dropout does nothing",
+        ),
+        ("mnist-bigan", ["players.G.embedding=3"], r"set players\.G\.conditional=True"),
+        ("mnist-bigan", ["players.G.reference=8"], r"set players\.G\.normalization=virtual"),
+        ("digits-cyclegan", ["game.loss.two_sided=true"], "two_sided=true does nothing with smoothing=0"),
+        ("digits-cyclegan", ["game.consistency={use: Consistency, fake_weight: 3}"], "nothing with on=real: set on=bo"),
+        ("cifar10-biggan", ["players.G.embedding=0"], "should be greater than 0"),
+        ("mnist-cdcgan-guided", ["players.C.noise=0"], "dropout or noise does nothing with weights that are frozen"),
+    ],
+)
+def test_what_players_of_any_game_would_ignore_is_refused(name: str, words: list[str], said: str) -> None:
+    with pytest.raises(GanatomyError, match=said):
+        find_recipe(name).overridden(words)
+
+
+@pytest.mark.parametrize("player", ["G", "D"])
+def test_instance_norm_of_vectors_is_refused_and_the_others_are_named(player: str) -> None:
+    """It was layer norm in silence: a vector has no pixels over which its numbers could be normalized one by one."""
+    with pytest.raises(GanatomyError, match="'batch', 'virtual', 'layer' or 'none'") as raised:
+        find_recipe("mnist-vanilla").override(f"players.{player}.normalization", "instance")
+    assert "instance" in str(raised.value) and "\n" not in str(raised.value)
+
+
+CLIPS = "game.constraint={use: WeightClipping, clip_gains: true, players: [%s]}"
+
+
+def test_gains_are_clipped_where_a_clipped_player_has_some() -> None:
+    """Of two players one is enough; BigGAN's D and R3GAN's players have no normalization that could be set."""
+    none = ["players.D.normalization=none"]
+    find_recipe("mnist-dcgan").overridden([CLIPS % "D"])
+    find_recipe("mnist-dcgan").overridden([CLIPS % "G, D", *none])
+    find_recipe("cifar10-biggan").overridden([CLIPS % "G, D"])
+    for name, words in (("mnist-dcgan", [CLIPS % "D", *none]), ("cifar10-biggan", [CLIPS % "D"])):
+        with pytest.raises(GanatomyError, match=r"without normalization do not go together.*use .*clip_gains=false"):
+            find_recipe(name).overridden(words)
 
 
 @pytest.mark.parametrize(
@@ -306,6 +529,7 @@ def test_one_kind_of_regularizer_may_be_of_either_player() -> None:
     find_recipe("mnist-dcgan").overridden([f"game.regularizers=[{each}]"])
 
 
-def test_a_bigan_has_nothing_that_bounds_a_critic() -> None:
+@pytest.mark.parametrize("name", ["mnist-bigan", "digits-cyclegan"])
+def test_games_that_bound_no_critic_refuse_one(name: str) -> None:
     with pytest.raises(GanatomyError, match="Wasserstein's loss needs a bound"):
-        find_recipe("mnist-bigan").overridden(["game.loss=Wasserstein"])
+        find_recipe(name).overridden(["game.loss=Wasserstein"])

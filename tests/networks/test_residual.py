@@ -7,7 +7,7 @@ from torch import nn
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.shape import Shape
 from ganatomy.networks.r3gan import R3GANDiscriminator, R3GANGenerator, ResidualBlock
-from ganatomy.networks.residual import BigGANDiscriminator, BigGANGenerator, SelfAttention, ToldBatchNorm
+from ganatomy.networks.residual import BigGANDiscriminator, BigGANGenerator, DownBlock, SelfAttention, ToldBatchNorm
 
 Y = torch.tensor([0, 2, 1])
 
@@ -68,6 +68,84 @@ def test_attention_begins_as_the_identity():
     with torch.no_grad():
         layer.gain.fill_(1.0)
     assert layer(x).shape == x.shape and not torch.equal(layer(x), x)
+
+
+def test_attention_is_a_mean_of_values_over_the_places_that_keys_are_of():
+    """Zhang et al., equations 1 to 3, a query after another: of its weights over all keys the sum is 1."""
+    torch.manual_seed(0)
+    layer, x = SelfAttention(16).double(), torch.randn(2, 16, 4, 6, dtype=torch.float64)
+    layer.gain.data.fill_(0.7)
+    wanted = x.clone()
+    for image in range(2):
+        of = {name: conv.weight[:, :, 0, 0] for name, conv in layer.named_children()}
+        maps = {name: torch.einsum("oc,chw->ohw", of[name], x[image]) for name in ("query", "key", "value")}
+        halved = {name: maps[name].unflatten(2, (3, 2)).unflatten(1, (2, 2)).amax((2, 4)) for name in ("key", "value")}
+        places = [(row, column) for row in range(2) for column in range(3)]
+        for row in range(4):
+            for column in range(6):
+                near = [maps["query"][:, row, column] @ halved["key"][:, i, j] for i, j in places]
+                share = torch.stack(near).exp() / torch.stack(near).exp().sum()
+                seen = sum(s * halved["value"][:, i, j] for s, (i, j) in zip(share, places, strict=True))
+                wanted[image, :, row, column] += 0.7 * (of["out"] @ seen)
+    torch.testing.assert_close(layer(x), wanted)
+
+
+def test_attention_is_learned_from_its_gain_on():
+    layer = SelfAttention(16)
+    assert isinstance(layer.gain, nn.Parameter) and layer.gain == 0
+    layer(torch.randn(2, 16, 4, 6)).square().sum().backward()
+    assert layer.gain.grad.abs() > 0 and not layer.query.weight.grad.any()
+
+
+def convolved(conv: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
+    """A convolution as the sum over its kernel of shifted pictures."""
+    k, padded = conv.kernel_size[0], nn.functional.pad(x, (conv.padding[0],) * 4)
+    height, width = x.shape[2:]
+    total = sum(
+        torch.einsum("oc,nchw->nohw", conv.weight[:, :, i, j], padded[:, :, i : i + height, j : j + width])
+        for i in range(k)
+        for j in range(k)
+    )
+    return total + conv.bias[:, None, None]
+
+
+def means_of_four(x: torch.Tensor) -> torch.Tensor:
+    return (x[:, :, ::2, ::2] + x[:, :, 1::2, ::2] + x[:, :, ::2, 1::2] + x[:, :, 1::2, 1::2]) / 4
+
+
+@pytest.mark.parametrize(("before", "after"), [(3, 4), (4, 4)])
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("halve", [True, False])
+def test_a_block_of_d_is_figure_15c(halve, first, before, after):
+    """A ReLU before each 3x3 convolution but the picture's, none beside them; both ways halved, the body in its end."""
+    torch.manual_seed(0)
+    block = DownBlock(before, after, halve=halve, first=first).double()
+    for parameter in block.parameters():
+        nn.init.normal_(parameter)
+    x = torch.randn(2, before, 4, 6, dtype=torch.float64)
+    given, smaller = x.clone(), means_of_four if halve else (lambda h: h)
+    h = convolved(block.convs[0], x if first else x.clamp(min=0))
+    body = smaller(convolved(block.convs[1], h.clamp(min=0)))
+    beside = smaller(x if block.beside is None else convolved(block.beside, x))
+    assert (block.beside is None) == (before == after and not halve)
+    torch.testing.assert_close(block(x), body + beside)
+    assert torch.equal(x, given), "what goes beside was not rectified in place"
+
+
+def test_d_halves_in_its_first_blocks_and_sums_what_is_positive():
+    torch.manual_seed(0)
+    D = BigGANDiscriminator(Shape(3, 16, 24), 3, channels=(4, 5, 6), halvings=2, attention=(), conditional=True)
+    assert [(block.halve, block.first) for block in D.blocks] == [(True, True), (True, False), (False, False)]
+    x, sizes = torch.randn(2, 3, 16, 24), []
+    h = x
+    for block in D.blocks:
+        h = block(h)
+        sizes.append(tuple(h.shape[2:]))
+    assert sizes == [(8, 12), (4, 6), (4, 6)] and (h < 0).any()
+    features = h.clamp(min=0).flatten(2).sum(2)
+    y = torch.tensor([2, 0])
+    wanted = features @ D.score.weight[0] + D.score.bias + (D.projection.table.weight[y] * features).sum(1)
+    torch.testing.assert_close(D(x, y), wanted)
 
 
 def test_orthogonal_start():

@@ -5,8 +5,14 @@ import torch
 
 from ganatomy.core.game import Play
 from ganatomy.core.randomness import Draws
+from ganatomy.core.recipe import find_recipe
 from ganatomy.core.registry import parts
+from ganatomy.core.shape import Shape
+from ganatomy.core.spec import Spec
+from ganatomy.experiments.build import build_engine
+from ganatomy.games.adversarial import Adversarial
 from ganatomy.objectives.augment import AdaptiveAugment, Augment, DiffAugment, InstanceNoise, flipped, shifted
+from ganatomy.testing import CPU, random_images
 
 AUGMENTS = [p for p in parts.values() if isinstance(p, type) and issubclass(p, Augment)]
 X = torch.randn(8, 3, 12, 10, generator=torch.Generator().manual_seed(0))
@@ -70,6 +76,80 @@ def test_each_change_does_what_its_name_says():
     assert ((colored - 1).abs() <= 0.5 + 1e-6).all()
 
 
+MANY = 600
+
+
+def many(height: int, width: int) -> tuple[torch.Tensor, Play]:
+    """Many images whose pixels all differ, and a turn that draws for each."""
+    x = torch.randn(MANY, 3, height, width, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    return x, Play(0, 0, Draws((0, 0, 0, 0), slice(0, MANY), MANY))
+
+
+def is_uniform(values: torch.Tensor, low: float, high: float) -> bool:
+    """Whether so many values are spread over a range and no further, as evenly as chance has it."""
+    share = (values - low) / (high - low)
+    inside = -1e-9 <= share.min() < 0.02 and 0.98 < share.max() <= 1 + 1e-9
+    return bool(inside and abs(share.mean() - 0.5) < 0.05 and abs(share.std() - 12**-0.5) < 0.02)
+
+
+def test_color_is_brightness_then_saturation_then_contrast_each_in_its_range():
+    """Zhao et al., appendix: b in [-1/2, 1/2), s in [0, 2), c in [1/2, 3/2), of each image.
+
+    Each can be read off: only brightness moves an image's mean; contrast alone stretches its gray about that mean, and
+    contrast times saturation stretches what is not gray.
+    """
+    x, turn = many(6, 5)
+    y = DiffAugment(changes=("color",))(x, turn, "x")
+    means, grays = [t.mean((1, 2, 3), keepdim=True) for t in (x, y)], [t.mean(1, keepdim=True) for t in (x, y)]
+    brightness = (means[1] - means[0]).flatten()
+    contrast = ((grays[1] - means[1]) / (grays[0] - means[0])).flatten(1)
+    both = ((y - grays[1]) / (x - grays[0])).flatten(1)
+    torch.testing.assert_close(contrast, contrast[:, :1].expand_as(contrast), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(both, both[:, :1].expand_as(both), rtol=1e-6, atol=1e-6)
+    saturation = both[:, 0] / contrast[:, 0]
+    assert is_uniform(brightness, -0.5, 0.5) and is_uniform(saturation, 0, 2) and is_uniform(contrast[:, 0], 0.5, 1.5)
+    drawn = torch.corrcoef(torch.stack([brightness, saturation, contrast[:, 0]]))
+    assert (drawn - torch.eye(3)).abs().max() < 0.15, "each is drawn on its own"
+
+
+@pytest.mark.parametrize(("height", "width", "reach"), [(16, 24, (2, 3)), (12, 10, (2, 1)), (32, 8, (4, 1))])
+def test_translation_reaches_an_eighth_of_each_side_either_way(height: int, width: int, reach: tuple[int, int]):
+    x, turn = many(height, width)
+    y = DiffAugment(changes=("translation",))(x, turn, "x")
+    seen = set()
+    for before, after in zip(x, y, strict=True):
+        down, right = (int(d) for d in ((before[0, height // 2, width // 2] == after[0]).nonzero()[0]))
+        down, right = down - height // 2, right - width // 2
+        wanted = before.roll((down, right), (1, 2))
+        wanted[:, slice(0, down) if down >= 0 else slice(down, None)] = 0
+        wanted[:, :, slice(0, right) if right >= 0 else slice(right, None)] = 0
+        assert torch.equal(after, wanted), "zeros are moved in"
+        seen.add((down, right))
+    everywhere = {(i, j) for i in range(-reach[0], reach[0] + 1) for j in range(-reach[1], reach[1] + 1)}
+    assert seen == everywhere
+
+
+@pytest.mark.parametrize(("height", "width", "hole"), [(16, 24, (8, 12)), (10, 8, (5, 4))])
+def test_cutout_is_a_hole_of_half_of_each_side_around_any_pixel(height: int, width: int, hole: tuple[int, int]):
+    """As in the authors' code, middles are 0 to the size, or one less for an odd hole, which the border cuts."""
+
+    def spans(size: int, length: int) -> set[tuple[int, int]]:
+        middles = range(size + 1 - length % 2)
+        return {(max(0, m - length // 2), min(size, m - length // 2 + length)) for m in middles}
+
+    turn = many(height, width)[1]
+    kept = DiffAugment(changes=("cutout",))(torch.ones(MANY, 3, height, width), turn, "x")
+    seen: list[set[tuple[int, int]]] = [set(), set()]
+    for image in kept:
+        wanted, (rows, columns) = torch.ones(3, height, width), [(image[0] == 0).any(axis).nonzero() for axis in (1, 0)]
+        own = [(int(places.min()), int(places.max()) + 1) for places in (rows, columns)]
+        wanted[:, slice(*own[0]), slice(*own[1])] = 0
+        assert torch.equal(image, wanted), "one rectangle of zeros in all channels"
+        for place, span in zip(seen, own, strict=True):
+            place.add(span)
+    assert seen == [spans(height, hole[0]), spans(width, hole[1])]
+
+
 def test_noise_has_its_sigma_and_fades():
     zeros = torch.zeros(8, 3, 40, 40)
     for images, wanted in ((0, 0.4), (500, 0.2), (1000, 0.0), (2000, 0.0)):
@@ -103,3 +183,39 @@ def test_adaptive_probability_moves_once_a_turn_by_what_all_parts_say():
 
 def test_adaptive_augmentation_begins_with_nothing():
     assert torch.equal(AdaptiveAugment()(X, play(), "real"), X)
+
+
+def test_adaptive_probability_is_how_often_each_change_happens_to_an_image():
+    x, turn = many(8, 8)
+    for change in ("color", "translation", "cutout"):
+        augment = AdaptiveAugment(changes=(change,))
+        augment.probability.fill_(0.3)
+        changed = (augment(x, turn, "x") != x).flatten(1).any(1)
+        there = 1 - (1 / 9 if change == "translation" else 0)  # at 8 px one translation in nine moves nothing
+        assert abs(changed.double().mean() - 0.3 * there) < 0.05
+    together = AdaptiveAugment(changes=("color", "cutout"))
+    together.probability.fill_(0.5)
+    y = together(x, turn, "x")
+    cut, kept = (y == 0).all(1).flatten(1).any(1), (y == x).flatten(1).any(1)
+    assert abs((cut & kept).double().mean() - 0.25) < 0.06, "each on its own: cut, and not colored"
+
+
+def test_adaptive_augmentation_is_as_fast_as_in_the_paper():
+    """Karras et al., section 3.1: a target of 0.6, and p crosses from 0 to 1 in 500k images, from D's turns alone.
+
+    The paper adjusts p in one round of four, four times as far.
+    """
+    augment = AdaptiveAugment()
+    assert (augment.target, augment.images) == (0.6, 500_000)
+    recipe = find_recipe("digits-dcgan").replace(batch=6, precision="float32")
+    for order, d_steps in (("alternating", 2), ("simultaneous", 1)):
+        game = Spec(
+            Adversarial, order=order, d_steps=d_steps, augment=(Spec(AdaptiveAugment, images=600, target=-0.9),)
+        )
+        players = {name: spec.replace(width=0.1) for name, spec in recipe.players.items()}
+        engine = build_engine(recipe.replace(game=game, players=players), random_images(Shape(1, 8, 8)), CPU)
+        engine.game.D.score.bias.data.fill_(9.0)  # which takes everything for real
+        for _ in range(3):
+            engine.play_round()
+        found = engine.game.augment[0].probability.item()
+        torch.testing.assert_close(found, 3 * d_steps * 6 / 600)

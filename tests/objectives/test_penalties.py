@@ -9,6 +9,7 @@ from torch import Tensor
 from ganatomy.core.game import Play
 from ganatomy.core.randomness import Draws
 from ganatomy.core.registry import parts
+from ganatomy.networks.layers import MinibatchDeviation
 from ganatomy.objectives.penalties import DRAGAN, R1, R2, Consistency, GradientPenalty, LeCam, Penalty, Shown
 
 PENALTIES = [p for p in parts.values() if isinstance(p, type) and issubclass(p, Penalty)]
@@ -54,6 +55,43 @@ def test_the_gradient_penalty_looks_between_real_and_generated_images():
     between, share = seen[-1], (seen[-1] - X)[:, 0, 0, 0] / (FAKE - X)[:, 0, 0, 0]
     assert ((share > 0) & (share < 1)).all() and len(share.unique()) == 6
     torch.testing.assert_close(between, X + share[:, None, None, None] * (FAKE - X))
+
+
+def test_dragan_looks_around_real_images():
+    """Kodali et al.'s code: x + a * spread * std(x) * u, u uniform for each pixel and a for each image, on [0, 1)."""
+    seen, count = [], 400
+    real = 3 * torch.randn(count, 1, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(5)) + 1
+    turn = Play(0, 0, Draws((0, 0, 0, 0), slice(0, count), count, dtype=torch.float64))
+
+    def spied(x: Tensor, y: Tensor | None) -> Tensor:
+        seen.append(x.detach())
+        return quadratic(x, y)
+
+    scores = torch.zeros(count, dtype=torch.float64)
+    value = DRAGAN(spread=0.7).value(Shown(spied, real, 10 + real, None, scores, scores, turn))
+    (around,) = seen
+    torch.testing.assert_close(value, (around.flatten(1).norm(dim=1) - 1).square().mean())
+    both = ((around - real) / (0.7 * real.std())).flatten(1)
+    assert (both >= 0).all() and (both < 1).all()
+    share = both.amax(1)  # of 64 numbers on [0, a) the largest is about a
+    noise = both / share[:, None]
+    for drawn in (share, noise):
+        assert abs(drawn.mean() - 0.5) < 0.04 and abs(drawn.std() - 12**-0.5) < 0.03
+    assert abs(torch.corrcoef(noise[:, :2].t())[0, 1]) < 0.15, "each pixel has its own"
+
+
+def test_the_gradient_under_minibatch_deviation_is_that_of_a_groups_scores():
+    """What its docstring says of R1: the deviation is in every score of the group, and counts as often."""
+    torch.manual_seed(0)
+    layer, x = MinibatchDeviation(2), torch.randn(2, 1, 4, 4, dtype=torch.float64)
+    weight = torch.randn(32, dtype=torch.float64)
+    score = lambda images, y: layer(images).flatten(1) @ weight  # noqa: E731
+    found = R1(gamma=2.0).value(shown(score, real=x, fake=x, rows=slice(0, 2)))
+    a, b = x
+    apart = (a - b).square() / 4 + 1e-8
+    of_deviation = torch.stack([a - b, b - a]) / (4 * apart.sqrt() * 16)  # of the map's one number
+    wanted = weight[:16].view(1, 4, 4) + 2 * weight[16:].sum() * of_deviation
+    torch.testing.assert_close(found, wanted.flatten(1).square().sum(1).mean(), rtol=1e-4, atol=0)
 
 
 @pytest.mark.parametrize(("penalty", "images"), [(R1, X), (R2, FAKE)])

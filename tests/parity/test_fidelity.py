@@ -12,6 +12,7 @@ import prdc.prdc
 import pytest
 import sklearn.metrics
 import torch
+import torchvision
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
@@ -29,7 +30,7 @@ from ganatomy.metrics.kernel_distance import kernel_distance
 from ganatomy.metrics.measured import measure, statistics_of
 from ganatomy.metrics.moments import Moments
 from ganatomy.metrics.precision_recall import precision, recall
-from ganatomy.networks.inception import fitting, scaled
+from ganatomy.networks.inception import InceptionV3, fitting, scaled
 
 SIZES = [(32, 32), (64, 48), (299, 299)]
 LAYERS = ("64", "192", "768", "2048", "logits_unbiased", "logits")
@@ -98,16 +99,21 @@ def test_features_of_every_layer_agree(ours: Inception, looks: Looks) -> None:
 
 
 def test_scores_of_pictures_agree_where_they_are_fewer_than_features(ours: Inception, looks: Looks) -> None:
+    """Also in one part, for of five pictures each scores 1, and with one neighbour, for with three all are near."""
     real, fake = (statistics_of([images], ours) for images in looks.images)
     found = measure(real, fake, ("kid", "is"))
     a, b = (layers["2048"] for layers in looks.layers)
     kid = kid_features_to_metric(a, b, **KID, kid_subset_size=5)["kernel_inception_distance_mean"]
-    score = isc_features_to_metric(looks.layers[1]["logits_unbiased"], splits=5, shuffle=False)
-    near = prc_features_to_metric(b, a, **PRC)
     assert found["kid"] == pytest.approx(kid, rel=1e-5, abs=1e-4)  # -146 at 299x299, the weights being random
-    assert found["is"] == pytest.approx(score["inception_score_mean"], abs=1e-4)
-    assert precision(real.features, fake.features) == pytest.approx(near["precision"], abs=1e-6)
-    assert recall(real.features, fake.features) == pytest.approx(near["recall"], abs=1e-6)
+    for splits, score in ((5, found["is"]), (1, inception_score_of_splits(fake.probabilities, 1)[0])):
+        wanted = isc_features_to_metric(looks.layers[1]["logits_unbiased"], splits=splits, shuffle=False)
+        assert score == pytest.approx(wanted["inception_score_mean"], abs=1e-4)
+    assert score > 1.01, "in one part"
+    for k in (1, 3):
+        near = prc_features_to_metric(b, a, **{**PRC, "prc_neighborhood": k})
+        assert precision(real.features, fake.features, k) == pytest.approx(near["precision"], abs=1e-6)
+        assert recall(real.features, fake.features, k) == pytest.approx(near["recall"], abs=1e-6)
+        assert precision(fake.features, real.features, k) == pytest.approx(near["recall"], abs=1e-6)
 
 
 @pytest.mark.parametrize("size", [(320, 400), (150, 600), (299, 300)])
@@ -195,6 +201,17 @@ def test_weights_of_another_network_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "text.pth").write_text("no weights")
     with pytest.raises(GanatomyError, match="holds no weights"):
         Inception(tmp_path / "text.pth")
+
+
+def test_the_names_in_pytorch_fids_file_are_read() -> None:
+    """Its network is torchvision's, for 1008 classes; with the auxiliary classifier, which nothing is read from."""
+    theirs = torchvision.models.inception_v3(num_classes=1008, init_weights=False).state_dict()
+    found, wanted = fitting(theirs), InceptionV3().state_dict()
+    assert any(name.startswith("AuxLogits.") for name in theirs)
+    assert {name: value.shape for name, value in found.items() if name in wanted} == {
+        name: value.shape for name, value in wanted.items()
+    }
+    assert all(name.endswith("num_batches_tracked") for name in found.keys() - wanted.keys())
 
 
 def test_a_wrappers_prefix_is_taken_off(weights: Path, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from ganatomy.reproduce.claims import (
     Studying,
     Training,
     Work,
+    figures_of,
     reports,
     verdict,
     works_of,
@@ -213,6 +214,12 @@ def test_reported_figures_are_those_of_the_reports(name: str) -> None:
     assert found.keys() == REPORTED[name].keys()
     for claim, values in REPORTED[name].items():
         assert found[claim] == pytest.approx(values, rel=1e-3), claim
+
+
+def test_figures_of_a_recipe_are_those_of_its_own_claims() -> None:
+    assert figures_of("mnist-cgan") == ["IS 6.01 of 9.67 (share 0.622)"]
+    assert figures_of("cifar10-biggan") == ["FID 46 to 51.52", "IS 6.2 to 6.74"]
+    assert figures_of("mnist-dcgan") == figures_of("no-such-recipe") == []
 
 
 def test_fid_is_compared_where_inception_looked(tmp_path: Path) -> None:
@@ -413,8 +420,8 @@ def test_what_is_no_matter_of_training_is_judged_of_short_runs_too(report: str, 
 
 def test_a_range_of_several_runs_is_told_as_one() -> None:
     claim = claim_of("cifar10-architectures", "dcgan")
-    assert claim.reported.text == "68.0 to 150.0" and verdict(claim, Reading((100.0,))).kind == "equal"
-    assert claim_of("cifar10-architectures", "dcgan-is").reported.text == "2.7 to 4.7"
+    assert claim.reported.text == "FID 68 to 150" and verdict(claim, Reading((100.0,))).kind == "equal"
+    assert claim_of("cifar10-architectures", "dcgan-is").reported.text == "IS 2.7 to 4.7"
 
 
 def test_a_claim_that_is_not_measured_says_why() -> None:

@@ -1,9 +1,16 @@
 """What tests of studies share."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
+
+from ganatomy.experiments.run import Run
+from ganatomy.experiments.train import train
+from tests.conftest import TINY
 
 Dies = Callable[[Any, str, int], list[int]]
 
@@ -25,3 +32,15 @@ def dies(monkeypatch: pytest.MonkeyPatch) -> Dies:
         return calls
 
     return interrupted
+
+
+@pytest.fixture(scope="session")
+def unlabelled(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A tiny digits-dcgan of a folder of pictures without labels, for reading only."""
+    folder, draw = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
+    for number in range(240):
+        image = draw.integers(60, size=(8, 8), dtype=np.uint8)
+        image[number % 8] += 190
+        Image.fromarray(image).save(folder / f"{number:03}.png")
+    out = tmp_path_factory.mktemp("runs") / "unlabelled"
+    return train("digits-dcgan", *TINY, "scores=none", data=folder, images=256, out=out)

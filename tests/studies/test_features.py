@@ -89,8 +89,9 @@ def test_choices_of_labels_are_fair_and_apart(trained: Run) -> None:
 
 
 def test_from_end_to_end_and_the_same_when_interrupted(trained: Run, tmp_path: Path, dies: Dies) -> None:
-    study = declared("features", [f"run={trained.path}", *SMALL])
-    whole = carry_out(study, tmp_path / "whole")
+    study, said = declared("features", [f"run={trained.path}", *SMALL]), list[str]()
+    whole = carry_out(study, tmp_path / "whole", said.append)
+    assert any("SVM of 1,197 x" in line for line in said) and any("600 held out" in line for line in said)
     result = read_json(whole / "result.json")["result"]
     assert result["discriminator"]["trials"]["all"]["accuracy"] > 0.9
     assert result["discriminator"]["trials"]["40"]["labels"] == 400

@@ -10,8 +10,10 @@ from PIL import Image
 from ganatomy.core.errors import GanatomyError
 from ganatomy.experiments.run import Run
 from ganatomy.runs.files import read_json
+from ganatomy.studies import interpolate
 from ganatomy.studies.interpolate import between, between_classes, between_latents, smoothness
 from ganatomy.studies.study import carry_out, declared
+from tests.studies.conftest import Dies
 
 
 def test_walks_begin_and_end_at_the_latents_and_keep_their_length_on_the_sphere() -> None:
@@ -71,6 +73,28 @@ def test_from_end_to_end_and_the_same_again(conditional: Run, tmp_path: Path) ->
         assert picture.width > 5 * 8
     with pytest.raises(GanatomyError, match="steps: 5 -> 6"):
         carry_out(declared("interpolate", [f"run={conditional.path}", "pairs=2", "steps=6"]), folder)
+
+
+def test_killed_between_two_walks_it_ends_the_same_and_removed_pictures_come_back(
+    conditional: Run, tmp_path: Path, dies: Dies
+) -> None:
+    study = declared("interpolate", [f"run={conditional.path}", "pairs=2", "steps=4"])
+    whole = carry_out(study, tmp_path / "whole")
+    protocol = read_json(whole / "result.json")["result"]["protocol"]
+    found = conditional.checkpoint()
+    told = {"run", "round", "checkpoint", "player", "weights", "data", "content", "classes", "smoothness", "seed"}
+    assert set(protocol) == told and protocol["content"] == found.state["data"]["content"]
+    assert protocol["round"] == found.round and protocol["weights"] == "average"
+
+    walked = dies(interpolate, "smoothness", 3)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(study, tmp_path / "killed")
+    carry_out(study, tmp_path / "killed")
+    assert len(walked) == 5, "the walks between latents are not walked again"
+    (tmp_path / "killed" / "latents.png").unlink()
+    carry_out(study, tmp_path / "killed")
+    for name in ("result.json", "smoothness.csv", "latents.png", "classes.png"):
+        assert (tmp_path / "killed" / name).read_bytes() == (whole / name).read_bytes()
 
 
 def test_mistakes_are_told(trained: Run, tmp_path: Path) -> None:

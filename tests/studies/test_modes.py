@@ -27,7 +27,8 @@ class ClassAlone(torch.nn.Module):
 
 
 def test_the_entropy_counts_classes() -> None:
-    assert histogram(np.repeat([0, 1], [50, 50]), 10)["classes_in_effect"] == pytest.approx(2.0)
+    two = histogram(np.repeat([0, 1], [50, 50]), 10)
+    assert two["classes_in_effect"] == pytest.approx(2.0) and two["entropy"] == pytest.approx(np.log(2), abs=1e-6)
     assert histogram(np.zeros(5, int), 3)["classes_in_effect"] == 1.0
     assert missing([0.5, 0.5, 0.0, 0.01], [0.25] * 4, "abcd") == ["c", "d"]
 
@@ -70,6 +71,14 @@ def test_the_birthday_test_finds_how_many_images_there_are(modes: int) -> None:
     assert modes / 4 <= found["images_in_effect"] <= modes * 8
     _, honest = birthday(draw.normal(size=(600, 8)) * 2, real, seed=0)
     assert honest["images_in_effect"] is None or honest["images_in_effect"] >= 256**2
+
+
+@pytest.mark.parametrize(("count", "largest"), [(7, None), (8, 8), (15, 8), (100, 64)])
+def test_images_are_more_than_the_square_of_the_largest_batch_that_was_tried(count: int, largest: int | None) -> None:
+    apart, near = np.arange(count)[:, None] * 2.0, np.arange(50.0)[:, None]
+    _, found = birthday(apart, near, seed=0)
+    assert list(found["chance_of_a_duplicate"].values()) == [0.0] * len(found["chance_of_a_duplicate"])
+    assert found["images_in_effect"] is None and found["more_than"] == (largest and largest**2)
 
 
 def test_batch_norm_ties_batch_mates_together(trained: Run) -> None:
@@ -141,3 +150,19 @@ def test_from_end_to_end_beside_another_run_and_killed_between_the_two(
     carry_out(study, tmp_path / "killed")
     assert len(calls) == 3, "the first run is not looked at again"
     assert (tmp_path / "killed" / "result.json").read_bytes() == (folder / "result.json").read_bytes()
+
+
+def test_without_labels_duplicates_are_told_in_random_features(unlabelled: Run, trained: Run, tmp_path: Path) -> None:
+    study = declared("modes", [f"run={unlabelled.path}", f"against={trained.path}", "count=200"])
+    folder = carry_out(study, tmp_path / "modes")
+    result = read_json(folder / "result.json")["result"]
+    held_out = len(unlabelled.data().held_out)
+    assert held_out < 200 and result["protocol"]["count"] == {"run": held_out, "against": 200}
+    assert result["protocol"]["extractor"] == {"run": "random (no trained weights)", "against": "judge"}
+    assert not {"classes", "generated", "real"} & set(result["run"]), "there are no classes to count"
+    assert result["run"]["birthday"]["chance_of_a_duplicate"] and result["run"]["batch_mates"]["changed_by_mates"] > 0
+    assert (folder / "closest-run.png").exists() and not (folder / "classes-run.png").exists()
+    assert {row["run"] for row in csv.DictReader((folder / "classes.csv").open())} == {"against"}
+    alone = carry_out(declared("modes", [f"run={unlabelled.path}"]), tmp_path / "alone")
+    assert not (alone / "classes.csv").exists()
+    assert read_json(alone / "result.json")["result"]["protocol"]["extractor"] == "random (no trained weights)"

@@ -13,6 +13,7 @@ from ganatomy.core.prior import Prior
 from ganatomy.data.feed import to_unit
 from ganatomy.experiments.run import Run
 from ganatomy.experiments.sampling import Sampler
+from ganatomy.experiments.statistics import shuffled
 from ganatomy.runs.files import read_json
 from ganatomy.studies import pca
 from ganatomy.studies.pca import LinearModel, error, invert, wins
@@ -86,8 +87,9 @@ def test_from_end_to_end_and_the_same_when_interrupted(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run: Run = request.getfixturevalue(kind)
-    study = declared("pca", [f"run={run.path}", *SMALL])
-    whole = carry_out(study, tmp_path / "whole")
+    study, said = declared("pca", [f"run={run.path}", *SMALL]), list[str]()
+    whole = carry_out(study, tmp_path / "whole", said.append)
+    assert any("start 1 of 1: step 15 of 20" in line for line in said)
     result = read_json(whole / "result.json")["result"]
     assert list(result["scores"]) == ["gan", "pca-4", "pca-16", "pca-64"]
     assert result["reconstruction"]["pca"]["64"] == 0 and result["scores"]["pca-64"]["coverage"] > 0.2
@@ -113,3 +115,29 @@ def test_the_gans_scores_are_those_of_its_evaluation(trained: Run, tmp_path: Pat
     assert {name: found["protocol"][name] for name in ("reference", "count")} == {
         name: record["protocol"][name] for name in ("reference", "count")
     }
+
+
+def test_without_labels_scores_are_in_random_features(unlabelled: Run, tmp_path: Path) -> None:
+    folder = carry_out(declared("pca", [f"run={unlabelled.path}", *SMALL]), tmp_path / "pca")
+    found = read_json(folder / "result.json")["result"]
+    scores, protocol = found["scores"], found["protocol"]
+    assert protocol["extractor"] == "random (no trained weights)" and protocol["count"] == found["floor"]["count"]
+    assert protocol["count"] == len(unlabelled.data().held_out), "as many as the floor has"
+    assert scores["pca-16"]["frechet"] < scores["gan"]["frechet"] and found["wins"]["frechet"].startswith("pca")
+    assert 0 < found["floor"]["frechet"] < scores["gan"]["frechet"] and "classifier_score" not in found["wins"]
+
+
+def test_images_that_are_inverted_are_of_the_fixed_shuffle(
+    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Tensor] = []
+
+    def inverted(sampler: Sampler, x: Tensor, *how: object) -> np.ndarray:
+        seen.append(x)
+        return np.zeros((len(x), 8, 8, 1), np.uint8)
+
+    monkeypatch.setattr(pca, "invert", inverted)
+    carry_out(declared("pca", [f"run={trained.path}", *SMALL]), tmp_path / "pca")
+    data = trained.data()
+    rows = shuffled(np.arange(len(data.held_out)))[:6]
+    assert torch.equal(seen[0], to_unit(data.pictures(data.held_out, rows))) and set(rows) != set(range(6))

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import SVC
 from torch import Tensor
 
 from ganatomy.core.errors import GanatomyError
@@ -16,7 +18,7 @@ from ganatomy.core.spec import Spec
 from ganatomy.engine.average import ExponentialAverage
 from ganatomy.engine.optimizers import Adam
 from ganatomy.experiments.run import Run
-from ganatomy.experiments.sampling import Sampler
+from ganatomy.experiments.sampling import CHUNK, Sampler
 from ganatomy.experiments.train import train
 from ganatomy.games.bigan import BiGAN
 from ganatomy.networks.bigan import ConvEncoder, JointDiscriminator
@@ -26,6 +28,7 @@ from ganatomy.studies import probe
 from ganatomy.studies.probe import latent_error, new_encoder, teach
 from ganatomy.studies.study import carry_out, declared
 from tests.conftest import TINY
+from tests.studies.conftest import Dies
 
 
 def digits_bigan() -> Recipe:
@@ -82,8 +85,9 @@ def test_an_encoder_taught_afterwards_and_the_same_when_interrupted(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run: Run = request.getfixturevalue(kind)
-    study = declared("probe", [f"run={run.path}", "encoder_images=320", "encoder_width=0.25"])
-    whole = carry_out(study, tmp_path / "whole")
+    study, said = declared("probe", [f"run={run.path}", "encoder_images=320", "encoder_width=0.25"]), list[str]()
+    whole = carry_out(study, tmp_path / "whole", said.append)
+    assert any("the encoder saw 256 of 320 images" in line for line in said)
     result = read_json(whole / "result.json")["result"]
     assert result["encoder"]["images"] == 320 and 0 < result["encoder"]["error"] < 1.5
     assert result["latents"]["size"] == result["pca"]["size"] == 32
@@ -101,6 +105,32 @@ def test_an_encoder_taught_afterwards_and_the_same_when_interrupted(
     assert (whole / "encoder.safetensors").read_bytes() == taught
 
 
+def test_killed_within_the_encoders_training_it_goes_on_there(trained: Run, tmp_path: Path, dies: Dies) -> None:
+    study = declared("probe", [f"run={trained.path}", "encoder_images=640", "encoder_width=0.25"])
+    whole = carry_out(study, tmp_path / "whole")
+    steps, tries = 640 // CHUNK, probe.TRIED // CHUNK
+    seen = dies(probe, "pairs", 6)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(study, tmp_path / "killed")
+    carry_out(study, tmp_path / "killed")
+    assert len(seen) == steps + tries + 1, "no step was taken twice but the one that was killed"
+    for name in ("encoder.safetensors", "result.json"):
+        assert (tmp_path / "killed" / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_killed_within_the_svm_the_other_classifiers_are_not_fitted_again(
+    trained: Run, tmp_path: Path, dies: Dies
+) -> None:
+    study = declared("probe", [f"run={trained.path}", "encoder_images=64", "encoder_width=0.25"])
+    whole = carry_out(study, tmp_path / "whole")
+    fitted, _ = dies(LogisticRegression, "fit", 99), dies(SVC, "fit", 2)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(study, tmp_path / "killed")
+    carry_out(study, tmp_path / "killed")
+    assert len(fitted) == 2, "of the latents, and of the PCA"
+    assert (tmp_path / "killed" / "result.json").read_bytes() == (whole / "result.json").read_bytes()
+
+
 def test_only_the_images_of_the_classifiers_are_looked_at(trained: Run) -> None:
     data = trained.data()
     assert data.train.labels is not None and data.held_out.labels is not None
@@ -113,7 +143,9 @@ def test_pca_is_scikit_learns(trained: Run, tmp_path: Path) -> None:
     data = trained.data()
     assert data.train.labels is not None and data.held_out.labels is not None
     real = probe.Real(data, np.arange(len(data.train)), data.train.labels, data.held_out.labels)
-    found = probe.Probe(run="", nearest_images=2_000).tried(lambda: probe.principal(64, real), real)["nearest"]
+    found = probe.Probe(run="", nearest_images=2_000).tried(
+        lambda: probe.principal(64, real), real, lambda name, work: dict(work())
+    )["nearest"]
     train_pixels, test_pixels = (np.array(part).reshape(len(part), -1).astype(float) for part in real.pictures())
     pixels = KNeighborsClassifier(1, algorithm="brute").fit(train_pixels, real.labels)
     assert found == pytest.approx(pixels.score(test_pixels, real.held_out_labels), abs=0.004)

@@ -1,6 +1,7 @@
 """What every study promises: its settings are the command, its images are those it began with, its folder can move."""
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,17 @@ from PIL import Image
 
 import ganatomy
 from ganatomy.core.errors import GanatomyError
+from ganatomy.engine.engine import Engine
 from ganatomy.experiments.run import Run
+from ganatomy.experiments.train import train
 from ganatomy.report.results import studied, study_command
 from ganatomy.runs.files import read_json, write_json
-from ganatomy.studies.study import carry_out, contents, declared, plain
-from tests.conftest import Program
+from ganatomy.studies import study as studying
+from ganatomy.studies.study import TRAINS_FIRST, StudyFolder, carry_out, contents, declared, plain
+from tests.conftest import TINY, Program
+from tests.studies.conftest import Dies
+
+RECIPE = ["run=digits-dcgan", "images=384", f"overrides={','.join(TINY)}"]
 
 COMMANDS = [
     ("arithmetic", ["run=runs/a", "picked=[[1,2,3],[4,5],[6]]", "others=Young,Eyeglasses", "noise=1e-05"]),
@@ -85,12 +92,28 @@ def test_steps_are_of_the_images_they_began_with(trained: Run, tmp_path: Path, s
         ("labelled-data", ["data=digits", "recipe=digits-judge"], "no generator of images out of latents"),
         ("labelled-data", ["data=digits", "recipe=digits-cyclegan"], "no generator of images out of latents"),
         ("interpolate", ["run="], "run= names no run"),
+        ("interpolate", ["run={run}", "images=300"], "images=300 is for a recipe that is trained first"),
+        ("modes", ["run={run}", "data=digits"], "data=digits is for a recipe that is trained first"),
+        ("features", ["run={run}", "overrides=batch=64"], "is for a recipe that is trained first"),
+        ("interpolate", ["run=digits-dcgn"], "Nor is it a recipe. Did you mean 'digits-dcgan'"),
+        ("interpolate", ["run=digits-judge"], "recipe=digits-judge has no generator of images"),
+        (
+            "interpolate",
+            ["run=digits-dcgan", "images=9", "overrides=images=8"],
+            "images=8 is said by the setting images",
+        ),
+        ("interpolate", ["run=digits-dcgan", "overrides=batc=8"], "no field 'batc'"),
+        ("retrain", ["run=digits-dcgan"], "digits-dcgan is not conditional"),
+        ("arithmetic", ["run=digits-cdcgan"], "digits-cdcgan is told its classes"),
         ("modes", ["run={run}", "count=1"], "greater than or equal to 2"),
         ("features", ["run={run}", "labels=40,40"], "labels=40,40: 40 is named twice"),
         ("arithmetic", ["run={run}", "other=Smiling"], "Smiling is named twice"),
     ],
 )
-def test_bad_input_is_told(trained: Run, tmp_path: Path, name: str, words: list[str], said: str) -> None:
+def test_bad_input_is_told(
+    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, words: list[str], said: str
+) -> None:
+    monkeypatch.setattr(studying, "train", lambda *a, **k: pytest.fail("trained"))
     with pytest.raises(GanatomyError, match=said):
         carry_out(declared(name, [word.format(run=trained.path) for word in words]), tmp_path / "refused")
     assert not (tmp_path / "refused").exists() or not list((tmp_path / "refused").glob("steps"))
@@ -105,6 +128,7 @@ def test_a_folder_that_is_a_file_is_told(trained: Run, tmp_path: Path) -> None:
 def test_a_study_is_called_from_python(trained: Run, tmp_path: Path) -> None:
     found = ganatomy.study("interpolate", out=tmp_path / "walk", run=trained.path, pairs=1, steps=3)
     assert found == read_json(tmp_path / "walk" / "result.json")["result"]
+    assert ganatomy.study("interpolate", out=tmp_path / "walk", run=trained, pairs=1, steps=3) == found
     with pytest.raises(GanatomyError, match=r"no setting 'stepps'"):
         ganatomy.study("interpolate", run=trained.path, stepps=3)
 
@@ -116,6 +140,103 @@ def test_a_study_tells_what_it_is_for(ganatomy_says: Program) -> None:
         and "Walk between `pairs` of latents" in ran.out
         and "ganatomy study interpolate run=..." in ran.out
     )
+    assert TRAINS_FIRST in ran.out and TRAINS_FIRST not in ganatomy_says("study", "labelled-data").out
     assert "path=spherical" in ran.out and ganatomy_says("study", "show", "interpolate").out == ran.out
     assert "Did you mean 'interpolate'" in ganatomy_says("study", "show", "interpolat").err
     assert "needs the setting 'run'" in ganatomy_says("study", "interpolate", "steps=4").err
+
+
+def test_a_recipe_is_trained_first_and_goes_on_where_it_was_killed(cache: Path, tmp_path: Path, dies: Dies) -> None:
+    study, place = declared("interpolate", [*RECIPE, "data=digits", "pairs=1", "steps=3"]), tmp_path / "study"
+    said: list[str] = []
+    whole = carry_out(study, place, said.append).rename(tmp_path / "whole")
+    assert any("384 of 384 images" in line for line in said)
+    result = read_json(whole / "result.json")
+    assert result["run"] == "digits-dcgan" and result["images"] == 384 and result["result"]["protocol"]["round"] == 6
+    run = ganatomy.load(whole / "runs" / "digits-dcgan")
+    assert run.recipe.data.settings["source"] == "digits" and run.recipe.players["G"].settings["width"] == 0.1
+
+    played = dies(Engine, "play_round", 4)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(study, place)
+    assert not (place / "result.json").exists()
+    carry_out(study, place)
+    assert len(played) == 8, "two rounds were in the checkpoint, and two were lost"
+    assert (place / "result.json").read_bytes() == (whole / "result.json").read_bytes()
+    carry_out(study, place)
+    assert len(played) == 8, "what is trained is not trained again"
+    with pytest.raises(GanatomyError, match=r"another study .*images: 384 -> 512"):
+        carry_out(declared("interpolate", [*RECIPE, "images=512", "data=digits", "pairs=1", "steps=3"]), place)
+    assert len(played) == 8, "nor is a finished study's run trained on"
+
+
+def test_a_study_that_was_refused_after_its_training_is_corrected_in_its_folder(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(GanatomyError, match="only 600 images"):
+        carry_out(declared("embedding", [*RECIPE, "count=601"]), tmp_path / "study")
+    monkeypatch.setattr(studying, "train", lambda *a, **k: pytest.fail("trained"))
+    with pytest.raises(GanatomyError, match=r"another study .*images: 384 -> 512"):
+        carry_out(declared("embedding", [*RECIPE, "images=512", "count=5"]), tmp_path / "study")
+    assert (carry_out(declared("embedding", [*RECIPE, "count=5"]), tmp_path / "study") / "tsne.png").exists()
+
+
+def test_a_recipe_beside_a_run_and_its_data_are_what_is_looked_at(trained: Run, tmp_path: Path) -> None:
+    pair = declared("modes", [f"run={trained.path}", f"against={RECIPE[0][4:]}", *RECIPE[1:], "count=50"])
+    found = read_json(carry_out(pair, tmp_path / "modes") / "result.json")["result"]
+    assert found["run"]["round"] == trained.checkpoint().round and found["against"]["round"] == 6
+    words = ["data=digits-inverted-bold", "labels=40", "draws=1", "strengths=1", "against=[]"]
+    features = read_json(carry_out(declared("features", [*RECIPE, *words]), tmp_path / "features") / "result.json")
+    assert features["result"]["protocol"]["data"] == "digits-inverted-bold"
+    run = ganatomy.load(tmp_path / "features" / "runs" / "digits-dcgan")
+    assert run.recipe.data.settings["source"] == "digits-inverted-bold"
+    assert study_command(features).startswith("ganatomy study features run=digits-dcgan")
+
+
+def test_a_run_is_known_by_its_checkpoint_however_its_path_is_spelled(
+    copied: Callable[[], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = copied()
+    monkeypatch.chdir(run.parent)
+    for path in (str(run), run.name, f"./{run.name}"):
+        carry_out(declared("interpolate", [f"run={path}", "pairs=1", "steps=3"]), tmp_path / "walk")
+    train("digits-dcgan", *TINY, images=728, out=run)
+    with pytest.raises(GanatomyError, match=r"another study \(checkpoint_of_run"):
+        carry_out(declared("interpolate", [f"run={run}", "pairs=1", "steps=3"]), tmp_path / "walk")
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", "3"])
+@pytest.mark.parametrize(
+    ("file", "remedy"),
+    [
+        ("settings.json", "Remove .* to begin anew, or choose another folder"),
+        ("steps/latents.json", "Remove it: the same command does that step again"),
+        ("result.json", "The study's command, given again, writes it anew"),
+    ],
+)
+def test_a_damaged_file_is_named_with_what_to_do(
+    trained: Run, tmp_path: Path, file: str, remedy: str, damage: str
+) -> None:
+    study = declared("interpolate", [f"run={trained.path}", "pairs=1", "steps=3"])
+    folder = carry_out(study, tmp_path / "walk")
+    (folder / file).write_text(damage)
+    with pytest.raises(GanatomyError, match=f"{file} .*damaged or edited. {remedy}") as error:
+        studied([folder]) if file == "result.json" else carry_out(study, folder)
+    assert "\n" not in str(error.value)
+
+
+def test_a_step_whose_picture_was_removed_is_done_again(tmp_path: Path) -> None:
+    done: list[int] = []
+
+    def work() -> dict[str, int]:
+        done.append(1)
+        folder.picture("one.png", Image.new("RGB", (4, 4)))
+        return {"number": 7}
+
+    folder = StudyFolder(tmp_path)
+    for _ in range(2):
+        assert folder.step("drawing", work, draws=("one.png",)) == {"number": 7}
+    assert len(done) == 1
+    (tmp_path / "one.png").unlink()
+    folder.step("drawing", work, draws=("one.png",))
+    assert len(done) == 2 and (tmp_path / "one.png").exists()

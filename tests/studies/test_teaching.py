@@ -19,6 +19,7 @@ from ganatomy.core.recipe import Recipe
 from ganatomy.core.shape import Shape
 from ganatomy.core.spec import Spec
 from ganatomy.data.images import Images, ImageSet
+from ganatomy.engine.engine import Engine
 from ganatomy.experiments.run import Run
 from ganatomy.experiments.train import Stopped, train
 from ganatomy.runs.files import read_json
@@ -102,8 +103,8 @@ def test_a_gain_is_beyond_the_seeds_and_beyond_choosing_the_best() -> None:
 def test_retrain_is_checked_before_anything_is_trained(
     conditional: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("teach", "train"):
-        monkeypatch.setattr(retrain, name, lambda *a, **k: pytest.fail("trained"))
+    monkeypatch.setattr(retrain, "teach", lambda *a, **k: pytest.fail("taught"))
+    monkeypatch.setattr(StudyFolder, "run", lambda *a: pytest.fail("trained"))
     for words, said in (
         (["shares=0,1"], "greater than 0"),
         (["shares=0.5,1.5"], "less than or equal to 1"),
@@ -157,7 +158,7 @@ def test_a_missing_network_is_told_before_a_gan_is_trained(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
-    monkeypatch.setattr(labelled, "train", lambda *a, **k: pytest.fail("trained"))
+    monkeypatch.setattr(StudyFolder, "run", lambda *a: pytest.fail("trained"))
     words = ["data=digits", "recipe=digits-cdcgan", "network=efficientnet-b0"]
     with pytest.raises(GanatomyError, match=r"ganatomy\[efficientnet\]"):
         carry_out(declared("labelled-data", words), tmp_path / "labelled")
@@ -218,7 +219,7 @@ def black(labels: Sequence[int]) -> Lesson:
 def test_labelled_data_teaches_what_it_says(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     teacher = Teacher()
     run = SimpleNamespace(checkpoint=lambda: SimpleNamespace(round=1))
-    monkeypatch.setattr(labelled, "train", lambda *a, **k: run)
+    monkeypatch.setattr(StudyFolder, "run", lambda *a: run)
     monkeypatch.setattr(labelled, "drawn", lambda runs, data, each, device: black(np.repeat(np.arange(10), each)))
     monkeypatch.setattr(labelled, "teach", teacher.teach)
     monkeypatch.setattr(labelled, "accuracy", teacher.accuracy)
@@ -304,11 +305,30 @@ def test_labelled_data_killed_and_moved_ends_the_same(
     taught = dies(labelled, "teach", 2)
     with pytest.raises(KeyboardInterrupt):
         carry_out(study, tmp_path / "killed")
-    monkeypatch.setattr(labelled, "train", lambda *a, **k: pytest.fail("trained again"))
+    monkeypatch.setattr(StudyFolder, "run", lambda *a: pytest.fail("trained again"))
     moved = (tmp_path / "killed").rename(tmp_path / "moved")
     carry_out(study, moved)
     assert len(taught) == len(labelled.LESSONS) + 1
     assert (moved / "result.json").read_bytes() == (whole / "result.json").read_bytes()
+
+
+def test_killed_within_a_gans_training_or_a_pupils_it_goes_on_there(cache: Path, tmp_path: Path, dies: Dies) -> None:
+    words = ["data=digits", "recipe=digits-cdcgan", "portions=0.4", "images=640", "per_label=8", "shown=512"]
+    study, said = declared("labelled-data", [*words, f"{TINY},watch.checkpoint=64"]), list[str]()
+    played = dies(Engine, "play_round", 10_000)
+    whole = carry_out(study, tmp_path / "whole", said.append)
+    in_all, of_gan = len(played), 640 // 64
+    assert in_all == of_gan + len(labelled.LESSONS) * 512 // 128
+    assert any("512 of 512 images" in line for line in said), "how far a pupil is"
+    for number, killed_at in enumerate((of_gan - 2, of_gan + 3, in_all - 1)):
+        calls = dies(Engine, "play_round", killed_at)
+        with pytest.raises(KeyboardInterrupt):
+            carry_out(study, tmp_path / str(number))
+        assert (tmp_path / str(number) / "unfinished").exists() == (killed_at > of_gan)
+        carry_out(study, tmp_path / str(number))
+        assert len(calls) == in_all + 1, "no round was played twice but the one that was killed"
+        assert (tmp_path / str(number) / "result.json").read_bytes() == (whole / "result.json").read_bytes()
+        assert not (tmp_path / str(number) / "unfinished").exists()
 
 
 @pytest.mark.parametrize("recipe", ["digits-cdcgan", "digits-dcgan"])
@@ -343,6 +363,24 @@ def test_retrain_from_end_to_end_and_killed_in_the_middle(conditional: Run, tmp_
     assert one["result"]["few"]["verdict"] == "one seed: no spread to judge by"
     assert {"content", "weights", "samples_seed", "few_recipe"} <= set(one["result"]["protocol"])
     assert (whole / "on_real.png").exists() and (whole / "few.png").exists()
+
+
+def test_a_pupil_taught_twice_goes_on_in_the_lesson_in_which_it_was_killed(
+    conditional: Run, tmp_path: Path, dies: Dies
+) -> None:
+    words = [f"run={conditional.path}", "shares=1", "generated=0", "shown=256", "few=2", "few_images=64"]
+    words += ["few_recipe=digits-cdcgan", TINY.replace("overrides", "few_overrides", 1)]
+    study = declared("retrain", words)
+    played = dies(Engine, "play_round", 10_000)
+    whole = carry_out(study, tmp_path / "whole")
+    in_all = len(played)
+    calls = dies(Engine, "play_round", in_all - 2)  # after it comes the rest of the last way, which is of two rounds
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(study, tmp_path / "killed")
+    assert (tmp_path / "killed" / "unfinished").exists()
+    carry_out(study, tmp_path / "killed")
+    assert len(calls) == in_all + 1
+    assert (tmp_path / "killed" / "result.json").read_bytes() == (whole / "result.json").read_bytes()
 
 
 def test_an_unconditional_run_teaches_nothing(trained: Run, tmp_path: Path) -> None:
