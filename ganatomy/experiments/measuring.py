@@ -41,6 +41,7 @@ from ganatomy.metrics.memorization import honest_distances, memorized, nearest_d
 from ganatomy.metrics.moments import Array
 from ganatomy.metrics.similarity import similarity_of_pairs
 from ganatomy.networks.inception import Resize
+from ganatomy.report.results import ALONE
 
 OF_IMAGES = ("ssim", "nearest")  # beside those of statistics
 MOST = 50_000  # samples drawn unless said
@@ -178,7 +179,6 @@ def measure_run(
     return records
 
 
-ALONE = "the best checkpoint alone says too much: measure the last one beside it"
 REFERENCES: dict[Part, str] = {"train": "training images", "second-half": "training images, second half"}
 
 

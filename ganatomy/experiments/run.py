@@ -24,6 +24,7 @@ from ganatomy.experiments.judging import CHOOSING_SEED, REPORTING_SEED, Bench, c
 from ganatomy.experiments.observers import as_generator, best_round
 from ganatomy.experiments.sampling import Sampler
 from ganatomy.metrics.judged import JudgeScores
+from ganatomy.report.results import ALONE
 from ganatomy.runs.checkpoints import Checkpoint
 from ganatomy.runs.folder import RunFolder, find_run
 
@@ -206,7 +207,9 @@ class Run:
                 "images": found.state["drawn"] * self.recipe.batch,
                 "seconds": found.state["seconds"],
             }
-            records.append({**place, "which": which, **bench.record(scores, seed=seed, weights=kept, checkpoint=rule)})
+            record = bench.record(scores, seed=seed, weights=kept, checkpoint=rule)
+            alone = [ALONE] if [*checkpoints] == ["best"] else []
+            records.append({**place, "which": which, **record, "remarks": [*record["remarks"], *alone]})
         for record in records if processes.rank() == 0 else ():
             self.folder.evaluations.append(record)
         return records

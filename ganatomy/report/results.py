@@ -45,6 +45,7 @@ BEGAN_WITH = ("checkpoint_of_", "content_of_")
 """How the names begin that say in a study's result what its runs and images were; the others are its settings."""
 LISTED = ("seeds", "seed")
 """Lists of numbers that are no measurements."""
+ALONE = "the best checkpoint alone says too much: measure the last one beside it"
 ROUGH = 10_000  # samples below which a judge's scores are flagged
 READINGS = 3  # of a training, that tell whether it still got better
 HEAD = (
@@ -71,7 +72,15 @@ def results(runs: Sequence[RunFolder]) -> str:
         raise GanatomyError("No runs to tabulate.")
     judged = by_protocol((run, record) for run in runs for record in newest_evaluations(run))
     parts = [
-        "\n".join([f"{judged_line(rows[0][1])}{others(judged, rows)}", "", *head(), *(row(*one) for one in rows)])
+        "\n".join(
+            [
+                f"{protocol_line(rows[0][1])}{others(judged, rows)}",
+                "",
+                *head(),
+                *(row(*one) for one in rows),
+                *listed(notes(rows)),
+            ]
+        )
         for rows in judged
     ]
     measured_ones = by_protocol((run, record) for run in runs for record in newest_measurements(run))
@@ -152,7 +161,19 @@ def measured_part(rows: Rows, differs: str) -> str:
     heads = ("run", "checkpoint", "images", *(MEASURED[name] for name in names))
     table = [f"| {' | '.join(line)} |" for line in (heads, *cells)]
     table.insert(1, f"|{' --- |' * 2}{' ---: |' * (len(heads) - 2)}")
-    return "\n".join([f"{protocol_title(rows[0][1]['protocol'])}.{differs}", "", *table])
+    return "\n".join([f"{protocol_title(rows[0][1]['protocol'])}.{differs}", "", *table, *listed(notes(rows))])
+
+
+def notes(rows: Rows) -> list[str]:
+    """What one should know of the scores in a table, each once, and where a run's best is without its last."""
+    said = [note for _, record in rows for note in record.get("remarks", ()) if note != ALONE]
+    beside = {run.path for run, record in rows if str(record.get("which", "last")).startswith("last")}
+    return distinct([*said, *([ALONE] if any(run.path not in beside for run, _ in rows) else [])])
+
+
+def listed(notes: Sequence[str]) -> list[str]:
+    """As lines of Markdown below a table."""
+    return ["", *(f"- {note}" for note in notes)] if notes else []
 
 
 def studied(folders: Sequence[Path]) -> str:
@@ -336,12 +357,6 @@ def protocol_title(protocol: Record) -> str:
 
 def settings_line(settings: Record | None) -> str:
     return " ".join(f"data.{name}={value}" for name, value in (settings or {}).items())
-
-
-def judged_line(record: Record) -> str:
-    """The protocol of a table of the judge's scores, and whether they are rough."""
-    rough = roughness(record)
-    return protocol_line(record) + (f" {rough[0].upper()}{rough[1:]}." if rough else "")
 
 
 def head() -> list[str]:

@@ -11,6 +11,7 @@ import ganatomy
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.players import Discriminator, Generator
 from ganatomy.experiments.observers import best_round
+from ganatomy.report.results import ALONE
 from ganatomy.runs.checkpoints import TENSORS
 
 
@@ -92,6 +93,13 @@ def test_an_evaluation_is_never_without_floor_protocol_and_diversity(trained, co
         assert len(protocol["extractor_sha256"]) == 64
         assert record["images"] == record["round"] * 64
     assert records[0]["round"] > records[1]["round"] == best_round(run.folder)
+
+
+def test_the_best_alone_is_said_to_say_too_much(copied):
+    run = ganatomy.load(copied())
+    (alone,), beside = run.evaluate(50, checkpoints=("best",)), run.evaluate(50)
+    assert alone["which"] == "best" and ALONE in alone["remarks"]
+    assert not any(ALONE in record["remarks"] for record in beside)
 
 
 def test_the_best_checkpoint_is_chosen_on_another_seed_than_it_is_reported_on(trained):
