@@ -14,7 +14,15 @@ from rich.table import Table
 from ganatomy.core.observer import Moment, Observer
 from ganatomy.core.recipe import Recipe
 from ganatomy.metrics.scores import shown_scores, times_floor
-from ganatomy.report.results import MEASURED, measured, measured_columns, protocol_title, roughness
+from ganatomy.report.results import (
+    MEASURED,
+    judged_spread,
+    measured,
+    measured_columns,
+    protocol_title,
+    roughness,
+    seeds_line,
+)
 
 EVERY = 30.0  # seconds between two lines where there is no terminal to redraw
 TIMED = 3.0  # seconds of rounds before the expected duration is told
@@ -125,7 +133,7 @@ def translation_line(record: Mapping[str, Any], letter: str) -> str:
 def score_table(records: Sequence[Mapping[str, Any]]) -> Table:
     """Every score beside its floor; no score that a collapsed generator wins stands without those that it loses."""
     protocol, floor = records[0]["protocol"], records[0]["floor"]
-    samples = f"{protocol['count']:,} samples of seed {protocol['seed']}, {protocol['weights']} weights"
+    samples = f"{protocol['count']:,} samples of {seeds_line(protocol)}, {protocol['weights']} weights"
     notes = remarks_line(note for record in records for note in record.get("remarks", ()))
     table = Table(title=f"{samples}; reference: {protocol['reference']}", **left_justified(notes))
     table.add_column("")
@@ -296,14 +304,23 @@ def share_of_real(record: Mapping[str, Any]) -> float | None:
     return None if score is None else score / record["floor"]["classifier_score"]
 
 
+def spread(record: Mapping[str, Any], name: str) -> str:
+    """The deviation between repeated draws, behind a score that is shown."""
+    return judged_spread(record)[name] if shown_scores(record["scores"]).get(name, 0) is not None else ""
+
+
 SCORE_ROWS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "Fréchet distance": lambda record: known(record["scores"]["frechet"], ".3g"),
-    "  x floor": lambda record: known(times_floor(record)),
-    "coverage within class": lambda record: known(record["scores"]["coverage"]),
-    "classifier score": lambda record: known(shown_scores(record["scores"])["classifier_score"]),
-    "  share of real": lambda record: known(share_of_real(record), ".3f"),
+    "Fréchet distance": lambda record: known(record["scores"]["frechet"], ".3g") + spread(record, "frechet"),
+    "  x floor": lambda record: known(times_floor(record)) + spread(record, "x floor"),
+    "coverage within class": lambda record: known(record["scores"]["coverage"]) + spread(record, "coverage"),
+    "classifier score": lambda record: (
+        known(shown_scores(record["scores"])["classifier_score"]) + spread(record, "classifier_score")
+    ),
+    "  share of real": lambda record: known(share_of_real(record), ".3f") + spread(record, "share of real"),
     "class shares": lambda record: "{:.1%} to {:.1%}".format(*extremes(record["scores"]["class_shares"])),
-    "recognized as asked": lambda record: known(shown_scores(record["scores"])["accuracy"], ".1%"),
+    "recognized as asked": lambda record: (
+        known(shown_scores(record["scores"])["accuracy"], ".1%") + spread(record, "accuracy")
+    ),
 }
 
 

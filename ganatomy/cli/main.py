@@ -291,14 +291,10 @@ def evaluate(
         return
     checkpoints: list[Literal["last", "best"]] = ["last", "best"] if checkpoint is None else [checkpoint]
     if run is not None and metrics is None:
-        others = {
-            **drawn,
-            **inception,
-            "--extractor": extractor not in (None, "judge"),
-        }
+        others = {"--per-class": per_class, **inception, "--extractor": extractor not in (None, "judge")}
         refuse("other scores than the judge's: say --metrics, such as fid,kid,prdc", others)
         with together(lambda: find_device(device)) as place:
-            evaluate_by_judge(run, n, seed, weights, checkpoints, as_json, place)
+            evaluate_by_judge(run, n, seed, repeats, weights, checkpoints, as_json, place)
         return
     from ganatomy.core.spec import Spec
     from ganatomy.data.images import Images
@@ -453,6 +449,7 @@ def evaluate_by_judge(
     n: int | None,
     seed: int,
     weights: Literal["average", "raw"],
+    repeats: int,
     checkpoints: Sequence[Literal["last", "best"]],
     as_json: bool,
     device: "torch.device",
@@ -462,7 +459,13 @@ def evaluate_by_judge(
     from ganatomy.experiments.run import load
 
     records = load(run).evaluate(
-        n, seed=seed, weights=weights, checkpoints=checkpoints, announce=announced, device=device
+        n,
+        seed=seed,
+        repeats=repeats,
+        weights=weights,
+        checkpoints=checkpoints,
+        announce=announced,
+        device=device,
     )
     if not leads():
         return

@@ -32,7 +32,7 @@ from ganatomy.experiments.sampling import Sampler
 from ganatomy.experiments.statistics import shuffled
 from ganatomy.metrics.judged import JudgeScores
 from ganatomy.metrics.moments import Array, Moments
-from ganatomy.metrics.scores import Scores, judge_scores
+from ganatomy.metrics.scores import Scores, averaged, deviations, judge_scores
 from ganatomy.networks.classifier import ConvClassifier
 from ganatomy.recipes.judges import judge as judge_recipe
 from ganatomy.report.results import roughness
@@ -145,6 +145,15 @@ class Bench:
         """A score as it is written down: never without its floor and its protocol, and told where it is rough."""
         record = {"scores": asdict(scores), "floor": asdict(self.floor), "protocol": self.protocol(**protocol)}
         return {**record, "remarks": self.data.remarks + ([rough] if (rough := roughness(record)) else [])}
+
+    def record_of(self, draws: Sequence[Scores], *, seeds: Sequence[int], **protocol: Any) -> dict[str, Any]:
+        """Repeated draws as they are written down: means, and the deviations between them; one draw is a `record`."""
+        record = self.record(averaged(draws), seed=seeds[0], **protocol)
+        if not draws[1:]:
+            return record
+        del record["protocol"]["seed"]
+        record["protocol"]["seeds"] = [*seeds]
+        return {**record, "deviations": deviations(draws)}
 
     def _scores(self, features: Array, probabilities: Array, asked: Array | None) -> Scores:
         return judge_scores(

@@ -16,9 +16,9 @@ from ganatomy.core.randomness import CPU
 from ganatomy.core.spec import Spec
 from ganatomy.data.images import ImageSet
 from ganatomy.distributed import processes
-from ganatomy.experiments.judging import CHOOSING_SEED, REPORTING_SEED, Judge, can_be_judged, find_judge
+from ganatomy.experiments.judging import REPORTING_SEED, Judge, can_be_judged, find_judge
 from ganatomy.experiments.observers import as_generator, best_round
-from ganatomy.experiments.run import BEST, Run, Weights, Which
+from ganatomy.experiments.run import BEST, Run, Weights, Which, drawn_seeds
 from ganatomy.experiments.sampling import CHUNK, Sampler
 from ganatomy.experiments.statistics import (
     STEP,
@@ -141,13 +141,9 @@ def measure_run(
     floor is taken at as many held-out images as there are samples; where there are fewer, at all of them, and the
     scores are given at that count, too. Where the last checkpoint is the best, it is measured once.
     """
-    if "best" in checkpoints and seed == CHOOSING_SEED:
-        raise GanatomyError(
-            f"Seed {CHOOSING_SEED} chose the best checkpoint, so its samples flatter it: evaluate with another."
-        )
+    seeds = drawn_seeds(seed, repeats, checkpoints)
     if asked.per_class and (run.classes is None or as_generator(run.player("G", weights="raw")).classes is None):
         raise GanatomyError("This run is not conditional, so none of its samples is of a class: leave per class.")
-    seeds = [s for s in range(seed, seed + repeats + 1) if s != CHOOSING_SEED or s == seed][:repeats]
     reference = Reference(run.data(), asked)
     of_round: dict[int, dict[str, Any]] = {}
     records = []

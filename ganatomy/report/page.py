@@ -23,6 +23,8 @@ from ganatomy.report.results import (
     MEASURED,
     deciding,
     distinct,
+    evaluations_of,
+    judged_spread,
     measured_columns,
     newest_evaluations,
     notes,
@@ -286,7 +288,7 @@ def times(scores: Record, floor: Record) -> str:
 def score_tables(run: RunFolder) -> Iterator[Table]:
     """Of one run: last and best beside real images, a table for each protocol."""
     groups: dict[tuple[str, ...], list[Record]] = {}
-    for record in newest_evaluations(run):
+    for record in evaluations_of(run):
         groups.setdefault(judged_by(record), []).append(record)
     for found in groups.values():
         columns = [*found, {"scores": found[0]["floor"], "floor": found[0]["floor"], "which": "real, held out"}]
@@ -302,16 +304,16 @@ def sentences(notes: Sequence[str]) -> list[str]:
 
 def score_cells(record: Record) -> dict[str, str]:
     """Scores by title. Those that a collapsed generator wins stand only beside coverage, which it loses."""
-    scores, floor = record["scores"], record["floor"]
+    scores, floor, spread = record["scores"], record["floor"], judged_spread(record)
     shown, shares = scores["coverage"] is not None, scores["class_shares"] or []
     return {
         "Images shown": f"{record['images']:,}" if "images" in record else "",
         "Training time": clock(record["seconds"]) if "seconds" in record else "",
-        "Fréchet distance ↓": number(scores["frechet"]),
-        "times the floor": times(scores, floor),
-        "Coverage within classes ↑": number(scores["coverage"]),
-        "Classifier score ↑": number(scores["classifier_score"]) if shown else "-",
-        "Recognized as asked ↑": percent(scores["accuracy"]) if shown else "-",
+        "Fréchet distance ↓": number(scores["frechet"]) + spread["frechet"],
+        "times the floor": times(scores, floor) + spread["x floor"],
+        "Coverage within classes ↑": number(scores["coverage"]) + spread["coverage"],
+        "Classifier score ↑": number(scores["classifier_score"]) + spread["classifier_score"] if shown else "-",
+        "Recognized as asked ↑": percent(scores["accuracy"]) + spread["accuracy"] if shown else "-",
         "Rarest class": percent(min(shares, default=None)),
         "Most frequent class": percent(max(shares, default=None)),
     }

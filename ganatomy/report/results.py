@@ -6,6 +6,7 @@ Rows whose protocols differ never share a table. A run without scores is listed 
 import math
 import re
 import shlex
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from ganatomy.runs.folder import RunFolder
 
 COMMON = (
     *("reference", "content", "held_out_content", "floor", "count", "extractor", "extractor_sha256"),
-    *("resize", "precision", "k", "per_class", "seed", "weights"),
+    *("resize", "precision", "k", "per_class", "seed", "seeds", "weights"),
 )
 """Fields of a protocol that must agree within a table; which checkpoint it is stands in the rows."""
 ERRORS = {"kid": "kid_error", "is": "is_deviation"}
@@ -70,7 +71,7 @@ def results(runs: Sequence[RunFolder]) -> str:
     """The Markdown of these runs: a table for each protocol, with the runs' machine and command below it."""
     if not runs:
         raise GanatomyError("No runs to tabulate.")
-    judged = by_protocol((run, record) for run in runs for record in newest_evaluations(run))
+    judged = by_protocol((run, record) for run in runs for record in evaluations_of(run))
     parts = [
         "\n".join(
             [
@@ -85,7 +86,7 @@ def results(runs: Sequence[RunFolder]) -> str:
     ]
     measured_ones = by_protocol((run, record) for run in runs for record in newest_measurements(run))
     parts += [measured_part(rows, others(measured_ones, rows)) for rows in measured_ones]
-    without = [run for run in runs if not newest_evaluations(run) and not newest_measurements(run)]
+    without = [run for run in runs if not evaluations_of(run) and not newest_measurements(run)]
     if without:
         parts.append("\n".join(f"- {run.name}: not scored" for run in without))
     parts.append("\n".join(["How they were made:", "", *map(made_line, runs)]))
@@ -281,13 +282,28 @@ def newest_evaluations(run: RunFolder) -> list[Record]:
 
     Those of other seeds or of fewer samples, which somebody asked for afterwards, do not take their place.
     """
-    found = [record for record in run.evaluations.read() if record["protocol"]["seed"] == 0]
+    found = [record for record in run.evaluations.read() if record["protocol"].get("seed") == 0]
     most = max((record["protocol"]["count"] for record in found), default=0)
     found = [record for record in found if record["protocol"]["count"] == most]
     newest = {record["which"]: record for record in found}
     if "last" in newest and "best" in newest and newest["best"]["round"] == newest["last"]["round"]:
         return [{**newest["last"], "which": "last, also best"}]
     return [newest[which] for which in ("last", "best") if which in newest]
+
+
+def evaluations_of(run: RunFolder) -> list[Record]:
+    """The newest evaluations and, of those with repeated draws, the newest of each protocol and checkpoint."""
+    repeated = [record for record in run.evaluations.read() if "seeds" in record["protocol"]]
+    newest = {(deciding(record["protocol"]), record["which"]): record for record in repeated}
+    return [*newest_evaluations(run), *newest.values()]
+
+
+def seeds_line(protocol: Record) -> str:
+    """
+    >>> seeds_line({"seed": 0}), seeds_line({"seeds": [0, 2]})
+    ('seed 0', 'seeds 0, 2')
+    """
+    return f"seeds {', '.join(map(str, protocol['seeds']))}" if "seeds" in protocol else f"seed {protocol['seed']}"
 
 
 def roughness(record: Record) -> str:
@@ -300,7 +316,7 @@ def protocol_line(record: Record) -> str:
     protocol, floor = record["protocol"], record["floor"]
     score = floor["classifier_score"]
     return (
-        f"{protocol['count']:,} samples of seed {protocol['seed']}, {protocol['weights']} weights, against "
+        f"{protocol['count']:,} samples of {seeds_line(protocol)}, {protocol['weights']} weights, against "
         f"{protocol['reference']}; judge {protocol['extractor_sha256'][:12]}, which recognizes "
         f"{protocol['extractor_accuracy']:.2%} of the held-out images; {protocol['precision']}. Floor "
         f"({protocol['floor']}): Fréchet {floor['frechet']:.2f}, coverage {number(floor['coverage'])}, classifier "
@@ -347,7 +363,7 @@ def protocol_title(protocol: Record) -> str:
         "images of an unknown number" if count is None else f"{count:,} images",
         "pictures alone" if extractor is None else f"{extractor}" + (f" {sha256[:12]}" if sha256 else ""),
         f"{protocol['resize']} resize" if protocol.get("resize") else "",
-        f"seeds {', '.join(map(str, protocol['seeds']))}" if "seeds" in protocol else "",
+        seeds_line(protocol) if "seeds" in protocol else "",
         f"{protocol['draws']} draws" if protocol.get("draws", 1) > 1 else "",
         f"{protocol['weights']} weights" if "weights" in protocol else "",
         f"prepared by {prepared}" if (prepared := settings_line(protocol.get("reference_prepared"))) else "",
@@ -364,24 +380,39 @@ def head() -> list[str]:
 
 
 def row(run: RunFolder, record: Record) -> str:
-    scores, floor = record["scores"], record["floor"]
+    scores, floor, spread = record["scores"], record["floor"], judged_spread(record)
     shown = scores["coverage"] is not None  # a score that a collapsed generator wins stands beside one that it loses
     shares = scores["class_shares"]
+    share = scores["classifier_score"] / floor["classifier_score"]
     cells = (
         run.name,
         str(recipe_of(run).get("seed", "?")),
         record["which"],
         f"{record['images']:,}",
         f"{record['seconds']:,.0f}",
-        f"{scores['frechet']:.2f}",
-        f"{scores['frechet'] / floor['frechet']:.2f}" if floor["frechet"] else "-",
-        number(scores["coverage"]),
-        f"{scores['classifier_score']:.2f}" if shown else "-",
-        f"{scores['classifier_score'] / floor['classifier_score']:.3f}" if shown else "-",
+        f"{scores['frechet']:.2f}{spread['frechet']}",
+        f"{scores['frechet'] / floor['frechet']:.2f}{spread['x floor']}" if floor["frechet"] else "-",
+        f"{number(scores['coverage'])}{spread['coverage']}",
+        f"{scores['classifier_score']:.2f}{spread['classifier_score']}" if shown else "-",
+        f"{share:.3f}{spread['share of real']}" if shown else "-",
         f"{min(shares):.1%} to {max(shares):.1%}",
-        f"{scores['accuracy']:.1%}" if shown and scores["accuracy"] is not None else "-",
+        f"{scores['accuracy']:.1%}{spread['accuracy']}" if shown and scores["accuracy"] is not None else "-",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def judged_spread(record: Record) -> Mapping[str, str]:
+    """What stands behind each of the judge's scores: its deviation between draws, and nothing of one draw.
+
+    >>> judged_spread({"floor": {"frechet": 2.0}, "deviations": {"frechet": 0.5}})["x floor"]
+    ' ± 0.25'
+    """
+    found, floor = dict(record.get("deviations") or {}), record["floor"]
+    for name, of in (("x floor", "frechet"), ("share of real", "classifier_score")):
+        if of in found and floor[of]:
+            found[name] = found[of] / floor[of]
+    told = {name: f" ± {value:.1%}" if name == "accuracy" else f" ± {value:.2g}" for name, value in found.items()}
+    return defaultdict(str, told)
 
 
 def made_line(run: RunFolder) -> str:

@@ -595,7 +595,6 @@ def test_the_best_alone_of_a_run_without_scores_is_refused(copied: Callable[[], 
     [
         (("evaluate",), "Name a run, or two sources"),
         (("evaluate", "--real", "a"), "Name a run, or two sources"),
-        (("evaluate", "RUN", "--repeats", "3"), "--repeats is for other scores than the judge's"),
         (
             ("evaluate", "RUN", "--extractor", "random"),
             "--extractor is for other scores than the judge's: say --metrics",
