@@ -42,6 +42,8 @@ def random_weights(folder: Path) -> Path:
                 value.uniform_(0.8, 1.2)
             elif name.endswith("running_mean") or name.endswith("bn.bias"):
                 value.normal_(0, 0.1)
+            elif name == "fc.bias":
+                value.normal_(0, 1)  # so that logits with it and without it differ
     torch.save(network.state_dict(), folder / "random.pth")
     return folder / "random.pth"
 
