@@ -16,9 +16,11 @@ from ganatomy.core.recipe import Recipe
 from ganatomy.metrics.scores import shown_scores, times_floor
 from ganatomy.report.results import (
     MEASURED,
+    class_spread,
     judged_spread,
     measured,
     measured_columns,
+    plus_or_minus,
     protocol_title,
     roughness,
     seeds_line,
@@ -149,7 +151,7 @@ def score_table(records: Sequence[Mapping[str, Any]]) -> Table:
 
 def measured_table(records: Sequence[Mapping[str, Any]]) -> Table:
     """Scores under another extractor than the judge, beside what real images score."""
-    notes = remarks_line(note for record in records for note in record["remarks"])
+    notes = remarks_line([*(note for record in records for note in record["remarks"]), *plus_or_minus(records)])
     table = Table(title=escape(protocol_title(records[0]["protocol"])), **left_justified(notes))
     table.add_column("")
     columns = measured_columns(records)
@@ -204,12 +206,11 @@ def class_table(record: Mapping[str, Any]) -> Table:
     table, looked_at = Table(title=title, **left_justified(notes)), "samples" if of_run else "of the others"
     for column in ("class", "", *(MEASURED[name] for name in names)):
         table.add_column(column, justify="right" if column else "left")
-    for label, own in classes.items():
-        rows = {"real": own["floor"], f"{own['count']:,} {looked_at}": own["scores"], "another, real": own["ceiling"]}
-        for number, (title, scores) in enumerate(rows.items()):
-            spread = own.get("deviations", {}) if number == 1 else {}
-            cells = (measured(scores, spread, name) for name in names)
-            table.add_row("" if number else escape(label), title, *cells, end_section=number == 2)
+    for label, own in record["per_class"].items():
+        rows = {"floor": "real", "scores": f"{own['count']:,} {looked_at}", "ceiling": "another, real"}
+        for number, (column, row) in enumerate(rows.items()):
+            cells = (measured(own[column], class_spread(own, column), name) for name in names)
+            table.add_row("" if number else escape(label), row, *cells, end_section=number == 2)
     return table
 
 

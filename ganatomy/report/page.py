@@ -21,6 +21,7 @@ from ganatomy.report.panels import HEIGHT, WIDTH, Chart, charts
 from ganatomy.report.results import (
     COMMON,
     MEASURED,
+    class_spread,
     deciding,
     distinct,
     evaluations_of,
@@ -29,6 +30,7 @@ from ganatomy.report.results import (
     newest_evaluations,
     notes,
     number,
+    plus_or_minus,
     protocol_line,
     protocol_title,
     recipe_of,
@@ -331,7 +333,7 @@ def measured_tables(run: RunFolder) -> Iterator[Table]:
 
 def measured_table(run: RunFolder, records: Sequence[Record]) -> Iterator[Table]:
     protocol = records[0]["protocol"]
-    remarks = sentences(notes([(run, record) for record in records]))
+    remarks = sentences([*notes([(run, record) for record in records]), *plus_or_minus(records)])
     below = (f"{protocol_title(protocol)}.", f"Protocol: {described(protocol)}.", *remarks)
     columns = measured_columns(records)
     names = [name for name in MEASURED if any(name in column.scores for column in columns)]
@@ -349,7 +351,8 @@ def class_table(per_class: Mapping[str, Record], title: str) -> Table:
     name = "kid" if all("kid" in record["scores"] for record in per_class.values()) else "fid"
     columns = ("scores", "floor", "ceiling")
     rows = [
-        (label, *(measured(record[column], None, name) for column in columns)) for label, record in per_class.items()
+        (label, *(measured(record[column], class_spread(record, column), name) for column in columns))
+        for label, record in per_class.items()
     ]
     return Table(title, ("Class", MEASURED[name], "real", "another class"), tuple(rows))
 

@@ -27,6 +27,11 @@ COMMON = (
 """Fields of a protocol that must agree within a table; which checkpoint it is stands in the rows."""
 ERRORS = {"kid": "kid_error", "is": "is_deviation"}
 """Scores that carry an error of their own, and what it is called."""
+OWN_ERRORS = {
+    "kid": ("kernel distance", "the standard error of one draw"),
+    "is": ("Inception Score", "the deviation between parts of one draw"),
+}
+"""What the own errors of such scores are."""
 MEASURED = {
     "fid": "Fréchet distance ↓",
     "kid": "Kernel distance ↓",
@@ -162,7 +167,14 @@ def measured_part(rows: Rows, differs: str) -> str:
     heads = ("run", "checkpoint", "images", *(MEASURED[name] for name in names))
     table = [f"| {' | '.join(line)} |" for line in (heads, *cells)]
     table.insert(1, f"|{' --- |' * 2}{' ---: |' * (len(heads) - 2)}")
-    return "\n".join([f"{protocol_title(rows[0][1]['protocol'])}.{differs}", "", *table, *listed(notes(rows))])
+    return "\n".join(
+        [
+            f"{protocol_title(rows[0][1]['protocol'])}.{differs}",
+            "",
+            *table,
+            *listed([*notes(rows), *plus_or_minus([record for _, record in rows])]),
+        ]
+    )
 
 
 def notes(rows: Rows) -> list[str]:
@@ -344,16 +356,32 @@ def measured_columns(records: Sequence[Record]) -> list[Column]:
         if fewer is not None:
             columns.append(Column(f"{which}, {fewer['count']:,}", fewer["scores"], fewer.get("deviations")))
     floor = records[0].get("floor") or {}
-    return [*columns, Column(f"real, {floor['count']:,}" if "count" in floor else "real", floor)]
+    spread = {} if any("deviations" in record for record in records) else None  # of draws, which real images have not
+    return [*columns, Column(f"real, {floor['count']:,}" if "count" in floor else "real", floor, spread)]
 
 
 def measured(values: Record, spread: Record | None, name: str) -> str:
-    """A score with its deviation between draws, or its own error."""
+    """A score with its deviation between draws; where there is none but one draw, `spread` None, with its own error."""
     value = values.get(name)
     if value is None:
         return "-"
-    error = (spread or {}).get(name, values.get(ERRORS.get(name, "")))
+    error = values.get(ERRORS.get(name, "")) if spread is None else spread.get(name)
     return f"{value:.4g}" + ("" if error is None else f" ± {error:.2g}")
+
+
+def class_spread(of_class: Record, column: str) -> Record | None:
+    """The deviations to show beside a class's scores, floor or ceiling: as in `measured_columns`."""
+    deviations: Record | None = of_class.get("deviations")
+    return deviations if column == "scores" or deviations is None else {}
+
+
+def plus_or_minus(records: Sequence[Record]) -> list[str]:
+    """What ± means in a table of these records: one thing, or nothing where none stands in it."""
+    if any("deviations" in record for record in records):
+        return ["± is the deviation between draws"]
+    shown = {name for record in records for name in record["scores"]}
+    own = [f"of the {title} {what}" for name, (title, what) in OWN_ERRORS.items() if name in shown]
+    return [f"± is {', '.join(own)}"] if own else []
 
 
 def protocol_title(protocol: Record) -> str:

@@ -9,7 +9,17 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.experiments.run import Run
 from ganatomy.report.comparison import as_scored, outcome_of
 from ganatomy.report.page import page
-from ganatomy.report.results import ALONE, HEAD, last_readings, results, studied
+from ganatomy.report.results import (
+    ALONE,
+    HEAD,
+    class_spread,
+    last_readings,
+    measured,
+    measured_columns,
+    plus_or_minus,
+    results,
+    studied,
+)
 from ganatomy.runs.files import write_json
 from ganatomy.runs.folder import RunFolder
 from tests.report.made import made_run
@@ -97,6 +107,21 @@ def test_what_is_remarked_of_scores_stands_below_their_table(tmp_path: Path) -> 
         text = page(runs)
         assert "Fid of 300 images is biased upwards." in text and text.count(ALONE[1:]) == times, runs
     assert results([both]).count("- rough: 600 samples\n") == 1 and "Rough: 600 samples." in page([both])
+
+
+def test_plus_or_minus_means_one_thing_in_a_table() -> None:
+    """Between draws, where they were repeated; or the own error of one draw."""
+    once = {"scores": {"is": 8.5, "is_deviation": 0.4}, "floor": {"is": 8.6, "is_deviation": 0.34}}
+    drawn = {**once, "deviations": {"is": 0.1}}
+    for record, shown in ((once, ["8.5 ± 0.4", "8.6 ± 0.34"]), (drawn, ["8.5 ± 0.1", "8.6"])):
+        assert [measured(one.scores, one.deviations, "is") for one in measured_columns([record])] == shown
+        in_class = {**record, "ceiling": record["floor"]}
+        columns = ("scores", "floor", "ceiling")
+        found = [measured(in_class[column], class_spread(in_class, column), "is") for column in columns]
+        assert found == [*shown, shown[1]]
+    assert plus_or_minus([once]) == ["± is of the Inception Score the deviation between parts of one draw"]
+    assert plus_or_minus([once, drawn]) == ["± is the deviation between draws"]
+    assert plus_or_minus([{"scores": {"fid": 2.0}}]) == []
 
 
 def test_the_last_readings_tell_whether_it_still_got_better(tmp_path: Path) -> None:
