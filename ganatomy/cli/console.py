@@ -195,16 +195,26 @@ def looking(console: Console, shown: bool = True) -> Iterator[Callable[[Iterator
         yield show
 
 
-def class_table(record: Mapping[str, Any]) -> Table:
-    """Each class's scores between their floor, real images of it, and a ceiling, real images of another class."""
-    classes = record["per_class"]
-    names = [name for name in MEASURED if name in next(iter(classes.values()))["scores"]]
+def class_tables(record: Mapping[str, Any], console: Console) -> list[Table]:
+    """Of each class, in as few tables as the console has room for beside each other's scores."""
+    names = [name for name in MEASURED if name in next(iter(record["per_class"].values()))["scores"]]
+    unbounded = console.options.update(width=10_000)
+    for most in range(len(names), 0, -1):
+        tables = [class_table(record, names[start : start + most]) for start in range(0, len(names), most)]
+        if max(console.measure(table, options=unbounded).maximum for table in tables) <= console.width:
+            break
+    smallest = min(record["per_class"].values(), key=lambda own: int(own["count"]))
+    notes = remarks_line(f"of the smallest class: {note}" for note in smallest.get("remarks", ()))
+    tables[-1].caption = escape(notes) or None
+    return tables
+
+
+def class_table(record: Mapping[str, Any], names: Sequence[str]) -> Table:
+    """Some scores of each class between their floor, real images of it, and a ceiling, real images of another class."""
     of_run = "which" in record
     title = f"class by class, {record['which']} checkpoint" if of_run else "class by class"
-    smallest = min(classes.values(), key=lambda own: int(own["count"]))
-    notes = remarks_line(f"of the smallest class: {note}" for note in smallest.get("remarks", ()))
-    table, looked_at = Table(title=title, **left_justified(notes)), "samples" if of_run else "of the others"
-    for column in ("class", "", *(MEASURED[name] for name in names)):
+    table, looked_at = Table(title=title, **left_justified("")), "samples" if of_run else "of the others"
+    for column in ("class", "", *(MEASURED[name].replace(" ", "\n", 1) for name in names)):
         table.add_column(column, justify="right" if column else "left")
     for label, own in record["per_class"].items():
         rows = {"floor": "real", "scores": f"{own['count']:,} {looked_at}", "ceiling": "another, real"}

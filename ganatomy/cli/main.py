@@ -265,7 +265,7 @@ def evaluate(
     run, assignments = run_and_settings(words or [])
     if (run is None) == (real is None or fake is None) or (run is not None and (real or fake)):
         raise GanatomyError("Name a run, or two sources: ganatomy evaluate RUN; ganatomy evaluate --real A --fake B.")
-    from ganatomy.cli.console import class_table, looking, measured_table
+    from ganatomy.cli.console import class_tables, looking, measured_table
     from ganatomy.distributed.processes import leads, together
     from ganatomy.engine.precision import find_device
     from ganatomy.experiments.run import load
@@ -346,7 +346,8 @@ def evaluate(
     console = Console()
     console.print(measured_table(records))
     if per_class:
-        console.print(class_table(records[0]))
+        for table in class_tables(records[0], console):
+            console.print(table)
 
 
 def run_and_settings(words: list[str]) -> tuple[Path | None, list[str]]:
