@@ -230,7 +230,9 @@ def evaluate(
     ] = None,
     extractor: Annotated[
         str | None,
-        typer.Option(help="inception unless said, judge, random, or one's own by --import; whose features count."),
+        typer.Option(
+            help="inception unless said or a file of statistics names another; judge, random, or one's own by --import."
+        ),
     ] = None,
     weights_file: WeightsFile = None,
     resize: Resizing = "legacy",
@@ -296,8 +298,6 @@ def evaluate(
         with together(lambda: find_device(device)) as place:
             evaluate_by_judge(run, n, seed, repeats, weights, checkpoints, as_json, place)
         return
-    from ganatomy.core.spec import Spec
-    from ganatomy.data.images import Images
     from ganatomy.experiments import comparing, measuring
 
     asked_for = metric_names(metrics or "fid,kid,prdc")
@@ -306,11 +306,11 @@ def evaluate(
     if not measuring.needs_features(asked_for):
         refuse("scores of features; ssim compares the pictures", {"--extractor": extractor is not None, **inception})
     named = extractor is not None or any(inception.values())
-    of_files = None if named or real is None or fake is None else comparing.recorded(real, fake)
+    files = [] if named or real is None or fake is None else [real, fake]
     with together(lambda: find_device(device)) as place, looking(Console(stderr=True), leads()) as shown:
         if not measuring.needs_features(asked_for):
             looker: Any = measuring.Nothing()
-        elif of_files is not None:
+        elif files and (of_files := comparing.extractor_in(*files, device=place)) is not None:
             looker = of_files
         elif extractor != "judge":
             looker = measuring.make_extractor(extractor or "inception", weights_file, resize, layer, place)
@@ -319,7 +319,7 @@ def evaluate(
             looker = (
                 measuring.judge_of_run(opened, announced, place)
                 if opened is not None
-                else measuring.judge_of_source(Spec(Images, source=str(real), **settings), announced, place)
+                else comparing.judge_for(str(real), settings, announced, place)
             )
         asked = measuring.Asked(looker, asked_for, n, per_class, shown)
         if opened is not None:
@@ -449,8 +449,8 @@ def evaluate_by_judge(
     run: Path,
     n: int | None,
     seed: int,
-    weights: Literal["average", "raw"],
     repeats: int,
+    weights: Literal["average", "raw"],
     checkpoints: Sequence[Literal["last", "best"]],
     as_json: bool,
     device: "torch.device",

@@ -199,6 +199,12 @@ def find_judge(
     return load_judge(facts, tensors).on(device)
 
 
+def known_judge(content: str, sha256: str) -> Judge | None:
+    """The judge of these pixels with this hash, shipped or in the cache; none is trained."""
+    found = (read_judge(file, content) for file in [*shipped_judges(), kept_judge(content)])
+    return next((judge for judge in found if judge is not None and judge.sha256 == sha256), None)
+
+
 def kept_judge(content: str) -> Path:
     """Where the cache has the judge of these pixels, or would have it."""
     return cache_folder() / "judges" / f"{content_name(content)}.json"

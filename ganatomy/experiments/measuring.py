@@ -46,6 +46,7 @@ from ganatomy.report.results import ALONE
 OF_IMAGES = ("ssim", "nearest")  # beside those of statistics
 MOST = 50_000  # samples drawn unless said
 FEWEST = {"fid": 2, "kid": 3, "is": 1, "prdc": max(NEIGHBOURS) + 1}  # images of a set that a score needs
+FEWEST_GENERATED = {**FEWEST, "prdc": NEIGHBOURS[0] + 1}  # of the other set, whose density nobody asks for
 
 
 class Nothing(Extractor):
@@ -84,6 +85,11 @@ class Asked:
                 raise unknown("metric", name, (*METRICS, *OF_IMAGES))
         if self.looks and isinstance(self.extractor, Nothing):
             raise GanatomyError(f"{self.metrics[0]} is of an extractor's features: say which extractor.")
+        if "is" in self.metrics and not self.extractor.classifies:
+            raise GanatomyError(
+                f"is wants a classifier's probabilities, and {self.extractor.facts()['extractor']} does not classify: "
+                "leave it, or take the extractor inception or judge."
+            )
         if self.per_class and not self.of_statistics:
             raise GanatomyError(f"Scores per class are of {', '.join(METRICS)}: ask for one of them, too.")
 
@@ -195,6 +201,7 @@ class Reference:
         self.count = asked.count or min(len(data.train.images), most)
         self.floor_count = min(self.count, len(data.held_out.images))
         self.part = reference_part(asked)
+        self._refuse_too_few()
         if asked.per_class:
             self._refuse_small_classes()
         self.floor: dict[str, Any] = {"count": self.floor_count}
@@ -217,7 +224,8 @@ class Reference:
             scores.append({**self._compared(one.whole), **nearest, **similar})
             fewer.append(self._compared(one.fewer))
             said = said or self._remarks(one.whole)
-        record = {**spread(scores), "floor": self.floor, "remarks": [*self.data.remarks, *said]}
+        converted = conversions(self.asked, self.data.shape[0])
+        record = {**spread(scores), "floor": self.floor, "remarks": [*self.data.remarks, *converted, *said]}
         if self.floor_count < self.count and self.asked.of_statistics:
             record["at_floor_count"] = {**spread(fewer), "count": self.floor_count}
         if self.asked.per_class:
@@ -323,6 +331,16 @@ class Reference:
         own, other = (shuffled(rows_of(self.data, "held-out", which % classes)) for which in (number, number + 1))
         return own, other, min(len(own), len(other), -(-self.count // classes))
 
+    def _refuse_too_few(self) -> None:
+        """Before anything is drawn: fewer samples or held-out images than a score needs."""
+        for metric in self.asked.of_statistics:
+            fewest = FEWEST_GENERATED[metric]
+            for what, count in (("samples", self.count), ("held-out images", self.floor_count)):
+                if count < fewest:
+                    raise GanatomyError(
+                        f"{metric} needs {fewest} {what} or more: there would be {count}. Leave {metric}."
+                    )
+
     def _refuse_small_classes(self) -> None:
         """Before anything is drawn: classes of which there are too few samples, or real images, for the scores."""
         names = self.data.classes or ()
@@ -354,6 +372,13 @@ def keeping(images: Iterator[Array], kept: list[Array], count: int) -> Iterator[
         if (missing := count - sum(map(len, kept))) > 0:
             kept.append(part[:missing])
         yield part
+
+
+def conversions(asked: Asked, channels: int) -> list[str]:
+    """What is done to images of so many channels before the extractor looks at them."""
+    if not (asked.looks and channels == 1 and asked.extractor.repeats_gray):
+        return []
+    return [f"gray images are looked at as RGB, for {asked.extractor.facts()['extractor']} sees no others"]
 
 
 def known(features: Array | None) -> Array:

@@ -46,7 +46,13 @@ class Look(NamedTuple):
 
 
 class Extractor(ABC):
-    """Looks at images; `facts` are what has to agree before two scores may be compared."""
+    """Looks at images; `facts` are what has to agree before two scores may be compared.
+
+    classifies: whether a look has probabilities. repeats_gray: whether it looks at RGB alone, gray repeated thrice.
+    """
+
+    classifies = True
+    repeats_gray = False
 
     @abstractmethod
     def look(self, images: Array) -> Look:
@@ -83,6 +89,8 @@ class Own(Extractor):
 
     It has no SHA-256, because its source does not tell all, and so what it sees is not kept in the cache.
     """
+
+    classifies = False
 
     def __init__(self, name: str, function: Callable[[Array], Any], version: str | None = None) -> None:
         self.name, self.function, self.version = name, function, version or source_version(function)
@@ -121,6 +129,8 @@ def source_version(function: Callable[..., Any]) -> str | None:
 
 class Inception(Extractor):
     """TensorFlow's Inception-v3 of 2015-12-05: pool features [N, 2048], and unbiased logits' softmax [N, 1008]."""
+
+    repeats_gray = True
 
     def __init__(
         self,
@@ -165,6 +175,9 @@ class Random(Extractor):
 
     Its scores see that images differ, and say little of how; they go with nothing but each other.
     """
+
+    classifies = False
+    repeats_gray = True
 
     def __init__(self, size: int = 64) -> None:
         generator = torch.Generator().manual_seed(0)
