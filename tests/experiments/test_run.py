@@ -11,7 +11,8 @@ import ganatomy
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.players import Discriminator, Generator
 from ganatomy.experiments.observers import best_round
-from ganatomy.report.results import ALONE, results
+from ganatomy.experiments.scoring import scored
+from ganatomy.report.results import ALONE, newest_evaluations, results
 from ganatomy.runs.checkpoints import TENSORS
 
 
@@ -115,6 +116,15 @@ def test_repeated_evaluations_have_means_deviations_and_seeds(conditional, tmp_p
     distance, spread = both["scores"]["frechet"], both["deviations"]["frechet"]
     assert f"| {distance:.2f} ± {spread:.2g} | " in text
     assert all(line in text for line in before.splitlines() if line.startswith(f"| {run.folder.name}"))
+
+
+def test_a_run_with_repeated_draws_alone_is_scored_by_the_draw_that_others_have(copied):
+    run = ganatomy.load(copied())
+    run.folder.evaluations.path.unlink()
+    run.evaluate(50, repeats=2)
+    assert newest_evaluations(run.folder) == []
+    scored(run)
+    assert [record["protocol"]["seed"] for record in newest_evaluations(run.folder)] == [0, 0]
 
 
 def test_the_best_alone_is_said_to_say_too_much(copied):
