@@ -356,7 +356,8 @@ def measured_columns(records: Sequence[Record]) -> list[Column]:
         if fewer is not None:
             columns.append(Column(f"{which}, {fewer['count']:,}", fewer["scores"], fewer.get("deviations")))
     floor = records[0].get("floor") or {}
-    spread = {} if any("deviations" in record for record in records) else None  # of draws, which real images have not
+    repeated = any("deviations" in record for record in records)
+    spread: Record | None = {} if repeated else None  # of draws, which real images have not
     return [*columns, Column(f"real, {floor['count']:,}" if "count" in floor else "real", floor, spread)]
 
 

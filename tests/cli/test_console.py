@@ -41,7 +41,7 @@ def test_a_collapsed_generator_is_not_crowned():
         assert text in table
 
 
-@pytest.mark.parametrize(("width", "parts"), [(80, 2), (200, 1), (30, 7)])
+@pytest.mark.parametrize(("width", "parts"), [(80, 3), (200, 1), (30, 7)])
 def test_the_scores_of_classes_are_split_over_tables_where_there_is_little_room(width, parts):
     names = ("fid", "kid", "is", "precision", "recall", "density", "coverage")
     scores = {name: 12.345678 + number for number, name in enumerate(names)}
