@@ -93,6 +93,7 @@ def looks(theirs: Any, request: pytest.FixtureRequest) -> Looks:
 
 
 def test_features_of_every_layer_agree(ours: Inception, looks: Looks) -> None:
+    """Within 1e-4 of the layer's largest feature: many are 0, and relative to those nothing agrees."""
     found = ours.network(scaled(torch.from_numpy(looks.images[0][:3])), LAYERS)
     for layer in LAYERS:
         wanted = looks.layers[0][layer][:3]
@@ -105,7 +106,8 @@ def test_scores_of_pictures_agree_where_they_are_fewer_than_features(ours: Incep
     found = measure(real, fake, ("kid", "is"))
     a, b = (layers["2048"] for layers in looks.layers)
     kid = kid_features_to_metric(a, b, **KID, kid_subset_size=5)["kernel_inception_distance_mean"]
-    assert found["kid"] == pytest.approx(kid, rel=1e-5, abs=1e-4)  # -146 at 299x299, the weights being random
+    assert 1e-3 < abs(kid) < 10, "so that 1e-4 tells agreement from none, and rounding does not"
+    assert found["kid"] == pytest.approx(kid, rel=0, abs=1e-4)
     for splits, score in ((5, found["is"]), (1, inception_score_of_splits(fake.probabilities, 1)[0])):
         wanted = isc_features_to_metric(looks.layers[1]["logits_unbiased"], splits=splits, shuffle=False)
         assert score == pytest.approx(wanted["inception_score_mean"], abs=1e-4)
