@@ -37,8 +37,8 @@ INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb91
 INCEPTION_ADDRESS = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{INCEPTION}"
 BATCH = 32
 """Images that Inception looks at at a time. Measured twice, 64 images each, with one thread of an AMD EPYC with AVX-512
-beside other work: 8, 16, 32 and 64 made 3.75 and 3.79, 4.00 and 3.86, 3.77 and 3.58, 3.44 and 3.47 images/s. So 16 is 6 to
-8 % faster than 32 there; two threads and a GPU were not measured."""
+beside other work: 8, 16, 32 and 64 made 3.75 and 3.79, 4.00 and 3.86, 3.77 and 3.58, 3.44 and 3.47 images/s. So 16 is
+6 to 8 % faster than 32 there; two threads and a GPU were not measured."""
 
 
 class Look(NamedTuple):
