@@ -14,7 +14,17 @@ from rich.table import Table
 from ganatomy.core.observer import Moment, Observer
 from ganatomy.core.recipe import Recipe
 from ganatomy.metrics.scores import shown_scores, times_floor
-from ganatomy.report.results import MEASURED, measured, measured_columns, protocol_title, roughness
+from ganatomy.report.results import (
+    MEASURED,
+    class_spread,
+    judged_spread,
+    measured,
+    measured_columns,
+    plus_or_minus,
+    protocol_title,
+    roughness,
+    seeds_line,
+)
 
 EVERY = 30.0  # seconds between two lines where there is no terminal to redraw
 TIMED = 3.0  # seconds of rounds before the expected duration is told
@@ -125,7 +135,7 @@ def translation_line(record: Mapping[str, Any], letter: str) -> str:
 def score_table(records: Sequence[Mapping[str, Any]]) -> Table:
     """Every score beside its floor; no score that a collapsed generator wins stands without those that it loses."""
     protocol, floor = records[0]["protocol"], records[0]["floor"]
-    samples = f"{protocol['count']:,} samples of seed {protocol['seed']}, {protocol['weights']} weights"
+    samples = f"{protocol['count']:,} samples of {seeds_line(protocol)}, {protocol['weights']} weights"
     notes = remarks_line(note for record in records for note in record.get("remarks", ()))
     table = Table(title=f"{samples}; reference: {protocol['reference']}", **left_justified(notes))
     table.add_column("")
@@ -141,7 +151,7 @@ def score_table(records: Sequence[Mapping[str, Any]]) -> Table:
 
 def measured_table(records: Sequence[Mapping[str, Any]]) -> Table:
     """Scores under another extractor than the judge, beside what real images score."""
-    notes = remarks_line(note for record in records for note in record["remarks"])
+    notes = remarks_line([*(note for record in records for note in record["remarks"]), *plus_or_minus(records)])
     table = Table(title=escape(protocol_title(records[0]["protocol"])), **left_justified(notes))
     table.add_column("")
     columns = measured_columns(records)
@@ -185,23 +195,32 @@ def looking(console: Console, shown: bool = True) -> Iterator[Callable[[Iterator
         yield show
 
 
-def class_table(record: Mapping[str, Any]) -> Table:
-    """Each class's scores between their floor, real images of it, and a ceiling, real images of another class."""
-    classes = record["per_class"]
-    names = [name for name in MEASURED if name in next(iter(classes.values()))["scores"]]
+def class_tables(record: Mapping[str, Any], console: Console) -> list[Table]:
+    """Of each class, in as few tables as the console has room for beside each other's scores."""
+    names = [name for name in MEASURED if name in next(iter(record["per_class"].values()))["scores"]]
+    unbounded = console.options.update(width=10_000)
+    for most in range(len(names), 0, -1):
+        tables = [class_table(record, names[start : start + most]) for start in range(0, len(names), most)]
+        if max(console.measure(table, options=unbounded).maximum for table in tables) <= console.width:
+            break
+    smallest = min(record["per_class"].values(), key=lambda own: int(own["count"]))
+    notes = remarks_line(f"of the smallest class: {note}" for note in smallest.get("remarks", ()))
+    tables[-1].caption = escape(notes) or None
+    return tables
+
+
+def class_table(record: Mapping[str, Any], names: Sequence[str]) -> Table:
+    """Some scores of each class between their floor, real images of it, and a ceiling, real images of another class."""
     of_run = "which" in record
     title = f"class by class, {record['which']} checkpoint" if of_run else "class by class"
-    smallest = min(classes.values(), key=lambda own: int(own["count"]))
-    notes = remarks_line(f"of the smallest class: {note}" for note in smallest.get("remarks", ()))
-    table, looked_at = Table(title=title, **left_justified(notes)), "samples" if of_run else "of the others"
-    for column in ("class", "", *(MEASURED[name] for name in names)):
+    table, looked_at = Table(title=title, **left_justified("")), "samples" if of_run else "of the others"
+    for column in ("class", "", *(MEASURED[name].replace(" ", "\n", 1) for name in names)):
         table.add_column(column, justify="right" if column else "left")
-    for label, own in classes.items():
-        rows = {"real": own["floor"], f"{own['count']:,} {looked_at}": own["scores"], "another, real": own["ceiling"]}
-        for number, (title, scores) in enumerate(rows.items()):
-            spread = own.get("deviations", {}) if number == 1 else {}
-            cells = (measured(scores, spread, name) for name in names)
-            table.add_row("" if number else escape(label), title, *cells, end_section=number == 2)
+    for label, own in record["per_class"].items():
+        rows = {"floor": "real", "scores": f"{own['count']:,} {looked_at}", "ceiling": "another, real"}
+        for number, (column, row) in enumerate(rows.items()):
+            cells = (measured(own[column], class_spread(own, column), name) for name in names)
+            table.add_row("" if number else escape(label), row, *cells, end_section=number == 2)
     return table
 
 
@@ -296,14 +315,23 @@ def share_of_real(record: Mapping[str, Any]) -> float | None:
     return None if score is None else score / record["floor"]["classifier_score"]
 
 
+def spread(record: Mapping[str, Any], name: str) -> str:
+    """The deviation between repeated draws, behind a score that is shown."""
+    return judged_spread(record)[name] if shown_scores(record["scores"]).get(name, 0) is not None else ""
+
+
 SCORE_ROWS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "Fréchet distance": lambda record: known(record["scores"]["frechet"], ".3g"),
-    "  x floor": lambda record: known(times_floor(record)),
-    "coverage within class": lambda record: known(record["scores"]["coverage"]),
-    "classifier score": lambda record: known(shown_scores(record["scores"])["classifier_score"]),
-    "  share of real": lambda record: known(share_of_real(record), ".3f"),
+    "Fréchet distance": lambda record: known(record["scores"]["frechet"], ".3g") + spread(record, "frechet"),
+    "  x floor": lambda record: known(times_floor(record)) + spread(record, "x floor"),
+    "coverage within class": lambda record: known(record["scores"]["coverage"]) + spread(record, "coverage"),
+    "classifier score": lambda record: (
+        known(shown_scores(record["scores"])["classifier_score"]) + spread(record, "classifier_score")
+    ),
+    "  share of real": lambda record: known(share_of_real(record), ".3f") + spread(record, "share of real"),
     "class shares": lambda record: "{:.1%} to {:.1%}".format(*extremes(record["scores"]["class_shares"])),
-    "recognized as asked": lambda record: known(shown_scores(record["scores"])["accuracy"], ".1%"),
+    "recognized as asked": lambda record: (
+        known(shown_scores(record["scores"])["accuracy"], ".1%") + spread(record, "accuracy")
+    ),
 }
 
 

@@ -230,7 +230,9 @@ def evaluate(
     ] = None,
     extractor: Annotated[
         str | None,
-        typer.Option(help="inception unless said, judge, random, or one's own by --import; whose features count."),
+        typer.Option(
+            help="inception unless said or a file of statistics names another; judge, random, or one's own by --import."
+        ),
     ] = None,
     weights_file: WeightsFile = None,
     resize: Resizing = "legacy",
@@ -265,7 +267,7 @@ def evaluate(
     run, assignments = run_and_settings(words or [])
     if (run is None) == (real is None or fake is None) or (run is not None and (real or fake)):
         raise GanatomyError("Name a run, or two sources: ganatomy evaluate RUN; ganatomy evaluate --real A --fake B.")
-    from ganatomy.cli.console import class_table, looking, measured_table
+    from ganatomy.cli.console import class_tables, looking, measured_table
     from ganatomy.distributed.processes import leads, together
     from ganatomy.engine.precision import find_device
     from ganatomy.experiments.run import load
@@ -291,17 +293,11 @@ def evaluate(
         return
     checkpoints: list[Literal["last", "best"]] = ["last", "best"] if checkpoint is None else [checkpoint]
     if run is not None and metrics is None:
-        others = {
-            **drawn,
-            **inception,
-            "--extractor": extractor not in (None, "judge"),
-        }
+        others = {"--per-class": per_class, **inception, "--extractor": extractor not in (None, "judge")}
         refuse("other scores than the judge's: say --metrics, such as fid,kid,prdc", others)
         with together(lambda: find_device(device)) as place:
-            evaluate_by_judge(run, n, seed, weights, checkpoints, as_json, place)
+            evaluate_by_judge(run, n, seed, repeats, weights, checkpoints, as_json, place)
         return
-    from ganatomy.core.spec import Spec
-    from ganatomy.data.images import Images
     from ganatomy.experiments import comparing, measuring
 
     asked_for = metric_names(metrics or "fid,kid,prdc")
@@ -310,11 +306,11 @@ def evaluate(
     if not measuring.needs_features(asked_for):
         refuse("scores of features; ssim compares the pictures", {"--extractor": extractor is not None, **inception})
     named = extractor is not None or any(inception.values())
-    of_files = None if named or real is None or fake is None else comparing.recorded(real, fake)
+    files = [] if named or real is None or fake is None else [real, fake]
     with together(lambda: find_device(device)) as place, looking(Console(stderr=True), leads()) as shown:
         if not measuring.needs_features(asked_for):
             looker: Any = measuring.Nothing()
-        elif of_files is not None:
+        elif files and (of_files := comparing.extractor_in(*files, device=place)) is not None:
             looker = of_files
         elif extractor != "judge":
             looker = measuring.make_extractor(extractor or "inception", weights_file, resize, layer, place)
@@ -323,7 +319,7 @@ def evaluate(
             looker = (
                 measuring.judge_of_run(opened, announced, place)
                 if opened is not None
-                else measuring.judge_of_source(Spec(Images, source=str(real), **settings), announced, place)
+                else comparing.judge_for(str(real), settings, announced, place)
             )
         asked = measuring.Asked(looker, asked_for, n, per_class, shown)
         if opened is not None:
@@ -350,7 +346,8 @@ def evaluate(
     console = Console()
     console.print(measured_table(records))
     if per_class:
-        console.print(class_table(records[0]))
+        for table in class_tables(records[0], console):
+            console.print(table)
 
 
 def run_and_settings(words: list[str]) -> tuple[Path | None, list[str]]:
@@ -452,6 +449,7 @@ def evaluate_by_judge(
     run: Path,
     n: int | None,
     seed: int,
+    repeats: int,
     weights: Literal["average", "raw"],
     checkpoints: Sequence[Literal["last", "best"]],
     as_json: bool,
@@ -462,7 +460,13 @@ def evaluate_by_judge(
     from ganatomy.experiments.run import load
 
     records = load(run).evaluate(
-        n, seed=seed, weights=weights, checkpoints=checkpoints, announce=announced, device=device
+        n,
+        seed=seed,
+        repeats=repeats,
+        weights=weights,
+        checkpoints=checkpoints,
+        announce=announced,
+        device=device,
     )
     if not leads():
         return

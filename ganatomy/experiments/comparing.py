@@ -1,17 +1,35 @@
 """Any two sets of images compared, wherever they come from; a file of statistics may stand in the place of either."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+
 from ganatomy.core.errors import GanatomyError
-from ganatomy.data.images import ImageSet
+from ganatomy.core.randomness import CPU
+from ganatomy.core.spec import Spec
+from ganatomy.data.images import Images, ImageSet
+from ganatomy.experiments.judging import known_judge
 from ganatomy.experiments.measuring import FEWEST as FEWEST_OF
-from ganatomy.experiments.measuring import MOST, Asked, Judged, similarities, spread
+from ganatomy.experiments.measuring import (
+    FEWEST_GENERATED,
+    MOST,
+    Asked,
+    Judged,
+    conversions,
+    judge_of_source,
+    make_extractor,
+    similarities,
+    spread,
+)
 from ganatomy.experiments.statistics import (
     FACTS,
+    SHUFFLE,
     Part,
     StoredStatistics,
     about_images,
@@ -24,7 +42,7 @@ from ganatomy.experiments.statistics import (
     seen_at,
     shuffled,
 )
-from ganatomy.metrics.extractors import Extractor, Look
+from ganatomy.metrics.extractors import INCEPTION_SHA256, Extractor, Look, Random, extractors
 from ganatomy.metrics.measured import PAIRED, Statistics, measure, parameters, remarks
 from ganatomy.metrics.moments import Array
 
@@ -47,13 +65,74 @@ class Recorded(Extractor):
         return dict(self._facts)
 
 
+def extractor_in(*sources: str, device: torch.device = CPU) -> Extractor | None:
+    """What made the files of statistics among these sources, to look at the images beside them; None of images alone.
+
+    Where all are such files nothing is looked at, and what they say is enough.
+    """
+    alone = recorded(*sources)
+    if alone is not None:
+        return alone
+    found = ((source, statistics_in(source)) for source in sources)
+    return next((maker_of(stored, source, device) for source, stored in found if stored and stored.known), None)
+
+
+def statistics_in(source: str) -> StoredStatistics | None:
+    """What a file of statistics holds; None of any other source."""
+    file = Path(source)
+    return read_statistics(file) if file.suffix == ".npz" and file.is_file() else None
+
+
+def maker_of(stored: StoredStatistics, source: str, device: torch.device = CPU) -> Extractor:
+    """The extractor that a file says made it, where it is at hand."""
+    facts = stored.statistics.facts
+    name, sha256 = str(facts["extractor"]), str(facts["extractor_sha256"])
+    kind, _, layer = name.partition("-")
+    if name == "judge":
+        return judge_in(stored, source, device)
+    if kind == "inception" and sha256 == INCEPTION_SHA256:
+        return make_extractor(kind, None, facts["resize"], layer or "2048", device)
+    if kind == "inception":
+        raise GanatomyError(f"{source} is of Inception with other weights, {sha256[:12]}: name their --weights-file.")
+    if name == Random().facts()["extractor"]:
+        return Random()
+    if name not in extractors:
+        raise GanatomyError(f"{source} was made by the extractor '{name}', which is not known here: --import it.")
+    return extractors[name]()
+
+
+def judge_in(stored: StoredStatistics, source: str, device: torch.device = CPU) -> Judged:
+    """The judge that a file says made it, found by the images that it is of, and by its hash."""
+    facts, content = stored.statistics.facts, stored.about.get("content")
+    if facts.get("extractor") != "judge":
+        raise GanatomyError(f"{source} is of {facts.get('extractor', 'an unsaid extractor')}, and not of a judge.")
+    sha256 = str(facts["extractor_sha256"])
+    judge = known_judge(str(content), sha256)
+    if judge is None:
+        raise GanatomyError(
+            f"{source} was made by the judge {sha256[:12]} of {stored.about.get('source', 'unsaid images')}, which is "
+            "neither shipped nor in the cache: give those images in its place, or make the file anew here."
+        )
+    return Judged(judge.on(device))
+
+
+def judge_for(
+    source: str,
+    settings: Mapping[str, Any],
+    announce: Callable[[str], None] = lambda text: None,
+    device: torch.device = CPU,
+) -> Judged:
+    """The judge of real images, or the one that a file of statistics in their place says made it."""
+    stored = statistics_in(source)
+    if stored is not None:
+        return judge_in(stored, source, device)
+    return judge_of_source(Spec(Images, source=source, **settings), announce, device)
+
+
 def recorded(*sources: str) -> Recorded | None:
     """What made the statistics in these files, "unsaid" where none says it; None unless all are such files."""
-    files = [Path(source) for source in sources]
-    if not all(file.suffix == ".npz" and file.is_file() for file in files):
-        return None
-    found = [stored for file in files if (stored := read_statistics(file)) is not None]
-    if len(found) < len(files):
+    found = [stored for source in sources if (stored := statistics_in(source)) is not None]
+    if len(found) < len(sources):
         return None
     unsaid = {**dict.fromkeys(sorted(FACTS)), "extractor": "unsaid"}
     return Recorded(next((one.statistics.facts for one in found if one.known), unsaid))
@@ -105,15 +184,18 @@ class Side:
         unsaid = [*([] if self.counted else [UNCOUNTED, UNMADE]), *([] if self.shape else [UNSIZED])]
         return [note.format(self.source) for note in unsaid]
 
-    def rows(self, of_class: int | None = None) -> Array:
-        """Of images, shuffled."""
-        assert isinstance(self.found, ImageSet)
-        return shuffled(rows_of(self.found, self.part, of_class), self.draw)
+    def rows(self, of_class: int | None = None, each: int = 0) -> Array:
+        """Of images, shuffled; `each` is how many a draw takes, for the next draw begins where this one ends.
 
-    def looked(self, asked: Asked, part: slice, of_class: int | None = None) -> Statistics:
+        So draws have no image in common as long as there are enough, and as few as can be beyond.
+        """
+        assert isinstance(self.found, ImageSet)
+        return np.roll(shuffled(rows_of(self.found, self.part, of_class)), -self.draw * each)
+
+    def looked(self, asked: Asked, part: slice, of_class: int | None = None, each: int = 0) -> Statistics:
         """What the extractor sees of some of the shuffled images."""
         assert isinstance(self.found, ImageSet)
-        rows = self.rows(of_class)[part]
+        rows = self.rows(of_class, each)[part]
         return seen_at(self.found, rows, asked.extractor, asked.shown, self.source, asked.of_statistics)
 
     def seen_in_parts(self, asked: Asked, first: int | None) -> tuple[Statistics | None, Statistics]:
@@ -122,11 +204,11 @@ class Side:
             return None, self.seen(asked)
         count = asked.count or len(self.rows())
         if first is None or first >= count:
-            whole = self.looked(asked, slice(count))
+            whole = self.looked(asked, slice(count), each=count)
             return (None if first is None else whole), whole
-        fewer = self.looked(asked, slice(first))
+        fewer = self.looked(asked, slice(first), each=count)
         whole = copy.deepcopy(fewer)
-        whole.merge(self.looked(asked, slice(first, count)))
+        whole.merge(self.looked(asked, slice(first, count), each=count))
         return fewer, whole
 
     def seen(self, asked: Asked) -> Statistics:
@@ -138,7 +220,8 @@ class Side:
     def similar(self, asked: Asked) -> dict[str, float]:
         if isinstance(self.found, StoredStatistics):
             raise GanatomyError(f"ssim compares pictures, and {self.source} is a file of statistics: leave it out.")
-        rows, labels = self.rows()[: min(PAIRED, asked.count or PAIRED)], self.found.train.labels
+        count, labels = asked.count or PAIRED, self.found.train.labels
+        rows = self.rows(each=count)[: min(PAIRED, count)]
         return similarities(pictures_at(self.found, rows), None if labels is None else labels_at(self.found, rows))
 
 
@@ -173,12 +256,14 @@ def measure_sources(
     a = side(real, real_part, said, "--real-split")
     b = side(fake, fake_part, {name: value for name, value in said.items() if name != "label"}, "--fake-split")
     refuse_what_does_not_fit(a, b, asked, said)
+    refuse_too_few(a, b, asked)
     refuse_what_cannot_be_drawn(b, asked, repeats)
     classes = classes_of(a, b, asked) if asked.per_class else ()
     count = asked.count or b.count
     half = half_of(a, count)
     record: dict[str, Any] = {"scores": {}, "floor": None if half is None else {"count": half, "reference_count": half}}
     record["remarks"] = [note for one in (a, b) for note in one.remarks()]
+    record["remarks"] += conversions(asked, channels_of(a, b))
     if half is None:
         record["remarks"].append(
             f"no floor: {a.source} is a file of statistics"
@@ -186,6 +271,7 @@ def measure_sources(
             else f"no floor: it wants {FEWEST} images or more in either half of the real ones"
         )
     draws = [replace(b, draw=draw) for draw in range(repeats)]
+    record["remarks"] += [*same_images(a, b), *shared(b, asked.count or 0, repeats)]
     if asked.looks:
         compare(record, a, draws, asked, half)
     if "ssim" in asked.metrics:
@@ -206,6 +292,7 @@ def measure_sources(
         "generated_held_out_content": b.about.get("held_out_content"),
         "count": count,
         "draws": repeats,
+        "shuffle_seed": SHUFFLE,
         "shape": a.shape or b.shape,
         "reference_prepared": a.about.get("settings") or None,
         "generated_prepared": b.about.get("settings") or None,
@@ -213,6 +300,35 @@ def measure_sources(
         **parameters(asked.metrics, count),
     }
     return record
+
+
+def same_images(a: Side, b: Side) -> list[str]:
+    """Said where both sides hold the same images, which are nearer to themselves than to any others."""
+    if isinstance(a.found, StoredStatistics) or isinstance(b.found, StoredStatistics):
+        both = bool(a.about) and all(a.about.get(name) == b.about.get(name) for name in ("content", "shape", "part"))
+        return ["both sides are of the same images, so they are nearer than any others would be"] if both else []
+    if [a.found.content, a.found.held_out_content] != [b.found.content, b.found.held_out_content]:
+        return []
+    common = len(np.intersect1d(a.rows(), b.rows()))
+    note = f"{common:,} images are on both sides, so these are nearer than any others would be"
+    return [note] if common else []
+
+
+def channels_of(*sides: Side) -> int:
+    """Of images that are looked at now; 0 where both sides are files of statistics."""
+    return next((one.found.shape[0] for one in sides if isinstance(one.found, ImageSet)), 0)
+
+
+def shared(b: Side, each: int, repeats: int) -> list[str]:
+    """Said where draws have images in common, which makes the deviation between them too small."""
+    if repeats * each <= (count := b.count or 0):
+        return []
+    draws = [replace(b, draw=draw).rows(each=each)[:each] for draw in range(repeats)]
+    share = np.mean([len(np.intersect1d(one, other)) / each for one, other in combinations(draws, 2)])
+    return [
+        f"draws of {each:,} of {count:,} images have {share:.0%} of them in common, two by two: their deviation is too "
+        "small"
+    ]
 
 
 def compare(record: dict[str, Any], a: Side, draws: Sequence[Side], asked: Asked, half: int | None) -> None:
@@ -272,7 +388,7 @@ def of_class(a: Side, draws: Sequence[Side], asked: Asked, number: int, classes:
     """Half of a class's real images against the others', the other half, and the next class: all of one count."""
     real, own = (a.looked(asked, slice(start, start + half), number) for start in (0, half))
     other = a.looked(asked, slice(half), (number + 1) % classes)
-    fakes = [draw.looked(asked, slice(half), number) for draw in draws]
+    fakes = [draw.looked(asked, slice(half), number, each=half) for draw in draws]
     floor, ceiling = (measure(real, one, asked.of_statistics) for one in (own, other))
     noted = remarks(real, fakes[0], asked.of_statistics)
     scores = spread([measure(real, fake, asked.of_statistics) for fake in fakes])
@@ -324,6 +440,16 @@ def refuse_what_does_not_fit(a: Side, b: Side, asked: Asked, settings: Mapping[s
         raise GanatomyError(f"-n is for images; {b.source} is a file of statistics, of which no part can be taken.")
     if asked.count > len(b.rows()):
         raise GanatomyError(f"-n {asked.count:,}: {b.name} has only {len(b.rows()):,} images.")
+
+
+def refuse_too_few(a: Side, b: Side, asked: Asked) -> None:
+    """Before anything is looked at: fewer images than a score needs."""
+    for one, count, fewest in ((a, a.count, FEWEST_OF), (b, asked.count or b.count, FEWEST_GENERATED)):
+        for metric in asked.of_statistics:
+            if count is not None and count < fewest[metric]:
+                raise GanatomyError(
+                    f"{metric} needs {fewest[metric]} images or more of {one.name}: there are {count}. Leave {metric}."
+                )
 
 
 def names(settings: Mapping[str, Any]) -> str:

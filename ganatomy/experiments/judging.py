@@ -32,7 +32,7 @@ from ganatomy.experiments.sampling import Sampler
 from ganatomy.experiments.statistics import shuffled
 from ganatomy.metrics.judged import JudgeScores
 from ganatomy.metrics.moments import Array, Moments
-from ganatomy.metrics.scores import Scores, judge_scores
+from ganatomy.metrics.scores import Scores, averaged, deviations, judge_scores
 from ganatomy.networks.classifier import ConvClassifier
 from ganatomy.recipes.judges import judge as judge_recipe
 from ganatomy.report.results import roughness
@@ -157,6 +157,15 @@ class Bench:
         told = f"real ones, turned so, are at {self.turned.frechet / self.floor.frechet:.1f} x floor" if upright else ""
         return {**record, "remarks": [*self.data.remarks, *filter(None, (told, rough))]}
 
+    def record_of(self, draws: Sequence[Scores], *, seeds: Sequence[int], **protocol: Any) -> dict[str, Any]:
+        """Repeated draws as they are written down: means, and the deviations between them; one draw is a `record`."""
+        record = self.record(averaged(draws), seed=seeds[0], **protocol)
+        if not draws[1:]:
+            return record
+        del record["protocol"]["seed"]
+        record["protocol"]["seeds"] = [*seeds]
+        return {**record, "deviations": deviations(draws)}
+
     def _scores(self, features: Array, probabilities: Array, asked: Array | None) -> Scores:
         return judge_scores(
             *self._reference, features, probabilities, asked, k=self.how.k, per_class=self.how.per_class
@@ -199,6 +208,12 @@ def find_judge(
     write_json(kept, facts)
     announce(f"It recognizes {facts['accuracy']:.1%} of the held-out images; scores are worth as much.")
     return load_judge(facts, tensors).on(device)
+
+
+def known_judge(content: str, sha256: str) -> Judge | None:
+    """The judge of these pixels with this hash, shipped or in the cache; none is trained."""
+    found = (read_judge(file, content) for file in [*shipped_judges(), kept_judge(content)])
+    return next((judge for judge in found if judge is not None and judge.sha256 == sha256), None)
 
 
 def kept_judge(content: str) -> Path:

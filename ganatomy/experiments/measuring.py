@@ -16,9 +16,9 @@ from ganatomy.core.randomness import CPU
 from ganatomy.core.spec import Spec
 from ganatomy.data.images import ImageSet
 from ganatomy.distributed import processes
-from ganatomy.experiments.judging import CHOOSING_SEED, REPORTING_SEED, Judge, can_be_judged, find_judge
+from ganatomy.experiments.judging import REPORTING_SEED, Judge, can_be_judged, find_judge
 from ganatomy.experiments.observers import as_generator, best_round
-from ganatomy.experiments.run import BEST, Run, Weights, Which
+from ganatomy.experiments.run import BEST, Run, Weights, Which, drawn_seeds
 from ganatomy.experiments.sampling import CHUNK, Sampler
 from ganatomy.experiments.statistics import (
     STEP,
@@ -41,10 +41,12 @@ from ganatomy.metrics.memorization import honest_distances, memorized, nearest_d
 from ganatomy.metrics.moments import Array
 from ganatomy.metrics.similarity import similarity_of_pairs
 from ganatomy.networks.inception import Resize
+from ganatomy.report.results import ALONE
 
 OF_IMAGES = ("ssim", "nearest")  # beside those of statistics
 MOST = 50_000  # samples drawn unless said
 FEWEST = {"fid": 2, "kid": 3, "is": 1, "prdc": max(NEIGHBOURS) + 1}  # images of a set that a score needs
+FEWEST_GENERATED = {**FEWEST, "prdc": NEIGHBOURS[0] + 1}  # of the other set, whose density nobody asks for
 
 
 class Nothing(Extractor):
@@ -83,6 +85,11 @@ class Asked:
                 raise unknown("metric", name, (*METRICS, *OF_IMAGES))
         if self.looks and isinstance(self.extractor, Nothing):
             raise GanatomyError(f"{self.metrics[0]} is of an extractor's features: say which extractor.")
+        if "is" in self.metrics and not self.extractor.classifies:
+            raise GanatomyError(
+                f"is wants a classifier's probabilities, and {self.extractor.facts()['extractor']} does not classify: "
+                "leave it, or take the extractor inception or judge."
+            )
         if self.per_class and not self.of_statistics:
             raise GanatomyError(f"Scores per class are of {', '.join(METRICS)}: ask for one of them, too.")
 
@@ -140,13 +147,9 @@ def measure_run(
     floor is taken at as many held-out images as there are samples; where there are fewer, at all of them, and the
     scores are given at that count, too. Where the last checkpoint is the best, it is measured once.
     """
-    if "best" in checkpoints and seed == CHOOSING_SEED:
-        raise GanatomyError(
-            f"Seed {CHOOSING_SEED} chose the best checkpoint, so its samples flatter it: evaluate with another."
-        )
+    seeds = drawn_seeds(seed, repeats, checkpoints)
     if asked.per_class and (run.classes is None or as_generator(run.player("G", weights="raw")).classes is None):
         raise GanatomyError("This run is not conditional, so none of its samples is of a class: leave per class.")
-    seeds = [s for s in range(seed, seed + repeats + 1) if s != CHOOSING_SEED or s == seed][:repeats]
     reference = Reference(run.data(), asked)
     of_round: dict[int, dict[str, Any]] = {}
     records = []
@@ -178,7 +181,6 @@ def measure_run(
     return records
 
 
-ALONE = "the best checkpoint alone says too much: measure the last one beside it"
 REFERENCES: dict[Part, str] = {"train": "training images", "second-half": "training images, second half"}
 
 
@@ -199,6 +201,7 @@ class Reference:
         self.count = asked.count or min(len(data.train.images), most)
         self.floor_count = min(self.count, len(data.held_out.images))
         self.part = reference_part(asked)
+        self._refuse_too_few()
         if asked.per_class:
             self._refuse_small_classes()
         self.floor: dict[str, Any] = {"count": self.floor_count}
@@ -221,7 +224,8 @@ class Reference:
             scores.append({**self._compared(one.whole), **nearest, **similar})
             fewer.append(self._compared(one.fewer))
             said = said or self._remarks(one.whole)
-        record = {**spread(scores), "floor": self.floor, "remarks": [*self.data.remarks, *said]}
+        converted = conversions(self.asked, self.data.shape[0])
+        record = {**spread(scores), "floor": self.floor, "remarks": [*self.data.remarks, *converted, *said]}
         if self.floor_count < self.count and self.asked.of_statistics:
             record["at_floor_count"] = {**spread(fewer), "count": self.floor_count}
         if self.asked.per_class:
@@ -332,6 +336,16 @@ class Reference:
         own, other = (shuffled(rows_of(self.data, "held-out", which % classes)) for which in (number, number + 1))
         return own, other, min(len(own), len(other), -(-self.count // classes))
 
+    def _refuse_too_few(self) -> None:
+        """Before anything is drawn: fewer samples or held-out images than a score needs."""
+        for metric in self.asked.of_statistics:
+            fewest = FEWEST_GENERATED[metric]
+            for what, count in (("samples", self.count), ("held-out images", self.floor_count)):
+                if count < fewest:
+                    raise GanatomyError(
+                        f"{metric} needs {fewest} {what} or more: there would be {count}. Leave {metric}."
+                    )
+
     def _refuse_small_classes(self) -> None:
         """Before anything is drawn: classes of which there are too few samples, or real images, for the scores."""
         names = self.data.classes or ()
@@ -363,6 +377,13 @@ def keeping(images: Iterator[Array], kept: list[Array], count: int) -> Iterator[
         if (missing := count - sum(map(len, kept))) > 0:
             kept.append(part[:missing])
         yield part
+
+
+def conversions(asked: Asked, channels: int) -> list[str]:
+    """What is done to images of so many channels before the extractor looks at them."""
+    if not (asked.looks and channels == 1 and asked.extractor.repeats_gray):
+        return []
+    return [f"gray images are looked at as RGB, for {asked.extractor.facts()['extractor']} sees no others"]
 
 
 def known(features: Array | None) -> Array:

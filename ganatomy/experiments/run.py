@@ -24,6 +24,8 @@ from ganatomy.experiments.judging import CHOOSING_SEED, REPORTING_SEED, Bench, c
 from ganatomy.experiments.observers import as_generator, best_round
 from ganatomy.experiments.sampling import Sampler
 from ganatomy.metrics.judged import JudgeScores
+from ganatomy.metrics.scores import Scores
+from ganatomy.report.results import ALONE
 from ganatomy.runs.checkpoints import Checkpoint
 from ganatomy.runs.folder import RunFolder, find_run
 
@@ -169,19 +171,20 @@ class Run:
         n: int | None = None,
         *,
         seed: int = REPORTING_SEED,
+        repeats: int = 1,
         weights: Weights = "average",
         checkpoints: Sequence[Which] = ("last", "best"),
         announce: Callable[[str], None] = lambda text: None,
         bench: Bench | None = None,
         device: torch.device = CPU,
     ) -> list[dict[str, Any]]:
-        """Scores of the last and the best checkpoint, with floor and protocol; written to evaluations.jsonl too."""
+        """Scores of the last and the best checkpoint, with floor and protocol; written to evaluations.jsonl too.
+
+        With `repeats`, means of the samples of as many seeds, and the deviations between them.
+        """
         if n is not None and n < 2:
             raise GanatomyError("At least two samples, please: one has no spread to score.")
-        if seed == CHOOSING_SEED and "best" in checkpoints:
-            raise GanatomyError(
-                f"Seed {seed} chose the best checkpoint, so its samples flatter it: evaluate with another."
-            )
+        seeds = drawn_seeds(seed, repeats, checkpoints)
         if bench is None:
             data = self.data()
             how = self.recipe.scores.build() if self.recipe.scores else JudgeScores()
@@ -193,23 +196,34 @@ class Run:
                 device,
             )
         records = []
+        of_round: dict[int, list[Scores]] = {}
         for which in checkpoints:
             if which == "best" and "last" in checkpoints and best_round(self.folder) is None:
                 continue
             found = self.checkpoint(which)
-            player = self._player(found, "G", weights)
             rule = "last" if which == "last" else BEST
             kept = weights if self.averages() else "raw"
-            scores = bench.score(Sampler(as_generator(player), device), seed)
+            if found.round not in of_round:
+                sampler = Sampler(as_generator(self._player(found, "G", weights)), device)
+                of_round[found.round] = [bench.score(sampler, one) for one in seeds]
             place = {
                 "round": found.round,
                 "images": found.state["drawn"] * self.recipe.batch,
                 "seconds": found.state["seconds"],
             }
-            records.append({**place, "which": which, **bench.record(scores, seed=seed, weights=kept, checkpoint=rule)})
+            record = bench.record_of(of_round[found.round], seeds=seeds, weights=kept, checkpoint=rule)
+            alone = [ALONE] if [*checkpoints] == ["best"] else []
+            records.append({**place, "which": which, **record, "remarks": [*record["remarks"], *alone]})
         for record in records if processes.rank() == 0 else ():
             self.folder.evaluations.append(record)
         return records
+
+
+def drawn_seeds(seed: int, repeats: int, checkpoints: Sequence[Which]) -> list[int]:
+    """The seeds of repeated draws, from this one on, without the one that chose the best, unless it is this one."""
+    if seed == CHOOSING_SEED and "best" in checkpoints:
+        raise GanatomyError(f"Seed {seed} chose the best checkpoint, so its samples flatter it: evaluate with another.")
+    return [s for s in range(seed, seed + repeats + 1) if s != CHOOSING_SEED or s == seed][:repeats]
 
 
 def open_bench(

@@ -10,6 +10,7 @@ from ganatomy.experiments.measuring import Asked, make_extractor, measure_run
 from ganatomy.experiments.run import Run
 from ganatomy.experiments.translation_scores import is_translation
 from ganatomy.report.comparison import in_random_features
+from ganatomy.report.results import newest_evaluations
 
 UNJUDGED = 2_000  # samples that a run without labels is measured by
 
@@ -23,7 +24,7 @@ def scored(run: Run, device: torch.device = CPU) -> None:
     if "G" not in run.recipe.players or is_translation(run):
         return
     if run.recipe.scores is not None and (run.data().classes or ())[1:]:
-        if not any(of_newest(run, record) for record in folder.evaluations.read()):
+        if not any(of_newest(run, record) for record in newest_evaluations(folder)):
             run.evaluate(device=device)
     elif not any(in_random_features(one) and of_newest(run, one) for one in folder.measurements.read()):
         asked = Asked(make_extractor("random"), ("fid", "prdc"), UNJUDGED)

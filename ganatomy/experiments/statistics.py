@@ -101,12 +101,9 @@ def rows_of(data: ImageSet, part: Part, of_class: int | None = None) -> Array:
     return rows if of_class is None else rows[labels_at(data, rows) == of_class]
 
 
-def shuffled(rows: Array, draw: int = 0) -> Array:
-    """In one fixed shuffle: images may lie class by class, or day by day, and of many the first ones are compared.
-
-    draw: which of the shuffles, where several are drawn.
-    """
-    return np.random.default_rng([SHUFFLE, draw] if draw else SHUFFLE).permutation(rows)
+def shuffled(rows: Array) -> Array:
+    """In one fixed shuffle: images may lie class by class, or day by day, and of many the first ones are compared."""
+    return np.random.default_rng(SHUFFLE).permutation(rows)
 
 
 def labels_at(data: ImageSet, rows: Array) -> Array:
@@ -271,6 +268,9 @@ def write_statistics(file: Path, statistics: Statistics, about: Mapping[str, Any
 def read_statistics(file: Path) -> StoredStatistics | None:
     """What `write_statistics` wrote, or pytorch-fid's mu and sigma; None of an .npz that holds neither."""
     try:
+        with open(file, "rb") as archive:
+            if not zipfile.is_zipfile(archive):
+                raise ValueError("it is no .npz, or was cut off")
         with np.load(file, allow_pickle=False) as arrays:
             if not {"mu", "sigma"} <= set(arrays.files):
                 return None

@@ -59,7 +59,8 @@ def statistics_of(
 ) -> Statistics:
     """What an extractor sees of images that come in parts, uint8 [n, H, W, C]; no more than a part is held.
 
-    metrics: what will be measured; probabilities, which are many numbers, are kept for the Inception Score alone.
+    metrics: what will be measured; probabilities, K numbers of each of N images, are kept for the Inception Score,
+    whose memory is O(N K) where the others' is O(d^2).
     """
     moments: Moments | None = None
     features: list[Array] = []

@@ -5,8 +5,8 @@ within classes see it. So they are computed together, and are to be shown togeth
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ from ganatomy.metrics.frechet import frechet_distance
 from ganatomy.metrics.inception_score import inception_score
 from ganatomy.metrics.moments import Array, Moments
 from ganatomy.metrics.shares import class_shares
+
+REPEATED = ("frechet", "coverage", "classifier_score", "accuracy")  # scores that have a deviation between draws
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,32 @@ def judge_scores(
         coverage_per_class=covered.per_class,
         accuracy_per_class=None if asked is None else recognized(seen, asked, classes),
     )
+
+
+def averaged(draws: Sequence[Scores]) -> Scores:
+    """Means over repeated draws of as many samples."""
+
+    def mean(name: str) -> Any:
+        return mean_of([getattr(one, name) for one in draws])
+
+    return Scores(
+        **{field.name: mean(field.name) for field in fields(Scores) if field.name != "count"}, count=draws[0].count
+    )
+
+
+def mean_of(values: Sequence[Any]) -> Any:
+    """Of numbers, or of tuples place by place; None where one of them is None."""
+    if any(value is None for value in values):
+        return None
+    if isinstance(values[0], tuple):
+        return tuple(mean_of(place) for place in zip(*values, strict=True))
+    return float(np.mean(values))
+
+
+def deviations(draws: Sequence[Scores]) -> dict[str, float]:
+    """Between two repeated draws or more, of each score that all of them have."""
+    values = {name: [getattr(one, name) for one in draws] for name in REPEATED}
+    return {name: float(np.std(found, ddof=1)) for name, found in values.items() if None not in found}
 
 
 def recognized(seen: Array, asked: Array, classes: int) -> tuple[float | None, ...]:

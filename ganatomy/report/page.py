@@ -21,12 +21,17 @@ from ganatomy.report.panels import HEIGHT, WIDTH, Chart, charts
 from ganatomy.report.results import (
     COMMON,
     MEASURED,
+    class_spread,
     deciding,
     distinct,
-    judged_line,
+    evaluations_of,
+    judged_spread,
     measured_columns,
     newest_evaluations,
+    notes,
     number,
+    plus_or_minus,
+    protocol_line,
     protocol_title,
     recipe_of,
     shortened,
@@ -128,8 +133,8 @@ def section(run: RunFolder, size: int, frames: int = FRAMES) -> Section:
         tuple(charts(metrics, scores)),
         film,
         last,
-        tuple(score_tables(newest_evaluations(run))),
-        tuple(measured_tables(run.measurements.read())),
+        tuple(score_tables(run)),
+        tuple(measured_tables(run)),
         tuple(pictures_of_translations(run, size // 6)),
         tuple(plan(recipe)),
         tuple(environment(run)),
@@ -260,7 +265,7 @@ def side_by_side(runs: Sequence[RunFolder]) -> list[Table]:
         rows = [(run.name, record["which"], f"{record['images']:,}", *short(record)) for run, record in found]
         floor = found[0][1]["floor"]
         real = ("real images", "held out", "", *short({"scores": floor, "floor": floor}))
-        tables.append(Table("", head, (*rows, real), (judged_line(found[0][1]),)))
+        tables.append(Table("", head, (*rows, real), (protocol_line(found[0][1]), *sentences(notes(found)))))
     without = [run.name for run in runs if not newest_evaluations(run)]
     if without:
         tables.append(Table("", (), (), (f"Not scored: {', '.join(without)}.",)))
@@ -282,56 +287,61 @@ def times(scores: Record, floor: Record) -> str:
     return f"{scores['frechet'] / floor['frechet']:.2f}" if scores["frechet"] and floor["frechet"] else "-"
 
 
-def score_tables(records: Sequence[Record]) -> Iterator[Table]:
+def score_tables(run: RunFolder) -> Iterator[Table]:
     """Of one run: last and best beside real images, a table for each protocol."""
     groups: dict[tuple[str, ...], list[Record]] = {}
-    for record in records:
+    for record in evaluations_of(run):
         groups.setdefault(judged_by(record), []).append(record)
     for found in groups.values():
         columns = [*found, {"scores": found[0]["floor"], "floor": found[0]["floor"], "which": "real, held out"}]
         cells = [score_cells(column) for column in columns]
         rows = tuple((name, *(cell[name] for cell in cells)) for name in cells[0])
-        yield Table("", ("", *(str(column["which"]) for column in columns)), rows, (judged_line(found[0]),))
+        below = (protocol_line(found[0]), *sentences(notes([(run, record) for record in found])))
+        yield Table("", ("", *(str(column["which"]) for column in columns)), rows, below)
+
+
+def sentences(notes: Sequence[str]) -> list[str]:
+    return [f"{note[0].upper()}{note[1:]}." for note in notes]
 
 
 def score_cells(record: Record) -> dict[str, str]:
     """Scores by title. Those that a collapsed generator wins stand only beside coverage, which it loses."""
-    scores, floor = record["scores"], record["floor"]
+    scores, floor, spread = record["scores"], record["floor"], judged_spread(record)
     shown, shares = scores["coverage"] is not None, scores["class_shares"] or []
     return {
         "Images shown": f"{record['images']:,}" if "images" in record else "",
         "Training time": clock(record["seconds"]) if "seconds" in record else "",
-        "Fréchet distance ↓": number(scores["frechet"]),
-        "times the floor": times(scores, floor),
-        "Coverage within classes ↑": number(scores["coverage"]),
-        "Classifier score ↑": number(scores["classifier_score"]) if shown else "-",
-        "Recognized as asked ↑": percent(scores["accuracy"]) if shown else "-",
+        "Fréchet distance ↓": number(scores["frechet"]) + spread["frechet"],
+        "times the floor": times(scores, floor) + spread["x floor"],
+        "Coverage within classes ↑": number(scores["coverage"]) + spread["coverage"],
+        "Classifier score ↑": number(scores["classifier_score"]) + spread["classifier_score"] if shown else "-",
+        "Recognized as asked ↑": percent(scores["accuracy"]) + spread["accuracy"] if shown else "-",
         "Rarest class": percent(min(shares, default=None)),
         "Most frequent class": percent(max(shares, default=None)),
     }
 
 
-def measured_tables(records: Sequence[Record]) -> Iterator[Table]:
+def measured_tables(run: RunFolder) -> Iterator[Table]:
     """Of measurements.jsonl: the newest of each protocol and checkpoint."""
     groups: dict[tuple[tuple[str, str], ...], dict[str, Record]] = {}
-    for record in records:
+    for record in run.measurements.read():
         groups.setdefault(deciding(record["protocol"]), {})[str(record.get("which", "scores"))] = record
     for newest in groups.values():
         found = list(newest.values())
-        yield from translation_tables(found[-1]) if "directions" in found[-1] else measured_table(found)
+        yield from translation_tables(found[-1]) if "directions" in found[-1] else measured_table(run, found)
 
 
-def measured_table(records: Sequence[Record]) -> Iterator[Table]:
+def measured_table(run: RunFolder, records: Sequence[Record]) -> Iterator[Table]:
     protocol = records[0]["protocol"]
-    remarks = distinct(f"{note}." for record in records for note in record["remarks"])
-    notes = [f"{protocol_title(protocol)}.", f"Protocol: {described(protocol)}.", *remarks]
+    remarks = sentences([*notes([(run, record) for record in records]), *plus_or_minus(records)])
+    below = (f"{protocol_title(protocol)}.", f"Protocol: {described(protocol)}.", *remarks)
     columns = measured_columns(records)
     names = [name for name in MEASURED if any(name in column.scores for column in columns)]
     rows = tuple(
         (MEASURED[name], *(measured(column.scores, column.deviations, name) for column in columns)) for name in names
     )
     title = str(protocol["extractor"] or "pictures alone")
-    yield Table(title, ("", *(column.title for column in columns)), rows, tuple(notes))
+    yield Table(title, ("", *(column.title for column in columns)), rows, below)
     if per_class := records[0].get("per_class"):
         yield class_table(per_class, f"{title}, class by class, {records[0].get('which', '')}")
 
@@ -341,7 +351,8 @@ def class_table(per_class: Mapping[str, Record], title: str) -> Table:
     name = "kid" if all("kid" in record["scores"] for record in per_class.values()) else "fid"
     columns = ("scores", "floor", "ceiling")
     rows = [
-        (label, *(measured(record[column], None, name) for column in columns)) for label, record in per_class.items()
+        (label, *(measured(record[column], class_spread(record, column), name) for column in columns))
+        for label, record in per_class.items()
     ]
     return Table(title, ("Class", MEASURED[name], "real", "another class"), tuple(rows))
 

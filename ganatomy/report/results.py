@@ -6,6 +6,7 @@ Rows whose protocols differ never share a table. A run without scores is listed 
 import math
 import re
 import shlex
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -21,11 +22,16 @@ from ganatomy.runs.folder import RunFolder
 
 COMMON = (
     *("reference", "content", "held_out_content", "floor", "count", "extractor", "extractor_sha256"),
-    *("resize", "precision", "k", "per_class", "seed", "weights"),
+    *("resize", "precision", "k", "per_class", "seed", "seeds", "weights"),
 )
 """Fields of a protocol that must agree within a table; which checkpoint it is stands in the rows."""
 ERRORS = {"kid": "kid_error", "is": "is_deviation"}
 """Scores that carry an error of their own, and what it is called."""
+OWN_ERRORS = {
+    "kid": ("kernel distance", "the standard error of one draw"),
+    "is": ("Inception Score", "the deviation between parts of one draw"),
+}
+"""What the own errors of such scores are."""
 MEASURED = {
     "fid": "Fréchet distance ↓",
     "kid": "Kernel distance ↓",
@@ -45,6 +51,7 @@ BEGAN_WITH = ("checkpoint_of_", "content_of_")
 """How the names begin that say in a study's result what its runs and images were; the others are its settings."""
 LISTED = ("seeds", "seed")
 """Lists of numbers that are no measurements."""
+ALONE = "the best checkpoint alone says too much: measure the last one beside it"
 ROUGH = 10_000  # samples below which a judge's scores are flagged
 WRITTEN_ANEW = "The study's command, given again, writes it anew."
 READINGS = 3  # of a training, that tell whether it still got better
@@ -70,14 +77,22 @@ def results(runs: Sequence[RunFolder]) -> str:
     """The Markdown of these runs: a table for each protocol, with the runs' machine and command below it."""
     if not runs:
         raise GanatomyError("No runs to tabulate.")
-    judged = by_protocol((run, record) for run in runs for record in newest_evaluations(run))
+    judged = by_protocol((run, record) for run in runs for record in evaluations_of(run))
     parts = [
-        "\n".join([f"{judged_line(rows[0][1])}{others(judged, rows)}", "", *head(), *(row(*one) for one in rows)])
+        "\n".join(
+            [
+                f"{protocol_line(rows[0][1])}{others(judged, rows)}",
+                "",
+                *head(),
+                *(row(*one) for one in rows),
+                *listed(notes(rows)),
+            ]
+        )
         for rows in judged
     ]
     measured_ones = by_protocol((run, record) for run in runs for record in newest_measurements(run))
     parts += [measured_part(rows, others(measured_ones, rows)) for rows in measured_ones]
-    without = [run for run in runs if not newest_evaluations(run) and not newest_measurements(run)]
+    without = [run for run in runs if not evaluations_of(run) and not newest_measurements(run)]
     if without:
         parts.append("\n".join(f"- {run.name}: not scored" for run in without))
     parts.append("\n".join(["How they were made:", "", *map(made_line, runs)]))
@@ -153,7 +168,26 @@ def measured_part(rows: Rows, differs: str) -> str:
     heads = ("run", "checkpoint", "images", *(MEASURED[name] for name in names))
     table = [f"| {' | '.join(line)} |" for line in (heads, *cells)]
     table.insert(1, f"|{' --- |' * 2}{' ---: |' * (len(heads) - 2)}")
-    return "\n".join([f"{protocol_title(rows[0][1]['protocol'])}.{differs}", "", *table])
+    return "\n".join(
+        [
+            f"{protocol_title(rows[0][1]['protocol'])}.{differs}",
+            "",
+            *table,
+            *listed([*notes(rows), *plus_or_minus([record for _, record in rows])]),
+        ]
+    )
+
+
+def notes(rows: Rows) -> list[str]:
+    """What one should know of the scores in a table, each once, and where a run's best is without its last."""
+    said = [note for _, record in rows for note in record.get("remarks", ()) if note != ALONE]
+    beside = {run.path for run, record in rows if str(record.get("which", "last")).startswith("last")}
+    return distinct([*said, *([ALONE] if any(run.path not in beside for run, _ in rows) else [])])
+
+
+def listed(notes: Sequence[str]) -> list[str]:
+    """As lines of Markdown below a table."""
+    return ["", *(f"- {note}" for note in notes)] if notes else []
 
 
 def studied(folders: Sequence[Path]) -> str:
@@ -263,13 +297,28 @@ def newest_evaluations(run: RunFolder) -> list[Record]:
 
     Those of other seeds or of fewer samples, which somebody asked for afterwards, do not take their place.
     """
-    found = [record for record in run.evaluations.read() if record["protocol"]["seed"] == 0]
+    found = [record for record in run.evaluations.read() if record["protocol"].get("seed") == 0]
     most = max((record["protocol"]["count"] for record in found), default=0)
     found = [record for record in found if record["protocol"]["count"] == most]
     newest = {record["which"]: record for record in found}
     if "last" in newest and "best" in newest and newest["best"]["round"] == newest["last"]["round"]:
         return [{**newest["last"], "which": "last, also best"}]
     return [newest[which] for which in ("last", "best") if which in newest]
+
+
+def evaluations_of(run: RunFolder) -> list[Record]:
+    """The newest evaluations and, of those with repeated draws, the newest of each protocol and checkpoint."""
+    repeated = [record for record in run.evaluations.read() if "seeds" in record["protocol"]]
+    newest = {(deciding(record["protocol"]), record["which"]): record for record in repeated}
+    return [*newest_evaluations(run), *newest.values()]
+
+
+def seeds_line(protocol: Record) -> str:
+    """
+    >>> seeds_line({"seed": 0}), seeds_line({"seeds": [0, 2]})
+    ('seed 0', 'seeds 0, 2')
+    """
+    return f"seeds {', '.join(map(str, protocol['seeds']))}" if "seeds" in protocol else f"seed {protocol['seed']}"
 
 
 def roughness(record: Record) -> str:
@@ -282,7 +331,7 @@ def protocol_line(record: Record) -> str:
     protocol, floor = record["protocol"], record["floor"]
     score = floor["classifier_score"]
     return (
-        f"{protocol['count']:,} samples of seed {protocol['seed']}, {protocol['weights']} weights, against "
+        f"{protocol['count']:,} samples of {seeds_line(protocol)}, {protocol['weights']} weights, against "
         f"{protocol['reference']}; judge {protocol['extractor_sha256'][:12]}, which recognizes "
         f"{protocol['extractor_accuracy']:.2%} of the held-out images; {protocol['precision']}. Floor "
         f"({protocol['floor']}): Fréchet {floor['frechet']:.2f}, coverage {number(floor['coverage'])}, classifier "
@@ -310,16 +359,33 @@ def measured_columns(records: Sequence[Record]) -> list[Column]:
         if fewer is not None:
             columns.append(Column(f"{which}, {fewer['count']:,}", fewer["scores"], fewer.get("deviations")))
     floor = records[0].get("floor") or {}
-    return [*columns, Column(f"real, {floor['count']:,}" if "count" in floor else "real", floor)]
+    repeated = any("deviations" in record for record in records)
+    spread: Record | None = {} if repeated else None  # of draws, which real images have not
+    return [*columns, Column(f"real, {floor['count']:,}" if "count" in floor else "real", floor, spread)]
 
 
 def measured(values: Record, spread: Record | None, name: str) -> str:
-    """A score with its deviation between draws, or its own error."""
+    """A score with its deviation between draws; where there is none but one draw, `spread` None, with its own error."""
     value = values.get(name)
     if value is None:
         return "-"
-    error = (spread or {}).get(name, values.get(ERRORS.get(name, "")))
+    error = values.get(ERRORS.get(name, "")) if spread is None else spread.get(name)
     return f"{value:.4g}" + ("" if error is None else f" ± {error:.2g}")
+
+
+def class_spread(of_class: Record, column: str) -> Record | None:
+    """The deviations to show beside a class's scores, floor or ceiling: as in `measured_columns`."""
+    deviations: Record | None = of_class.get("deviations")
+    return deviations if column == "scores" or deviations is None else {}
+
+
+def plus_or_minus(records: Sequence[Record]) -> list[str]:
+    """What ± means in a table of these records: one thing, or nothing where none stands in it."""
+    if any("deviations" in record for record in records):
+        return ["± is the deviation between draws"]
+    shown = {name for record in records for name in record["scores"]}
+    own = [f"of the {title} {what}" for name, (title, what) in OWN_ERRORS.items() if name in shown]
+    return [f"± is {', '.join(own)}"] if own else []
 
 
 def protocol_title(protocol: Record) -> str:
@@ -329,7 +395,7 @@ def protocol_title(protocol: Record) -> str:
         "images of an unknown number" if count is None else f"{count:,} images",
         "pictures alone" if extractor is None else f"{extractor}" + (f" {sha256[:12]}" if sha256 else ""),
         f"{protocol['resize']} resize" if protocol.get("resize") else "",
-        f"seeds {', '.join(map(str, protocol['seeds']))}" if "seeds" in protocol else "",
+        seeds_line(protocol) if "seeds" in protocol else "",
         f"{protocol['draws']} draws" if protocol.get("draws", 1) > 1 else "",
         f"{protocol['weights']} weights" if "weights" in protocol else "",
         f"prepared by {prepared}" if (prepared := settings_line(protocol.get("reference_prepared"))) else "",
@@ -341,35 +407,44 @@ def settings_line(settings: Record | None) -> str:
     return " ".join(f"data.{name}={value}" for name, value in (settings or {}).items())
 
 
-def judged_line(record: Record) -> str:
-    """The protocol of a table of the judge's scores, and whether they are rough."""
-    rough = roughness(record)
-    return protocol_line(record) + (f" {rough[0].upper()}{rough[1:]}." if rough else "")
-
-
 def head() -> list[str]:
     return [f"| {' | '.join(HEAD)} |", f"|{' --- |' * 3}{' ---: |' * (len(HEAD) - 3)}"]
 
 
 def row(run: RunFolder, record: Record) -> str:
-    scores, floor = record["scores"], record["floor"]
+    scores, floor, spread = record["scores"], record["floor"], judged_spread(record)
     shown = scores["coverage"] is not None  # a score that a collapsed generator wins stands beside one that it loses
     shares = scores["class_shares"]
+    share = scores["classifier_score"] / floor["classifier_score"]
     cells = (
         run.name,
         str(recipe_of(run).get("seed", "?")),
         record["which"],
         f"{record['images']:,}",
         f"{record['seconds']:,.0f}",
-        f"{scores['frechet']:.2f}",
-        f"{scores['frechet'] / floor['frechet']:.2f}" if floor["frechet"] else "-",
-        number(scores["coverage"]),
-        f"{scores['classifier_score']:.2f}" if shown else "-",
-        f"{scores['classifier_score'] / floor['classifier_score']:.3f}" if shown else "-",
+        f"{scores['frechet']:.2f}{spread['frechet']}",
+        f"{scores['frechet'] / floor['frechet']:.2f}{spread['x floor']}" if floor["frechet"] else "-",
+        f"{number(scores['coverage'])}{spread['coverage']}",
+        f"{scores['classifier_score']:.2f}{spread['classifier_score']}" if shown else "-",
+        f"{share:.3f}{spread['share of real']}" if shown else "-",
         f"{min(shares):.1%} to {max(shares):.1%}",
-        f"{scores['accuracy']:.1%}" if shown and scores["accuracy"] is not None else "-",
+        f"{scores['accuracy']:.1%}{spread['accuracy']}" if shown and scores["accuracy"] is not None else "-",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def judged_spread(record: Record) -> Mapping[str, str]:
+    """What stands behind each of the judge's scores: its deviation between draws, and nothing of one draw.
+
+    >>> judged_spread({"floor": {"frechet": 2.0}, "deviations": {"frechet": 0.5}})["x floor"]
+    ' ± 0.25'
+    """
+    found, floor = dict(record.get("deviations") or {}), record["floor"]
+    for name, of in (("x floor", "frechet"), ("share of real", "classifier_score")):
+        if of in found and floor[of]:
+            found[name] = found[of] / floor[of]
+    told = {name: f" ± {value:.1%}" if name == "accuracy" else f" ± {value:.2g}" for name, value in found.items()}
+    return defaultdict(str, told)
 
 
 def made_line(run: RunFolder) -> str:

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from ganatomy.cli import console as module
-from ganatomy.cli.console import Watcher, figures_line, score_line, score_table
+from ganatomy.cli.console import Watcher, class_tables, figures_line, score_line, score_table
 from ganatomy.core.observer import Moment
 
 SCORES = {"classifier_score": 9.98, "frechet": 77.0, "coverage": 0.0, "class_shares": [0.1] * 10, "accuracy": 1.0}
@@ -39,6 +39,23 @@ def test_a_collapsed_generator_is_not_crowned():
     table = file.getvalue()
     for text in ("9.98", "77.00", "0.95", "100.0%", "last", "best", "1,000", "training images 5-9"):
         assert text in table
+
+
+@pytest.mark.parametrize(("width", "parts"), [(80, 3), (200, 1), (30, 7)])
+def test_the_scores_of_classes_are_split_over_tables_where_there_is_little_room(width, parts):
+    names = ("fid", "kid", "is", "precision", "recall", "density", "coverage")
+    scores = {name: 12.345678 + number for number, name in enumerate(names)}
+    own = {"scores": scores, "floor": scores, "ceiling": scores, "count": 20, "remarks": ["few"]}
+    own["deviations"] = dict.fromkeys(names, 0.1234)
+    console = Console(file=io.StringIO(), width=width, _environ={})
+    found = class_tables({"per_class": {"cats": own, "dogs": own}}, console)
+    assert len(found) == parts and found[-1].caption == "of the smallest class: few."
+    for table in found:
+        console.print(table)
+    text = console.file.getvalue()
+    if width >= 80:
+        assert "…" not in text and max(map(len, text.splitlines())) <= width
+        assert all(text.count(f"{value:.4g} ± 0.12") == 2 for value in scores.values())
 
 
 def test_scores_that_do_not_apply_are_dashes():

@@ -288,6 +288,9 @@ def test_an_evaluation_can_be_read_by_programs_and_by_people(ganatomy_says, copi
     for word in ("Fréchet distance", "x floor", "coverage within class", "classifier score", "real, held out"):
         assert word in table
     assert f"{records[0]['scores']['frechet']:.3g}" in table
+    repeated = ganatomy_says("evaluate", folder, "-n", 50, "--repeats", 2).out
+    assert "50 samples of seeds 0, 2" in repeated
+    assert all(re.search(rf"{name} .*±", repeated) for name in ("Fréchet distance", "x floor", "coverage within class"))
 
 
 def test_data_can_be_checked_before_training(ganatomy_says):

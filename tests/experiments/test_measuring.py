@@ -2,10 +2,11 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -19,12 +20,20 @@ from ganatomy.cli.main import app
 from ganatomy.core.errors import GanatomyError
 from ganatomy.data.images import Images
 from ganatomy.data.packed import cache_folder
-from ganatomy.experiments import measuring
+from ganatomy.experiments import comparing, measuring
 from ganatomy.experiments.comparing import measure_sources
-from ganatomy.experiments.measuring import Asked, judge_of_run, make_extractor, measure_run
+from ganatomy.experiments.measuring import Asked, Reference, judge_of_run, make_extractor, measure_run
 from ganatomy.experiments.run import Run, Weights, load
 from ganatomy.experiments.sampling import Sampler
-from ganatomy.experiments.statistics import pictures_at, read_statistics, rows_of, shuffled, write_statistics
+from ganatomy.experiments.statistics import (
+    about_images,
+    kept_statistics,
+    pictures_at,
+    read_statistics,
+    rows_of,
+    shuffled,
+    write_statistics,
+)
 from ganatomy.metrics import measured
 from ganatomy.metrics.extractors import Own, Random, extractor
 from ganatomy.metrics.measured import Statistics, measure, remarks, statistics_of
@@ -192,6 +201,65 @@ def test_a_file_stands_for_images(cache: Path, tmp_path: Path) -> None:
     assert by_file["floor"] is None and "does not say of what size" in by_file["remarks"][0]
 
 
+def test_what_made_a_file_looks_at_the_images_beside_it(ganatomy_says: Program, tmp_path: Path) -> None:
+    """A judge is found by the images that the file is of; nothing is fetched for a file that says what made it."""
+    own = folder(tmp_path / "own", noise(40, 0))
+    for source, made in ((own, "random"), ("digits", "judge")):
+        ran = ganatomy_says("stats", source, "--out", f"{made}.npz", "--extractor", made)
+        assert ran.code == 0, ran.err
+    digits, by_judge = (
+        ["--real", "judge.npz", "--fake", "digits", "--metrics", "fid,is", "--json"],
+        ["--extractor", "judge"],
+    )
+    told = [ganatomy_says("evaluate", *digits, *more) for more in ([], by_judge)]
+    images = ganatomy_says("evaluate", "--real", "digits", *digits[2:], *by_judge)
+    (unnamed,), (named,), (alike,) = (json.loads(ran.out) for ran in (*told, images))
+    assert unnamed["scores"] == named["scores"] == pytest.approx(alike["scores"], rel=1e-5)
+    assert named["protocol"]["extractor"] == "judge" and named["floor"] is None
+    (found,) = json.loads(
+        ganatomy_says("evaluate", "--real", "random.npz", "--fake", own, "--metrics", "fid", "--json").out
+    )
+    assert found["protocol"]["extractor_sha256"] == Random().sha256 and abs(found["scores"]["fid"]) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"extractor": "judge", "extractor_sha256": "f" * 64}, "made by the judge ffffffffffff of .*give those images"),
+        ({"extractor": "inception", "extractor_sha256": "f" * 64}, "Inception with other weights, ffffffffffff: name"),
+        ({"extractor": "theirs", "extractor_sha256": None}, "'theirs', which is not known here: --import it"),
+    ],
+)
+def test_a_file_whose_maker_is_not_at_hand_is_refused(
+    ganatomy_says: Program, tmp_path: Path, facts: dict[str, object], said: str
+) -> None:
+    seen = statistics_of([noise(20, 0)], Random())
+    write_statistics(tmp_path / "theirs.npz", replace(seen, facts={**seen.facts, **facts}))
+    ran = ganatomy_says("evaluate", "--real", "theirs.npz", "--fake", folder(tmp_path / "own", noise(20, 1)))
+    assert ran.code == 1 and re.search(said, ran.err) and ran.err.count("\n") == 1
+    if facts["extractor"] != "judge":
+        ran = ganatomy_says("evaluate", "--real", "theirs.npz", "--fake", "own", "--extractor", "judge")
+        assert ran.code == 1 and "and not of a judge" in ran.err
+
+
+def test_what_cannot_be_scored_is_said_before_anything_is_looked_at(
+    trained: Run, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(Random, "look")
+    many, few = folder(tmp_path / "many", noise(20, 0)), folder(tmp_path / "few", noise(3, 1))
+    with pytest.raises(GanatomyError, match=r"prdc needs 4 images or more of .*few \(all\): there are 3. Leave prdc"):
+        measure_sources(many, few, Asked(Random(), ("fid", "prdc")))
+    with pytest.raises(GanatomyError, match=r"prdc needs 6 images or more of .*few \(all\): there are 3"):
+        measure_sources(few, many, Asked(Random(), ("prdc",)))
+    with pytest.raises(GanatomyError, match=r"kid needs 3 samples or more: there would be 2. Leave kid"):
+        measure_run(trained, Asked(Random(), ("kid",), 2))
+    with pytest.raises(GanatomyError, match=r"is wants a classifier's probabilities, and random .* does not classify"):
+        Asked(Random(), ("fid", "is"))
+    (tmp_path / "text.npz").write_text("no archive")
+    with pytest.raises(GanatomyError, match=r"text\.npz cannot be read: it is no \.npz, or was cut off"):
+        measure_sources(str(tmp_path / "text.npz"), many, Asked(Random(), ("fid",)))
+
+
 def test_a_file_says_what_it_is_of_and_ignores_nothing_in_silence(ganatomy_says: Program, tmp_path: Path) -> None:
     real, fake = folder(tmp_path / "real", noise(40, 0, size=8)), folder(tmp_path / "fake", noise(40, 1))
     file, one_random = str(tmp_path / "real.npz"), Asked(Random(), ("fid",))
@@ -312,6 +380,25 @@ def test_an_npz_of_images_is_no_statistics(tmp_path: Path) -> None:
     assert read_statistics(tmp_path / "images.npz") is None
 
 
+def test_each_part_has_a_file_of_its_own_in_the_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = Images(source="digits").open()
+    counts = [kept_statistics(data, part, Random()).count for part in ("all", "held-out", "train", "second-half") * 2]
+    assert counts == [1797, 600, 1197, 599] * 2
+
+
+def test_the_floor_is_of_a_sample_of_held_out_images_that_lie_in_order(cache: Path, tmp_path: Path) -> None:
+    """Dark ones, then bright ones; the images to train on are both."""
+    dark, bright = (np.minimum(noise(60, seed), 100) + low for seed, low in ((0, 0), (1, 150)))
+    both = np.concatenate([dark, bright]).astype(np.uint8)
+    (tmp_path / "sorted").mkdir()
+    for part in ("train", "test"):
+        folder(tmp_path / "sorted" / part, both)
+    data = Images(source=str(tmp_path / "sorted")).open()
+    half, whole = (Reference(data, Asked(Random(), ("fid",), count)).floor["fid"] for count in (60, 120))
+    dark_alone = measure(statistics_of([both], Random()), statistics_of([both[:60]], Random()), ("fid",))["fid"]
+    assert abs(whole) < 1e-3 < half < 0.2 * dark_alone
+
+
 def test_real_statistics_are_computed_once(asked: Asked, trained: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     measure_run(trained, asked, seed=3, checkpoints=("last",))
     looks: list[int] = []
@@ -331,6 +418,43 @@ def test_repeated_draws_of_a_source_have_their_spread(cache: Path, tmp_path: Pat
         assert abs(record["scores"][name] - once["scores"][name]) < 4 * record["deviations"][name]
     with pytest.raises(GanatomyError, match=r"ask with -n for fewer than its 60"):
         measure_sources(real, fake, Asked(Random(), ("fid",), 60), repeats=2)
+
+
+def test_draws_of_a_source_have_as_few_images_in_common_as_can_be(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And which share of them they have is said: their deviation goes to 0 with the images that they do not share."""
+    real, fake = folder(tmp_path / "real", noise(60, 0)), folder(tmp_path / "fake", noise(60, 1))
+    for count, repeats, said in ((20, 3, None), (24, 3, "17%"), (45, 2, "67%")):
+        one = comparing.side(fake, None, {}, "")
+        draws = [replace(one, draw=draw).rows(each=count)[:count].tolist() for draw in range(repeats)]
+        assert all(len({*draw}) == count for draw in draws)
+        assert (said is None) == (len({row for draw in draws for row in draw}) == count * repeats)
+        remarked = measure_sources(real, fake, Asked(Random(), ("fid",), count), repeats=repeats)["remarks"]
+        wanted = [] if said is None else [f"draws of {count} of 60 images have {said} of them in common"]
+        assert [note.split(", two by two")[0] for note in remarked if "in common" in note] == wanted
+
+
+def test_images_that_are_on_both_sides_are_said(cache: Path, tmp_path: Path) -> None:
+    asked = Asked(Random(), ("fid",))
+    write_statistics(tmp_path / "digits.npz", *whole_of("digits"))
+    file = str(tmp_path / "digits.npz")
+    for real, fake, parts, said in (
+        ("digits", "digits", {}, "1,797 images are on both sides"),
+        ("digits", "digits", {"real_part": "train"}, "1,197 images are on both sides"),
+        ("digits", "digits", {"real_part": "train", "fake_part": "held-out"}, None),
+        (file, "digits", {}, "both sides are of the same images"),
+        (file, "digits", {"fake_part": "train"}, None),
+    ):
+        record = measure_sources(real, fake, asked, **parts)
+        found = [note for note in record["remarks"] if "sides" in note]
+        assert record["protocol"]["shuffle_seed"] == 0
+        assert (found == []) if said is None else (len(found) == 1 and said in found[0])
+
+
+def whole_of(source: str) -> tuple[Statistics, dict[str, object]]:
+    data = Images(source=source).open()
+    return kept_statistics(data, "all", Random()), about_images(data, "all", {})
 
 
 def test_two_labelled_sources_are_compared_class_by_class(cache: Path) -> None:
@@ -448,6 +572,23 @@ def test_each_class_stands_between_its_floor_and_another_class(conditional: Run,
     assert record["protocol"]["extractor"] == "judge" and record["protocol"]["extractor_accuracy"] > 0.9
 
 
+def test_samples_of_a_class_are_of_the_class_asked_for(
+    conditional: Run, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A generator that draws real images of the class asked for stands at the floor of every class."""
+    data = conditional.data()
+    own = [np.flatnonzero(np.asarray(data.train.labels) == number) for number in range(10)]
+
+    def images(sampler: Sampler, seed: int, indices: Sequence[int], labels: Sequence[int] | None = None) -> Array:
+        asked = labels if labels is not None else [0] * len(indices)
+        return data.pictures(data.train)[[own[label][i % 100] for label, i in zip(asked, indices, strict=True)]]
+
+    monkeypatch.setattr(Sampler, "images", images)
+    record = measure_run(conditional, Asked(Random(), ("fid",), 200, per_class=True), checkpoints=("last",))[0]
+    for name, found in record["per_class"].items():
+        assert found["scores"]["fid"] < 0.6 * found["ceiling"]["fid"], name
+
+
 def test_scores_of_a_class_have_their_spread_and_remarks(conditional: Run, asked: Asked) -> None:
     by_class = Asked(asked.extractor, ("fid",), 200, per_class=True)
     one, other, both = (
@@ -490,6 +631,19 @@ def test_gray_is_repeated_and_other_channels_are_refused() -> None:
         Random().look(np.zeros((2, 4, 4, 4), np.uint8))
     with pytest.raises(GanatomyError, match="must be uint8"):
         Random().look(np.zeros((2, 4, 4, 3), np.float32))
+
+
+def test_a_conversion_of_gray_images_is_stated(trained: Run, cache: Path, tmp_path: Path) -> None:
+    asked, said = Asked(Random(), ("fid",), 30), "gray images are looked at as RGB, for random (no trained weights)"
+    colors = folder(tmp_path / "colors", noise(30, 0))
+    gray = measure_sources("digits", "digits", asked)
+    for remarked, stated in (
+        (gray["remarks"], True),
+        (measure_run(trained, asked, checkpoints=("last",))[0]["remarks"], True),
+        (measure_sources(colors, colors, asked)["remarks"], False),
+        (measure_sources("digits", "digits", replace(asked, extractor=judge_of_run(trained)))["remarks"], False),
+    ):
+        assert any(note.startswith(said) for note in remarked) == stated
 
 
 def test_remarks_say_what_few_images_mean() -> None:
@@ -595,7 +749,6 @@ def test_the_best_alone_of_a_run_without_scores_is_refused(copied: Callable[[], 
     [
         (("evaluate",), "Name a run, or two sources"),
         (("evaluate", "--real", "a"), "Name a run, or two sources"),
-        (("evaluate", "RUN", "--repeats", "3"), "--repeats is for other scores than the judge's"),
         (
             ("evaluate", "RUN", "--extractor", "random"),
             "--extractor is for other scores than the judge's: say --metrics",

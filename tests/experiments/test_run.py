@@ -11,6 +11,8 @@ import ganatomy
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.players import Discriminator, Generator
 from ganatomy.experiments.observers import best_round
+from ganatomy.experiments.scoring import scored
+from ganatomy.report.results import ALONE, newest_evaluations, results
 from ganatomy.runs.checkpoints import TENSORS
 
 
@@ -92,6 +94,44 @@ def test_an_evaluation_is_never_without_floor_protocol_and_diversity(trained, co
         assert len(protocol["extractor_sha256"]) == 64
         assert record["images"] == record["round"] * 64
     assert records[0]["round"] > records[1]["round"] == best_round(run.folder)
+
+
+def test_repeated_evaluations_have_means_deviations_and_seeds(conditional, tmp_path):
+    run = ganatomy.load(shutil.copytree(conditional.path, tmp_path / "run"))
+    before = results([run.folder])
+    both = run.evaluate(60, repeats=2, checkpoints=("last",))[0]
+    one, other = (run.evaluate(60, seed=seed, checkpoints=("last",))[0] for seed in (0, 2))
+    assert both["protocol"] == {**{k: v for k, v in one["protocol"].items() if k != "seed"}, "seeds": [0, 2]}
+    assert both["floor"] == one["floor"] and "deviations" not in one
+    for name in ("frechet", "coverage", "classifier_score", "accuracy"):
+        a, b = (record["scores"][name] for record in (one, other))
+        assert both["scores"][name] == pytest.approx((a + b) / 2), name
+        assert both["deviations"][name] == pytest.approx(abs(a - b) / 2**0.5), name
+    assert both["scores"]["class_shares"] == pytest.approx(
+        np.mean([record["scores"]["class_shares"] for record in (one, other)], axis=0)
+    )
+    text = results([run.folder])
+    assert text.count("| ") > before.count("| "), "they have a table of their own"
+    assert "60 samples of seeds 0, 2, average weights" in text and "seeds is [0, 2], not None" in text
+    distance, spread = both["scores"]["frechet"], both["deviations"]["frechet"]
+    assert f"| {distance:.2f} ± {spread:.2g} | " in text
+    assert all(line in text for line in before.splitlines() if line.startswith(f"| {run.folder.name}"))
+
+
+def test_a_run_with_repeated_draws_alone_is_scored_by_the_draw_that_others_have(copied):
+    run = ganatomy.load(copied())
+    run.folder.evaluations.path.unlink()
+    run.evaluate(50, repeats=2)
+    assert newest_evaluations(run.folder) == []
+    scored(run)
+    assert [record["protocol"]["seed"] for record in newest_evaluations(run.folder)] == [0, 0]
+
+
+def test_the_best_alone_is_said_to_say_too_much(copied):
+    run = ganatomy.load(copied())
+    (alone,), beside = run.evaluate(50, checkpoints=("best",)), run.evaluate(50)
+    assert alone["which"] == "best" and ALONE in alone["remarks"]
+    assert not any(ALONE in record["remarks"] for record in beside)
 
 
 def test_the_best_checkpoint_is_chosen_on_another_seed_than_it_is_reported_on(trained):

@@ -58,6 +58,17 @@ def test_probabilities_are_kept_where_they_are_wanted_and_change_no_score() -> N
         measure(kept, dropped, ("is",))
 
 
+@pytest.mark.parametrize("parts", [1, 2, 7])
+def test_probabilities_merge_too_so_the_inception_score_is_of_all(parts: int) -> None:
+    images = pictures(103, 24, 5)
+    whole = statistics_of([images], Nearness())
+    merged, *others = (statistics_of([part], Nearness()) for part in np.array_split(images, parts))
+    for other in others:
+        merged.merge(other)
+    assert np.array_equal(merged.probabilities, whole.probabilities)
+    assert measure(whole, merged, ("is",)) == measure(whole, whole, ("is",))
+
+
 def test_no_more_than_the_first_features_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "KEPT", 30)
     images = pictures(50, 24, 5)

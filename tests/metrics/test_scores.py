@@ -35,6 +35,20 @@ def test_splits_are_scored_apart():
             inception_score_of_splits(p, splits)
 
 
+@pytest.mark.parametrize("splits", [1, 2, 10])
+def test_one_hot_and_even_in_every_split_scores_the_number_of_classes(splits):
+    assert inception_score_of_splits(np.tile(np.eye(7), (20, 1)), splits) == pytest.approx((7, 0), abs=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(2, 10), (5, 7)])
+def test_what_is_sure_and_even_only_in_the_whole_scores_less_in_splits(shape):
+    """In order, each part of one class: its score is 1, where that of the whole is their number."""
+    sizes, classes = shape
+    p = np.repeat(np.eye(classes), sizes, axis=0)
+    assert inception_score_of_splits(p, classes) == pytest.approx((1, 0))
+    assert inception_score_of_splits(p, 1) == pytest.approx((classes, 0))
+
+
 @pytest.mark.parametrize(
     "bad", [np.ones((3, 4)), np.array([[1.5, -0.5]]), np.array([[np.nan, 1]]), np.zeros((0, 3)), np.ones(3)]
 )

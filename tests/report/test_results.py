@@ -8,7 +8,18 @@ import pytest
 from ganatomy.core.errors import GanatomyError
 from ganatomy.experiments.run import Run
 from ganatomy.report.comparison import as_scored, outcome_of
-from ganatomy.report.results import HEAD, last_readings, results, studied
+from ganatomy.report.page import page
+from ganatomy.report.results import (
+    ALONE,
+    HEAD,
+    class_spread,
+    last_readings,
+    measured,
+    measured_columns,
+    plus_or_minus,
+    results,
+    studied,
+)
 from ganatomy.runs.files import write_json
 from ganatomy.runs.folder import RunFolder
 from tests.report.made import made_run
@@ -78,6 +89,39 @@ def test_measured_scores_are_tabulated_with_what_tells_their_protocols_apart(tmp
     assert ["a", "last, x to y", "", "3"] in table and ["real, 9, x to y", "", "", "2"] in table
     assert "\n9 images, j; reference: y" in text and "not scored" not in text
     assert f"extractor_sha256 is {'d' * 12}, not {'c' * 12}; resize is clean, not None." in text
+
+
+def test_what_is_remarked_of_scores_stands_below_their_table(tmp_path: Path) -> None:
+    """Each once, and that the best stands alone only where its last does not stand beside it."""
+    both, alone = made_run(tmp_path / "both"), made_run(tmp_path / "alone")
+    protocol = {"reference": "training images", "extractor": "random", "count": 300}
+    for run, which in ((both, "last"), (both, "best"), (alone, "best")):
+        said = ["fid of 300 images is biased upwards", *([ALONE] if which == "best" else [])]
+        run.measurements.append(
+            {"which": which, "images": 1, "scores": {"fid": 4.0}, "remarks": said, "protocol": protocol}
+        )
+        run.evaluations.append({**run.evaluations.read()[-1], "which": which, "remarks": ["rough: 600 samples", ALONE]})
+    for runs, times in ((([both, alone]), 1), ([both], 0), ([alone], 1)):
+        (table,) = (part for part in results(runs).split("How they were made")[0].split("| run | checkpoint |")[1:])
+        assert table.count("- fid of 300 images is biased upwards\n") == 1 and table.count(ALONE) == times, runs
+        text = page(runs)
+        assert "Fid of 300 images is biased upwards." in text and text.count(ALONE[1:]) == times, runs
+    assert results([both]).count("- rough: 600 samples\n") == 1 and "Rough: 600 samples." in page([both])
+
+
+def test_plus_or_minus_means_one_thing_in_a_table() -> None:
+    """Between draws, where they were repeated; or the own error of one draw."""
+    once = {"scores": {"is": 8.5, "is_deviation": 0.4}, "floor": {"is": 8.6, "is_deviation": 0.34}}
+    drawn = {**once, "deviations": {"is": 0.1}}
+    for record, shown in ((once, ["8.5 ± 0.4", "8.6 ± 0.34"]), (drawn, ["8.5 ± 0.1", "8.6"])):
+        assert [measured(one.scores, one.deviations, "is") for one in measured_columns([record])] == shown
+        in_class = {**record, "ceiling": record["floor"]}
+        columns = ("scores", "floor", "ceiling")
+        found = [measured(in_class[column], class_spread(in_class, column), "is") for column in columns]
+        assert found == [*shown, shown[1]]
+    assert plus_or_minus([once]) == ["± is of the Inception Score the deviation between parts of one draw"]
+    assert plus_or_minus([once, drawn]) == ["± is the deviation between draws"]
+    assert plus_or_minus([{"scores": {"fid": 2.0}}]) == []
 
 
 def test_the_last_readings_tell_whether_it_still_got_better(tmp_path: Path) -> None:
