@@ -200,10 +200,16 @@ def of_depth(name: str, channels: tuple[int, ...]) -> Recipe:
 def mnist_dcgan_1024() -> Recipe:
     """The unpaired-translation report's DCGAN after Radford et al. (2016), whose G maximizes log D(G(z)).
 
-    ganatomy train mnist-dcgan-1024 --data ../shared/data/mnist. Score and time: not measured.
+    ganatomy train mnist-dcgan-1024 --data ../shared/data/mnist --for 36m, half of it readings, one CPU core with
+    AVX-512 and bfloat16, beside tests: 50,048 images. Seed 0, last checkpoint: Fréchet distance 60 times its floor and
+    falling (79, 70 and 61 at the last readings), coverage 0.24 (real 0.94), classifier score 0.64 of the real one:
+    ragged digits, where the minimax loss of `mnist-dcgan-1024-report` leaves noise, at 360 times.
     """
     return mnist_dcgan_1024_report().replace(
-        name="mnist-dcgan-1024", expected="not measured", time="not measured", game=Spec(Adversarial)
+        name="mnist-dcgan-1024",
+        expected="Fréchet 60 x floor, coverage 0.24 of 0.94, score 0.64 of real (seed 0, 50,048 images)",
+        time="36 min, 1 CPU core",
+        game=Spec(Adversarial),
     )
 
 
