@@ -305,7 +305,8 @@ def measure_sources(
 def same_images(a: Side, b: Side) -> list[str]:
     """Said where both sides hold the same images, which are nearer to themselves than to any others."""
     if isinstance(a.found, StoredStatistics) or isinstance(b.found, StoredStatistics):
-        both = bool(a.about) and all(a.about.get(name) == b.about.get(name) for name in ("content", "shape", "part"))
+        deciding = ("content", "held_out_content", "shape", "part")
+        both = bool(a.about) and all(a.about.get(name) == b.about.get(name) for name in deciding)
         return ["both sides are of the same images, so they are nearer than any others would be"] if both else []
     if [a.found.content, a.found.held_out_content] != [b.found.content, b.found.held_out_content]:
         return []
