@@ -13,12 +13,9 @@ T = TypeVar("T")
 def seconds_of(budget: str) -> float | None:
     """Of all works together; None: as long as each recipe's images take."""
     try:
-        seconds = None if budget == FULL else parse_duration(budget)
+        return None if budget == FULL else parse_duration(budget)
     except GanatomyError:
         raise GanatomyError(f"--budget {budget}: a time is wanted, such as 30m or 1h30m; or {FULL}.") from None
-    if seconds is not None and seconds <= 0:
-        raise GanatomyError(f"--budget {budget}: some time is needed, such as 30m; or {FULL}.")
-    return seconds
 
 
 def is_larger(budget: str, before: str) -> bool:

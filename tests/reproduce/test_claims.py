@@ -342,7 +342,7 @@ def test_a_budget_is_used_up_and_the_hungriest_goes_first() -> None:
     shares = divided({"a": (1.0, 0.0), "b": (2.0, 1.0), "c": (1.0, 20.0), "d": (1.0, 6.0)}, 600.0)
     assert shares == {"a": 200.0, "b": 400.0}
     assert seconds_of("full") is None and seconds_of("30m") == 1800
-    for text, said in (("0s", "some time is needed"), ("ful", "--budget ful: .* or full")):
+    for text, said in (("0s", "--budget 0s: a time is wanted"), ("ful", "--budget ful: .* or full")):
         with pytest.raises(GanatomyError, match=said):
             seconds_of(text)
 
