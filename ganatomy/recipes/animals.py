@@ -203,11 +203,14 @@ def animals64_bigan() -> Recipe:
 def cats64_dcgan() -> Recipe:
     """Radford et al. (2016) on 5,153 cat faces, flipped at random as so few are; else `animals64-dcgan`, twice as fast.
 
-    ganatomy train cats64-dcgan --data ../shared/data/afhq-cat64. Score and time: not measured; one class has no judge:
-    watch the grids.
+    ganatomy train cats64-dcgan --data ../shared/data/afhq-cat64 --for 8m, one CPU core with AVX-512 and bfloat16:
+    29,312 images, six epochs. One class has no judge, so watch the grids: cats of every color, their eyes and ears in
+    place, blurred and grainy. In random features the Fréchet distance of 500 is 26 times its floor (seed 0).
     """
     return on_cats(animals64_dcgan(), "cats64-dcgan").replace(
-        optimizers={"G": Spec(Adam, lr=2e-4), "D": Spec(Adam, lr=2e-4)}
+        optimizers={"G": Spec(Adam, lr=2e-4), "D": Spec(Adam, lr=2e-4)},
+        expected="cats, blurred; Fréchet 26 x floor in random features (seed 0, 29,312 images)",
+        time="8 min, 1 CPU core",
     )
 
 
