@@ -113,7 +113,7 @@ class Bench:
     def score(self, sampler: Sampler, seed: int = REPORTING_SEED) -> Scores:
         """Scores of the generator's first samples of a seed; each process draws a part of them, and looks at it."""
         labels = sampler.labels(range(self.how.count))
-        own = processes.share(self.how.count, STEP)
+        own = processes.share(self.how.count, BATCH)
         parts = (own[start : start + STEP] for start in range(0, len(own), STEP))
         seen = [
             self.judge.see(sampler.images(seed, part, labels[part.start : part.stop] if labels else None))
