@@ -26,9 +26,10 @@ Kind = Literal["real", "fake"]
 class Shown:
     """What D was shown in its turn, and what it said.
 
-    score: (images [N, C, H, W], classes [N] or None) -> scores [N], or of patches [N, h, w], in the weights' precision.
-    What it said of classes is there where it has a head for them. real and fake are as D saw them; where they were
-    augmented, `before` has both as they were, and `see` repeats what happened to the "real" or the "fake" ones.
+    score: (images [N, C, H, W], classes [N] or None) -> scores [N], or of patches [N, h, w], in the weights' precision;
+    `again`, in that in which it said those that are here (None: as `score`). What it said of classes is there where it
+    has a head for them. real and fake are as D saw them; where they were augmented, `before` has both as they were, and
+    `see` repeats what happened to the "real" or the "fake" ones.
     """
 
     score: Callable[[Tensor, Tensor | None], Tensor]
@@ -41,6 +42,7 @@ class Shown:
     real_classes: Tensor | None = None
     fake_classes: Tensor | None = None
     before: tuple[Tensor, Tensor] | None = None
+    again: Callable[[Tensor, Tensor | None], Tensor] | None = None
     see: Callable[[Tensor, Kind], Tensor] = lambda x, kind: x
 
 
@@ -207,7 +209,7 @@ class Consistency(Penalty):
         if self.shift:
             by = draws.integers(f"consistency shift {which}", 2 * self.shift + 1, 2) - self.shift
             x = shifted(x, by, (self.shift, self.shift))
-        changed = shown.score(x, shown.y)
+        changed = (shown.again or shown.score)(x, shown.y)
         if turned is not None and changed.ndim > 1:
             changed = flipped(changed[:, None], turned)[:, 0]
         return (scores - changed).square().mean()
