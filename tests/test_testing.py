@@ -142,9 +142,23 @@ class Lame(Adversarial):
         D.score.bias.register_hook(torch.zeros_like)
 
 
+@part
+class Deaf(Adversarial):
+    """Cuts G off from what D says of its images."""
+
+    def generated(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        x, y = super().generated(batch)
+        return x.detach(), y
+
+
 @pytest.mark.parametrize(
     ("game", "said"),
-    [(Forgetful, "after a restart"), (Meddler, r"moved 'D\.score\.bias'"), (Lame, r"'D\.score\.bias' never moved")],
+    [
+        (Forgetful, "after a restart"),
+        (Meddler, r"moved 'D\.score\.bias'"),
+        (Lame, r"'D\.score\.bias' never moved"),
+        (Deaf, r"^digits-dcgan in float32: .*adversarial.* does not depend on the weights of G"),
+    ],
 )
 def test_a_bad_game_is_caught(game: type, said: str) -> None:
     base = narrow(find_recipe("digits-dcgan"))
@@ -210,6 +224,35 @@ class Secretive(Idle):
         return super().forward(x, y) + self.secret
 
 
+@part
+class Numb(Idle):
+    """Sends nothing back."""
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return super().forward(x, y).detach()
+
+
+@part
+class Square(Idle):
+    """Takes every picture to be as wide as it is high."""
+
+    def __init__(self, shape: Shape, classes: int | None = None) -> None:
+        super().__init__(Shape(shape[0], shape[1], shape[1]))
+        del self.unused
+
+
+@part
+class Exact(Idle):
+    """Asks for what bfloat16 does not have."""
+
+    def __init__(self, shape: Shape, classes: int | None = None) -> None:
+        super().__init__(shape)
+        del self.unused
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return torch.fft.fft(super().forward(x, y)).real
+
+
 @pytest.mark.parametrize(
     ("network", "said"),
     [
@@ -217,6 +260,9 @@ class Secretive(Idle):
         (Idle, "no gradient reaches 'unused"),
         (Muted, r"the gradient of 'unused\.bias' is always zero"),
         (Secretive, "not all of it"),
+        (Numb, "no gradient reaches any of its weights"),
+        (Square, r"^Square for 16x24x3, \{\}, float32: .*shapes cannot be multiplied"),
+        (Exact, r"^Exact for 16x16x1, \{\}, bfloat16: .*BFloat16"),
     ],
 )
 def test_a_bad_network_is_caught(network: type, said: str) -> None:

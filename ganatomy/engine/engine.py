@@ -200,6 +200,11 @@ class Engine:
             grouped = grouped_by_movers(terms, turn.movers)
             for i, (movers, own) in enumerate(grouped.items()):
                 loss = torch.stack([scalar(name, value) for name, value in own.items()]).sum() / parts
+                if not loss.requires_grad:
+                    raise GanatomyError(
+                        f"{type(self.game).__name__}: {' + '.join(own)} does not depend on the weights of "
+                        f"{' and '.join(movers)}; a game need not detach, for whoever does not move is frozen."
+                    )
                 moving = [p for mover in movers for p in self.trained[mover]]
                 loss.backward(inputs=moving, retain_graph=i + 1 < len(grouped))
             named = {
