@@ -186,6 +186,7 @@ REPORTED: dict[str, Said] = {
     "cifar10-cgan": {**CIFAR, "players.G.conditional": True, "players.D.conditional": True},
     "cifar10-wgan-report": {
         **CIFAR,
+        "data.subset": "train+test",
         **losses("Wasserstein"),
         **{"optimizers.G.lr": 5e-5, "optimizers.D.lr": 5e-5, "game.d_steps": 5},
         **{"game.constraint.use": "WeightClipping", "game.constraint.window": 0.01, "game.constraint.clip_gains": True},
