@@ -95,8 +95,8 @@ def root(squares: Tensor) -> Tensor:
 class GradientPenalty(Penalty):
     """Gulrajani et al. (2017), "Improved training of Wasserstein GANs", arXiv:1704.00028, equation 3.
 
-    The norm of D's gradient between real and generated images is drawn to `target`; `one_sided`, only down to it
-    (their section 4, footnote on one-sided penalties).
+    The norm of D's gradient between real and generated images is drawn to `target`; `one_sided`, only down to it (their
+    section 4, "two-sided penalty").
     """
 
     title, per_sample = "gradient_penalty", True
@@ -220,8 +220,9 @@ class LeCam(Penalty):
     """Tseng et al. (2021), "Regularizing GANs under limited data", arXiv:2104.03310, equations 6 and 7.
 
     D's scores of real images stay near the moving average of those of generated ones, and the other way round. The
-    averages are state: they are saved with the run. They move once a turn, after it: the authors' code has this turn's
-    scores in them, too, 1 - decay of it, which parts of a batch do not know of each other.
+    averages are state: they are saved with the run. The authors' code asks only that real scores are not above the one
+    and generated ones not below the other. Averages move once a turn, after it: that code has this turn's scores in
+    them, too, 1 - decay of it, which parts of a batch do not know of each other.
     """
 
     title = "lecam"
