@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ganatomy.core.errors import GanatomyError, unknown
+from ganatomy.core.exact import exactly
 from ganatomy.core.game import Batch, Game, Play, Terms, Turn
 from ganatomy.core.observer import Moment, Observer
 from ganatomy.core.randomness import CPU, Draws, Key, reseed_default_generator
@@ -179,7 +180,7 @@ class Engine:
 
     def _played(self, turn: Turn, batches: Iterable[Batch]) -> Figures:
         """A turn on the parts of a batch: gradients, a step of each mover, bounds."""
-        with only_moving(self.trained, turn.movers):
+        with only_moving(self.trained, turn.movers), exactly():  # backwards, too, where penalties have their second
             figures = self._gradients(turn, batches)
             for mover in turn.movers:
                 clip, parameters = self.optimizers[mover].clip, self.trained[mover]
