@@ -41,7 +41,7 @@ def check_networks(part: Callable[..., nn.Module], /, **settings: Any) -> None:
     loaded, gives the same output. Every parameter that learns gets a finite gradient that is not zero, within a few
     steps and at batch 4 at the latest: what lies behind a layer that begins at zero (attention's gain, the last layer
     of a residual block) is sent something as soon as that one moved, and what two images send through a batch norm of
-    vectors may cancel. Heads that only other games ask (`classify`) are left out.
+    vectors may cancel. Heads that only other games ask (`classify`) are left out. A conditional one minds the class.
     """
     kinds = (False, True) if "conditional" in declared_settings(part) and "conditional" not in settings else (None,)
     for shape in SHAPES:
@@ -112,6 +112,9 @@ def _check_network(spec: Spec, shape: Shape, bfloat16: bool) -> None:
     twin.load_state_dict(network.state_dict())
     with torch.no_grad():
         assert torch.equal(network.eval()(*given), twin.eval()(*given)), "its state is not all of it"
+        if getattr(network, "classes", None):
+            x, y = given
+            assert not torch.equal(network(x, y), network(x, (y + 1) % CLASSES)), "does not mind the class"
 
 
 def _run(network: nn.Module, given: tuple[Tensor, ...], bfloat16: bool) -> Tensor:
@@ -136,9 +139,9 @@ def _check_gradients(network: nn.Module, shape: Shape, bfloat16: bool) -> None:
             assert parameter.grad is not None, f"no gradient reaches '{name}'"
             assert parameter.grad.isfinite().all(), f"the gradient of '{name}' is not finite"
             waiting -= {name} if parameter.grad.any() else set()
+        optimizer.step()
         if not waiting:
             return
-        optimizer.step()
     raise AssertionError(f"the gradient of '{min(waiting)}' is always zero")
 
 

@@ -225,6 +225,19 @@ class Secretive(Idle):
 
 
 @part
+class Unheeding(Generator):
+    """Draws the same of every class."""
+
+    def __init__(self, shape: Shape, classes: int | None = None, *, conditional: bool = False) -> None:
+        super().__init__()
+        self.prior, self.shape, self.classes = Prior(4), Shape(*shape), classes if conditional else None
+        self.picture = nn.Linear(4, self.shape.numbers)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        return torch.tanh(self.picture(z)).unflatten(1, self.shape)
+
+
+@part
 class Numb(Idle):
     """Sends nothing back."""
 
@@ -260,6 +273,7 @@ class Exact(Idle):
         (Idle, "no gradient reaches 'unused"),
         (Muted, r"the gradient of 'unused\.bias' is always zero"),
         (Secretive, "not all of it"),
+        (Unheeding, r"\{.conditional.: True\}, float32: does not mind the class"),
         (Numb, "no gradient reaches any of its weights"),
         (Square, r"^Square for 16x24x3, \{\}, float32: .*shapes cannot be multiplied"),
         (Exact, r"^Exact for 16x16x1, \{\}, bfloat16: .*BFloat16"),
