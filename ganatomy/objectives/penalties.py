@@ -1,8 +1,8 @@
 """What D pays beside the adversarial loss. Each fits any two-player game and names its paper.
 
 Gradients of gradients are taken in the weights' own precision, neither in bfloat16 nor, on a GPU, in TF32. R1 and R2
-take them through an augmentation at the images before it, as StyleGAN2-ADA and R3GAN do; the others, at images as D sees
-them.
+take them through an augmentation at the images before it, as StyleGAN2-ADA and R3GAN do; the others, at images as D
+sees them.
 """
 
 from abc import ABC, abstractmethod
