@@ -8,6 +8,7 @@ Each raises an AssertionError that says what failed, of what, in which setting.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 import ganatomy.recipes  # noqa: F401 (registers them)
+from ganatomy.core.errors import one_line
 from ganatomy.core.players import Discriminator, Encoder, Generator, PairDiscriminator, Translator
 from ganatomy.core.recipe import Recipe, find_recipe
 from ganatomy.core.shape import Shape
@@ -39,7 +41,7 @@ def check_networks(part: Callable[..., nn.Module], /, **settings: Any) -> None:
     loaded, gives the same output. Every parameter that learns gets a finite gradient that is not zero, within a few
     steps and at batch 4 at the latest: what lies behind a layer that begins at zero (attention's gain, the last layer
     of a residual block) is sent something as soon as that one moved, and what two images send through a batch norm of
-    vectors may cancel. Heads that only other games ask (`classify`) are left out.
+    vectors may cancel. Heads that only other games ask (`classify`) are left out. A conditional one minds the class.
     """
     kinds = (False, True) if "conditional" in declared_settings(part) and "conditional" not in settings else (None,)
     for shape in SHAPES:
@@ -48,7 +50,8 @@ def check_networks(part: Callable[..., nn.Module], /, **settings: Any) -> None:
             spec = Spec(part, **asked)
             for bfloat16 in (False, True):
                 where = f"{spec.name} for {shape}, {asked}, {'bfloat16' if bfloat16 else 'float32'}"
-                _check_network(spec, shape, bfloat16, where)
+                with telling(where):
+                    _check_network(spec, shape, bfloat16)
 
 
 def check_game(recipe: str | Recipe, *, shape: Shape | None = None) -> None:
@@ -65,18 +68,17 @@ def check_game(recipe: str | Recipe, *, shape: Shape | None = None) -> None:
         tiny = found.replace(batch=2, accumulate=1, precision=precision)
         images = random_domains(shape) if tiny.data.part is Unpaired else random_images(shape)
         where = f"{found.name} in {precision}"
-        if _check_turns(build_engine(tiny, images, CPU), where):
-            for name in _check_turns(build_engine(tiny.replace(batch=4), images, CPU), where):
-                raise AssertionError(f"{where}: '{name}' never moved")
-        one, other = (build_engine(tiny, images, CPU) for _ in range(2))
-        one.play_round()
-        other.restore(*one.state())
-        one.play_round()
-        other.play_round()
-        for name, value in one.game.state_dict().items():
-            assert torch.equal(value, other.game.state_dict()[name]), (
-                f"{where}: after a restart '{name}' differs; is all that it remembers a buffer?"
-            )
+        with telling(where):
+            _check_game(tiny, images)
+
+
+@contextmanager
+def telling(where: str) -> Iterator[None]:
+    """Whatever goes wrong is told with the setting that it goes wrong in."""
+    try:
+        yield
+    except Exception as error:
+        raise AssertionError(f"{where}: {one_line(error)}") from error
 
 
 def own_shape(recipe: Recipe) -> Shape:
@@ -98,18 +100,21 @@ def random_domains(shape: Shape) -> UnpairedSet:
     return unpaired(x, y, ("X", "Y"))
 
 
-def _check_network(spec: Spec, shape: Shape, bfloat16: bool, where: str) -> None:
+def _check_network(spec: Spec, shape: Shape, bfloat16: bool) -> None:
     torch.manual_seed(0)
     network, twin = spec.build(shape, CLASSES), spec.build(shape, CLASSES)
-    given, wanted = _given_and_wanted(network, shape, 2, where)
+    given, wanted = _given_and_wanted(network, shape, 2)
     out = _run(network, given, bfloat16)
-    assert out.shape == wanted, f"{where}: gives {list(out.shape)}, not {list(wanted)}"
+    assert out.shape == wanted, f"gives {list(out.shape)}, not {list(wanted)}"
     if isinstance(network, Generator):
-        assert out.abs().max() <= 1, f"{where}: its images leave [-1, 1]"
-    _check_gradients(network, shape, bfloat16, where)
+        assert out.abs().max() <= 1, "its images leave [-1, 1]"
+    _check_gradients(network, shape, bfloat16)
     twin.load_state_dict(network.state_dict())
     with torch.no_grad():
-        assert torch.equal(network.eval()(*given), twin.eval()(*given)), f"{where}: its state is not all of it"
+        assert torch.equal(network.eval()(*given), twin.eval()(*given)), "its state is not all of it"
+        if getattr(network, "classes", None):
+            x, y = given
+            assert not torch.equal(network(x, y), network(x, (y + 1) % CLASSES)), "does not mind the class"
 
 
 def _run(network: nn.Module, given: tuple[Tensor, ...], bfloat16: bool) -> Tensor:
@@ -117,30 +122,30 @@ def _run(network: nn.Module, given: tuple[Tensor, ...], bfloat16: bool) -> Tenso
         return network(*given)
 
 
-def _check_gradients(network: nn.Module, shape: Shape, bfloat16: bool, where: str) -> None:
+def _check_gradients(network: nn.Module, shape: Shape, bfloat16: bool) -> None:
     learning = {name: p for name, p in network.named_parameters() if p.requires_grad}
     asked = {name: p for name, p in learning.items() if not name.startswith("classify.")}
     if not asked:
         return
     optimizer, waiting = torch.optim.Adam(asked.values(), lr=0.01), set(asked)
     for step in range(STEPS):
-        given, wanted = _given_and_wanted(network, shape, 4 if step else 2, where)
+        given, wanted = _given_and_wanted(network, shape, 4 if step else 2)
         weigh = torch.randn(wanted, generator=torch.Generator().manual_seed(step))
         network.zero_grad()
-        (_run(network, given, bfloat16).float() * weigh).sum().backward()
+        out = _run(network, given, bfloat16)
+        assert out.requires_grad, "no gradient reaches any of its weights"
+        (out.float() * weigh).sum().backward()
         for name, parameter in asked.items():
-            assert parameter.grad is not None, f"{where}: no gradient reaches '{name}'"
-            assert parameter.grad.isfinite().all(), f"{where}: the gradient of '{name}' is not finite"
+            assert parameter.grad is not None, f"no gradient reaches '{name}'"
+            assert parameter.grad.isfinite().all(), f"the gradient of '{name}' is not finite"
             waiting -= {name} if parameter.grad.any() else set()
+        optimizer.step()
         if not waiting:
             return
-        optimizer.step()
-    raise AssertionError(f"{where}: the gradient of '{min(waiting)}' is always zero")
+    raise AssertionError(f"the gradient of '{min(waiting)}' is always zero")
 
 
-def _given_and_wanted(
-    network: nn.Module, shape: Shape, count: int, where: str
-) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+def _given_and_wanted(network: nn.Module, shape: Shape, count: int) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
     x = torch.rand(count, *shape, generator=torch.Generator().manual_seed(count)) * 2 - 1
     y = (torch.arange(count) * 2 % CLASSES,) if getattr(network, "classes", None) else ()
     if isinstance(network, Generator):
@@ -154,11 +159,26 @@ def _given_and_wanted(
     if isinstance(network, PairDiscriminator):
         return (x, torch.randn(count, network.size, generator=torch.Generator().manual_seed(3))), (count,)
     out = network(x)
-    assert len(out) == count, f"{where}: gives {list(out.shape)} for {count} images"
+    assert len(out) == count, f"gives {list(out.shape)} for {count} images"
     return (x,), tuple(out.shape)
 
 
-def _check_turns(engine: Engine, where: str) -> list[str]:
+def _check_game(tiny: Recipe, images: ImageSet) -> None:
+    if _check_turns(build_engine(tiny, images, CPU)):
+        for name in _check_turns(build_engine(tiny.replace(batch=4), images, CPU)):
+            raise AssertionError(f"'{name}' never moved")
+    one, other = (build_engine(tiny, images, CPU) for _ in range(2))
+    one.play_round()
+    other.restore(*one.state())
+    one.play_round()
+    other.play_round()
+    for name, value in one.game.state_dict().items():
+        assert torch.equal(value, other.game.state_dict()[name]), (
+            f"after a restart '{name}' differs; is all that it remembers a buffer?"
+        )
+
+
+def _check_turns(engine: Engine) -> list[str]:
     """Every turn moves its movers alone; those of their weights that never moved are returned."""
     if isinstance(bias := dict(engine.game.named_parameters()).get("D.score.bias"), Tensor):
         bias.data.fill_(3.0)  # a hinge within its margin does not mind it
@@ -174,14 +194,14 @@ def _check_turns(engine: Engine, where: str) -> list[str]:
             engine._take(turn, (0, round_, number, 0))
             for name, value in engine.game.named_parameters():
                 player = name.split(".")[0]
-                assert value.isfinite().all(), f"{where}: '{name}' is not finite"
+                assert value.isfinite().all(), f"'{name}' is not finite"
                 if player in turn.movers and value.requires_grad:
                     expected.add(name)
                     moved |= {name} if not torch.equal(value, before[name]) else set()
                 else:
-                    assert torch.equal(value, before[name]), f"{where}: {turn.movers} moved '{name}'"
+                    assert torch.equal(value, before[name]), f"{turn.movers} moved '{name}'"
     for name, value in engine.ledger.means().items():
-        assert np.isfinite(value), f"{where}: {name} is {value}"
+        assert np.isfinite(value), f"{name} is {value}"
     return list(_can_move(engine, expected - moved))
 
 

@@ -142,9 +142,23 @@ class Lame(Adversarial):
         D.score.bias.register_hook(torch.zeros_like)
 
 
+@part
+class Deaf(Adversarial):
+    """Cuts G off from what D says of its images."""
+
+    def generated(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        x, y = super().generated(batch)
+        return x.detach(), y
+
+
 @pytest.mark.parametrize(
     ("game", "said"),
-    [(Forgetful, "after a restart"), (Meddler, r"moved 'D\.score\.bias'"), (Lame, r"'D\.score\.bias' never moved")],
+    [
+        (Forgetful, "after a restart"),
+        (Meddler, r"moved 'D\.score\.bias'"),
+        (Lame, r"'D\.score\.bias' never moved"),
+        (Deaf, r"^digits-dcgan in float32: .*adversarial.* does not depend on the weights of G"),
+    ],
 )
 def test_a_bad_game_is_caught(game: type, said: str) -> None:
     base = narrow(find_recipe("digits-dcgan"))
@@ -210,6 +224,48 @@ class Secretive(Idle):
         return super().forward(x, y) + self.secret
 
 
+@part
+class Unheeding(Generator):
+    """Draws the same of every class."""
+
+    def __init__(self, shape: Shape, classes: int | None = None, *, conditional: bool = False) -> None:
+        super().__init__()
+        self.prior, self.shape, self.classes = Prior(4), Shape(*shape), classes if conditional else None
+        self.picture = nn.Linear(4, self.shape.numbers)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        return torch.tanh(self.picture(z)).unflatten(1, self.shape)
+
+
+@part
+class Numb(Idle):
+    """Sends nothing back."""
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return super().forward(x, y).detach()
+
+
+@part
+class Square(Idle):
+    """Takes every picture to be as wide as it is high."""
+
+    def __init__(self, shape: Shape, classes: int | None = None) -> None:
+        super().__init__(Shape(shape[0], shape[1], shape[1]))
+        del self.unused
+
+
+@part
+class Exact(Idle):
+    """Adds its scores to numbers in float32, which torch refuses of bfloat16."""
+
+    def __init__(self, shape: Shape, classes: int | None = None) -> None:
+        super().__init__(shape)
+        del self.unused
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return torch.zeros(len(x)).index_add(0, torch.arange(len(x)), super().forward(x, y))
+
+
 @pytest.mark.parametrize(
     ("network", "said"),
     [
@@ -217,6 +273,10 @@ class Secretive(Idle):
         (Idle, "no gradient reaches 'unused"),
         (Muted, r"the gradient of 'unused\.bias' is always zero"),
         (Secretive, "not all of it"),
+        (Unheeding, r"\{.conditional.: True\}, float32: does not mind the class"),
+        (Numb, "no gradient reaches any of its weights"),
+        (Square, r"^Square for 16x24x3, \{\}, float32: .*shapes cannot be multiplied"),
+        (Exact, r"^Exact for 16x16x1, \{\}, bfloat16: index_add"),
     ],
 )
 def test_a_bad_network_is_caught(network: type, said: str) -> None:

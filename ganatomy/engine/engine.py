@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ganatomy.core.errors import GanatomyError, unknown
+from ganatomy.core.exact import exactly
 from ganatomy.core.game import Batch, Game, Play, Terms, Turn
 from ganatomy.core.observer import Moment, Observer
 from ganatomy.core.randomness import CPU, Draws, Key, reseed_default_generator
@@ -179,7 +180,7 @@ class Engine:
 
     def _played(self, turn: Turn, batches: Iterable[Batch]) -> Figures:
         """A turn on the parts of a batch: gradients, a step of each mover, bounds."""
-        with only_moving(self.trained, turn.movers):
+        with only_moving(self.trained, turn.movers), exactly():  # backwards, too, where penalties have their second
             figures = self._gradients(turn, batches)
             for mover in turn.movers:
                 clip, parameters = self.optimizers[mover].clip, self.trained[mover]
@@ -200,6 +201,11 @@ class Engine:
             grouped = grouped_by_movers(terms, turn.movers)
             for i, (movers, own) in enumerate(grouped.items()):
                 loss = torch.stack([scalar(name, value) for name, value in own.items()]).sum() / parts
+                if not loss.requires_grad:
+                    raise GanatomyError(
+                        f"{type(self.game).__name__}: {' + '.join(own)} does not depend on the weights of "
+                        f"{' and '.join(movers)}; a game need not detach, for whoever does not move is frozen."
+                    )
                 moving = [p for mover in movers for p in self.trained[mover]]
                 loss.backward(inputs=moving, retain_graph=i + 1 < len(grouped))
             named = {

@@ -145,6 +145,7 @@ class Adversarial(Game):
             batch.play,
             *(of_real.classes, of_fake.classes),
             before=(batch.x, x),
+            again=lambda images, y: self.look(images, y).scores,
             see=lambda images, kind: self.seen(images, batch, kind),
         )
         self.note_scores(batch, "real", shown.real_scores)

@@ -11,8 +11,8 @@ from ganatomy.networks.classifier import PretrainedClassifier
 from ganatomy.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganatomy.networks.r3gan import R3GANDiscriminator, R3GANGenerator
 from ganatomy.networks.residual import BigGANDiscriminator
-from ganatomy.objectives.adversarial import AdversarialLoss, PairedLoss
-from ganatomy.objectives.augment import AdaptiveAugment
+from ganatomy.objectives.adversarial import AdversarialLoss, LeastSquares, PairedLoss
+from ganatomy.objectives.augment import AdaptiveAugment, DiffAugment
 from ganatomy.objectives.constraints import SpectralNormalization, WeightClipping
 from ganatomy.objectives.penalties import Consistency, GradientPenalty, LeCam
 
@@ -106,6 +106,12 @@ EXCLUDED = (
         lambda c: c.augment(AdaptiveAugment) and c.game["loss"].part.middle is None,
     ),
     Pair(
+        "AdaptiveAugment",
+        "DiffAugment",
+        "both make the same changes, and would draw the same numbers for them; use one",
+        lambda c: {AdaptiveAugment, DiffAugment} <= {augment.part for augment in c.game["augment"]},
+    ),
+    Pair(
         "LeCam",
         "a relativistic loss",
         "it holds scores near averages, and only their differences mean anything here; use R1",
@@ -170,6 +176,13 @@ IDLE = (
         lambda s: bool(s.get("two_sided")) and s["smoothing"] == 0,
     ),
     Idle(
+        LeastSquares,
+        "real_label",
+        "a fake_label that is not below it",
+        "set fake_label below real_label, for a higher score is a more real image",
+        lambda s: s["fake_label"] >= s["real_label"],
+    ),
+    Idle(
         Consistency,
         "fake_weight",
         "on=real",
@@ -228,8 +241,11 @@ def idle(where: str, value: Any) -> Iterator[str]:
 
 
 def told_twice(game: Settings) -> Iterator[str]:
-    """One line for every term that a player would have twice: terms are kept by name, so one would be lost."""
-    for where in ("penalties", "regularizers"):
+    """One line for every piece that is there twice.
+
+    Terms are kept by name, so one would be lost; numbers are drawn by name, so the same would be added again.
+    """
+    for where in ("penalties", "regularizers", "augment"):
         owned = [(piece.name, owner) for piece in game[where] for owner in piece.settings.get("players", ("D",))]
         for name in dict.fromkeys(name for name, owner in owned if owned.count((name, owner)) > 1):
             yield f"game.{where} has {name} twice: say once what both are to do (Consistency: on=both, fake_weight)."

@@ -123,5 +123,8 @@ def asked(y: Tensor | None) -> Tensor:
 
 def needs_labels(network: str, classes: int | None) -> int:
     if classes is None:
-        raise GanatomyError(f"{network} is conditional, and the data has no labels.")
+        raise GanatomyError(
+            f"{network} is conditional, and the data has no labels: name their column with data.label, or use "
+            "players that are told no classes (conditional=false)."
+        )
     return classes

@@ -1,7 +1,7 @@
 """R3GAN: Huang et al. (2024), "The GAN is dead; long live the GAN! A modern GAN baseline", arXiv:2501.05441.
 
 Residual blocks without normalization (1x1, grouped 3x3, 1x1), leaky ReLU, bilinear resampling, and a start scaled so
-that the variance stays (Fixup: Zhang et al., 2019). Here at the size of a DCGAN.
+that the variance stays (Fixup: Zhang et al., 2019). Here at the size of a DCGAN, with a tanh after G.
 """
 
 import math
@@ -54,7 +54,7 @@ class R3GANGenerator(Generator):
         shape, maps = Shape(*shape), [scaled(c, width) for c in channels]
         self.prior = Prior(latent, prior)
         self.classes = needs_labels("R3GANGenerator", classes) if conditional else None
-        self.label = LabelEmbedding(self.classes, embedding) if self.classes else None
+        self.label = embedded(self.classes, embedding) if self.classes else None
         heights, widths = (upward_sizes(size, [2] * (len(maps) - 1)) for size in shape[1:])
         self.basis = nn.Parameter(torch.randn(maps[0], heights[0], widths[0]))
         self.weigh = scaled_start(nn.Linear(latent + (embedding if self.classes else 0), maps[0], bias=False), 1.0)
@@ -100,7 +100,7 @@ class R3GANDiscriminator(Discriminator):
         self.body = nn.Sequential(picture, *stages(maps, heights, widths, blocks, expansion, group))
         self.basis = nn.Parameter(torch.randn(maps[-1], heights[-1], widths[-1]) / math.sqrt(heights[-1] * widths[-1]))
         self.score = scaled_start(nn.Linear(maps[-1], embedding if self.classes else 1, bias=False), 1.0)
-        self.label = LabelEmbedding(self.classes, embedding) if self.classes else None
+        self.label = embedded(self.classes, embedding) if self.classes else None
         self.classify = auxiliary_head(auxiliary, classes, maps[-1])
 
     def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
@@ -151,6 +151,13 @@ class Resample(nn.Module):
         if self.size[0] > x.shape[2]:
             return interpolate(self.maps(x), size=self.size, mode="bilinear", align_corners=False)
         return self.maps(avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False))
+
+
+def embedded(classes: int, size: int) -> LabelEmbedding:
+    """It begins as N(0, 1 / sqrt(classes)), as the authors' linear layer of a one-hot class does."""
+    label = LabelEmbedding(classes, size)
+    nn.init.normal_(label.table.weight, 0.0, classes**-0.5)
+    return label
 
 
 def stages(

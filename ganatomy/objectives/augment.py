@@ -114,7 +114,7 @@ def color(x: Tensor, play: Play, which: str) -> Tensor:
 
 
 def translation(x: Tensor, play: Play, which: str) -> Tensor:
-    reach = (round(x.shape[2] / 8), round(x.shape[3] / 8))
+    reach = (int(x.shape[2] / 8 + 0.5), int(x.shape[3] / 8 + 0.5))  # as theirs: round takes 2.5 to 2
     steps = [play.draws.integers(f"{which} {axis}", 2 * r + 1) - r for axis, r in enumerate(reach)]
     return shifted(x, torch.stack(steps, 1), reach)
 

@@ -64,7 +64,9 @@ class DataToData(AuxiliaryLoss):
         said = said.float()
         own = (said * self._proxies(head)[y]).sum(1)
         positive = (own - self.positive_margin).clamp(max=0) / self.temperature
-        negative = (said @ said.t() - self.negative_margin).clamp(min=0) / self.temperature
+        with torch.autocast(said.device.type, enabled=False):  # bfloat16 has no three digits of a cosine
+            alike = said @ said.t()
+        negative = (alike - self.negative_margin).clamp(min=0) / self.temperature
         of_others = negative.masked_fill(y[:, None] == y[None, :], -torch.inf)
         return -(positive - torch.logsumexp(torch.cat([positive[:, None], of_others], 1), 1)).mean()
 

@@ -1,7 +1,8 @@
 """What D pays beside the adversarial loss. Each fits any two-player game and names its paper.
 
-Gradients of gradients are taken in the weights' own precision, never in bfloat16. R1 and R2 take them through an
-augmentation at the images before it, as StyleGAN2-ADA and R3GAN do; the others, at images as D sees them.
+Gradients of gradients are taken in the weights' own precision, neither in bfloat16 nor, on a GPU, in TF32. R1 and R2
+take them through an augmentation at the images before it, as StyleGAN2-ADA and R3GAN do; the others, at images as D
+sees them.
 """
 
 from abc import ABC, abstractmethod
@@ -26,9 +27,10 @@ Kind = Literal["real", "fake"]
 class Shown:
     """What D was shown in its turn, and what it said.
 
-    score: (images [N, C, H, W], classes [N] or None) -> scores [N], or of patches [N, h, w], in the weights' precision.
-    What it said of classes is there where it has a head for them. real and fake are as D saw them; where they were
-    augmented, `before` has both as they were, and `see` repeats what happened to the "real" or the "fake" ones.
+    score: (images [N, C, H, W], classes [N] or None) -> scores [N], or of patches [N, h, w], in the weights' precision;
+    `again`, in that in which it said those that are here (None: as `score`). What it said of classes is there where it
+    has a head for them. real and fake are as D saw them; where they were augmented, `before` has both as they were, and
+    `see` repeats what happened to the "real" or the "fake" ones.
     """
 
     score: Callable[[Tensor, Tensor | None], Tensor]
@@ -41,6 +43,7 @@ class Shown:
     real_classes: Tensor | None = None
     fake_classes: Tensor | None = None
     before: tuple[Tensor, Tensor] | None = None
+    again: Callable[[Tensor, Tensor | None], Tensor] | None = None
     see: Callable[[Tensor, Kind], Tensor] = lambda x, kind: x
 
 
@@ -93,8 +96,8 @@ def root(squares: Tensor) -> Tensor:
 class GradientPenalty(Penalty):
     """Gulrajani et al. (2017), "Improved training of Wasserstein GANs", arXiv:1704.00028, equation 3.
 
-    The norm of D's gradient between real and generated images is drawn to `target`; `one_sided`, only down to it
-    (their section 4, footnote on one-sided penalties).
+    The norm of D's gradient between real and generated images is drawn to `target`; `one_sided`, only down to it (their
+    section 4, "two-sided penalty").
     """
 
     title, per_sample = "gradient_penalty", True
@@ -207,7 +210,7 @@ class Consistency(Penalty):
         if self.shift:
             by = draws.integers(f"consistency shift {which}", 2 * self.shift + 1, 2) - self.shift
             x = shifted(x, by, (self.shift, self.shift))
-        changed = shown.score(x, shown.y)
+        changed = (shown.again or shown.score)(x, shown.y)
         if turned is not None and changed.ndim > 1:
             changed = flipped(changed[:, None], turned)[:, 0]
         return (scores - changed).square().mean()
@@ -218,8 +221,9 @@ class LeCam(Penalty):
     """Tseng et al. (2021), "Regularizing GANs under limited data", arXiv:2104.03310, equations 6 and 7.
 
     D's scores of real images stay near the moving average of those of generated ones, and the other way round. The
-    averages are state: they are saved with the run. They move once a turn, after it: the authors' code has this turn's
-    scores in them, too, 1 - decay of it, which parts of a batch do not know of each other.
+    averages are state: they are saved with the run. The authors' code asks only that real scores are not above the one
+    and generated ones not below the other. Averages move once a turn, after it: that code has this turn's scores in
+    them, too, 1 - decay of it, which parts of a batch do not know of each other.
     """
 
     title = "lecam"

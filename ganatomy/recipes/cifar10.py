@@ -79,12 +79,13 @@ def cifar10_wgan_report() -> Recipe:
 
     ganatomy train cifar10-wgan-report --data ../shared/data/cifar10. Score and time: not measured. The
     cifar10-architectures report has all black, FID 496, IS 1. It gives no settings: these are the paper's, with Adam in
-    the place of RMSProp. Clipped gains may be why it failed (see `WeightClipping`); `cifar10-wgan` leaves them alone
-    and `cifar10-wgan-gp` clips nothing.
+    the place of RMSProp, on its training and test images together. Clipped gains may be why it failed (see
+    `WeightClipping`); `cifar10-wgan` leaves them alone and `cifar10-wgan-gp` clips nothing.
     """
     return variant(
         "cifar10-wgan-report",
         "Arjovsky et al. (2017), arXiv:1701.07875",
+        data=ALL_IMAGES,
         game=Spec(Adversarial, loss=Wasserstein(), constraint=Spec(WeightClipping, clip_gains=True), d_steps=5),
         optimizers={name: Spec(Adam, lr=5e-5) for name in ("G", "D")},
     )

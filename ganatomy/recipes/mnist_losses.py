@@ -179,6 +179,7 @@ def mnist_wgan() -> Recipe:
 def mnist_wgan_report() -> Recipe:
     """The animal-faces report's convolutional WGAN: Adam 1e-3, weights and gains clipped to 0.01, batches of 128.
 
+    Its own players, of 64 px and with ReLU in D, are those of `animals64-wgan-report`; the leaky one here is ours.
     `mnist-wgan` has the same players and what made clipping work on them: a wider window, for this one holds most
     weights at its edge, gains left alone, more steps of G, no momentum.
 
@@ -337,7 +338,7 @@ def mnist_bigan() -> Recipe:
 def mnist_bigan_report() -> Recipe:
     """`mnist-bigan` as the animal-faces report trains it: an encoder of five convolutions, 100 latents, Adam 2e-4.
 
-    The fifth is the linear layer: the report's last convolution makes the latents, with a kernel as large as its maps.
+    The fifth is the linear layer, as in `animals64-bigan`.
 
     ganatomy train mnist-bigan-report --data ../shared/data/mnist. Score and time: not measured.
     """

@@ -52,13 +52,15 @@ LOGGED = "the log of its final BigGAN, 25 epochs"
 PER_CLASS = 100
 
 
-def on_cifar10(recipe: str, weight: float = 1.0, least: float = 1.0) -> Training:
-    return Training(recipe=recipe, data=("cifar10",), weight=weight, least=least, foreign=True)
+def on_cifar10(recipe: str, *overrides: str, weight: float = 1.0) -> Training:
+    return Training(recipe=recipe, data=("cifar10",), overrides=overrides, weight=weight, least=1.0, foreign=True)
 
 
-DCGAN, WGAN, CGAN = on_cifar10("cifar10-dcgan"), on_cifar10("cifar10-wgan-report", 0.5), on_cifar10("cifar10-cgan")
-ACGAN, MIXED = on_cifar10("cifar10-acgan"), on_cifar10("cifar10-acgan-biggan", 2.0)
-BIGGAN = on_cifar10("cifar10-biggan", 4.0)
+AS_OTHERS = "data.subset=all", "data.flip=true"  # for what is set against each other sees the same images
+DCGAN, CGAN = on_cifar10("cifar10-dcgan"), on_cifar10("cifar10-cgan")
+WGAN = on_cifar10("cifar10-wgan-report", *AS_OTHERS, weight=0.5)
+ACGAN, MIXED = on_cifar10("cifar10-acgan"), on_cifar10("cifar10-acgan-biggan", weight=2.0)
+BIGGAN = on_cifar10("cifar10-biggan", weight=4.0)
 MODES = Studying(study="modes", settings=("run={0}", "seed={seed}"), of=(BIGGAN,), name="modes-biggan", weight=0.3)
 
 

@@ -76,6 +76,16 @@ def test_data_to_data_is_equation_6():
     torch.testing.assert_close(loss(said, Y, head), wanted)
 
 
+def test_data_to_data_is_the_same_under_autocast():
+    torch.manual_seed(0)
+    head = ProxyHead(3, 5, 4)
+    said = head(torch.randn(4, 5))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(said @ said.t(), (said.bfloat16() @ said.bfloat16().t())), "a product is coarse there"
+        found = DataToData()(said, Y, head)
+    assert torch.equal(found, DataToData()(said, Y, head))
+
+
 def test_data_to_data_is_content_beyond_its_margins():
     head = ProxyHead(2, 2, 2)
     with torch.no_grad():

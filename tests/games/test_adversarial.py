@@ -260,3 +260,21 @@ def test_bfloat16_scores_become_float32_and_float64_stays():
         (torch.float64, torch.float64),
     ):
         assert game.to(dtype).look(torch.zeros(1, 2, 1, 1, dtype=dtype), None).scores.dtype == found
+
+
+class Symmetric(D):
+    """Sees an image and its mirror image alike, to the bit."""
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        return (x + x.flip(3)).flatten(1) @ self.weight.repeat_interleave(4)
+
+
+def test_consistency_of_a_d_that_sees_no_change_is_zero_in_bfloat16_too():
+    """Both scores are then as coarse: that of a changed image in float32 would differ by the rounding."""
+    game = Adversarial(G(), Symmetric(), penalties=(Consistency(shift=0),))
+    x = torch.randn(4, 2, 1, 4, generator=torch.Generator().manual_seed(0))
+    asked = Batch(x, None, batch().play)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        shown = game.show(asked, x.flip(0), None)
+        assert shown.score(x, None).dtype == torch.float32 and not torch.equal(shown.score(x, None), shown.real_scores)
+        assert game.told_apart(shown)["consistency"] == 0

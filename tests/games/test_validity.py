@@ -331,6 +331,7 @@ CLASHES = {
     "AdaptiveAugment and order": {"game.augment": (Spec(AdaptiveAugment),), "game.order": "split"},
     "a penalty on D's gradient and batch norm in D": {"game.penalties": (Spec(R1),)},
     "AdaptiveAugment and a loss": {"game.augment": (Spec(AdaptiveAugment),), "game.loss": Spec(Wasserstein)},
+    "AdaptiveAugment and DiffAugment": {"game.augment": (Spec(DiffAugment), Spec(AdaptiveAugment))},
     "LeCam": {"game.loss": Spec(Relativistic), "game.penalties": (Spec(LeCam),)},
     "players.G.conditioning": {"conditional": True, "G.conditioning": "batch-norm", "G.normalization": "none"},
     "game.constraint.clip_gains": {
@@ -364,6 +365,7 @@ def test_every_pair_of_the_table_has_its_test():
 
 IDLE_SETTINGS = {
     "game.loss.two_sided=true": "game.loss: NonSaturating's two_sided=true does nothing with smoothing=0",
+    "game.loss={use: LeastSquares, fake_label: 1}": "real_label does nothing with a fake_label that is not below it",
     "game.penalties={use: Consistency, fake_weight: 3}": "fake_weight does nothing with on=real: set on=both",
     "game.penalties={use: Consistency, shift: 0, flip: false}": "shift=0 does nothing with flip=false",
     "game.penalties={use: Consistency, fake_weight: 3, on: fake}": "weight does nothing with on=fake beside a fake_w",
@@ -516,10 +518,11 @@ def test_one_conditional_player_is_refused_when_declared():
             "penalties has Consistency twice",
         ),
         (["game.regularizers=OrthogonalRegularization,OrthogonalRegularization"], "has OrthogonalRegularization twice"),
+        (["game.augment=InstanceNoise,InstanceNoise"], "augment has InstanceNoise twice"),
     ],
 )
-def test_a_term_that_would_be_lost_is_refused(words: list[str], twice: str) -> None:
-    """Terms are kept by name: of two of a kind the second stood for both."""
+def test_what_is_there_twice_is_refused(words: list[str], twice: str) -> None:
+    """Terms are kept by name: of two of a kind the second stood for both; two noises were one of twice its sigma."""
     with pytest.raises(GanatomyError, match=twice):
         find_recipe("mnist-dcgan").overridden([*words, "players.D.normalization=none"])
 

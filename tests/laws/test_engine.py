@@ -21,6 +21,7 @@ from ganatomy.games.adversarial import Adversarial
 from ganatomy.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganatomy.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganatomy.objectives.adversarial import Minimax, NonSaturating
+from ganatomy.objectives.penalties import Penalty, Shown
 
 SHAPE = (1, 8, 8)
 DEVICE = torch.device("cpu")  # tests/gpu has another
@@ -336,6 +337,26 @@ def test_bfloat16_stays_near_float32() -> None:
     rough, exact = coarse.ledger.means(), fine.ledger.means()
     assert rough["D/real"] == pytest.approx(exact["D/real"], abs=0.02)
     assert {p.dtype for p in coarse.game.parameters()} == {torch.float32}
+
+
+class Watched(Penalty):
+    """Looks whether a GPU would round to TF32, forwards and backwards."""
+
+    title = "watched"
+
+    def value(self, shown: Shown) -> Tensor:
+        value = 0 * shown.real_scores.sum()
+        self.seen = [torch.backends.cudnn.allow_tf32]
+        value.register_hook(lambda _: self.seen.append(torch.backends.cudnn.allow_tf32))
+        return value
+
+
+def test_what_a_turn_has_in_float32_is_no_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Second derivatives are taken as the turn goes backwards."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    penalty = Watched(weight=1.0)
+    engine(rules={"penalties": (penalty,)}).play_round()
+    assert penalty.seen == [False, False] and torch.backends.cudnn.allow_tf32
 
 
 def test_notes_are_logged_and_not_descended() -> None:

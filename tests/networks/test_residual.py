@@ -197,3 +197,11 @@ def test_r3gan_keeps_the_variance_at_the_start():
     assert 0.3 < h.std() < 1.5
     scores = R3GANDiscriminator(shape, channels=(32, 64, 64))(torch.randn(64, *shape))
     assert 0.02 < scores.std() < 3
+
+
+@pytest.mark.parametrize("player", [R3GANGenerator, R3GANDiscriminator])
+def test_r3gans_labels_begin_smaller_than_a_latent(player):
+    """As a linear layer of one-hot classes does: of labels as large as latents `mnist-projection-collapse` dies."""
+    torch.manual_seed(0)
+    label = player(Shape(1, 8, 8), 25, channels=(4, 4), embedding=64, conditional=True).label
+    assert abs(label.table.weight.std() - 1 / 5) < 0.02
