@@ -217,6 +217,12 @@ class Side:
             return self.found.under(asked.extractor)
         return kept_statistics(self.found, self.part, asked.extractor, shown=asked.shown)
 
+    def kept(self, asked: Asked, taken: slice, of_class: int | None = None) -> Statistics:
+        """What the extractor sees of some of the shuffled real images; from the cache where it saw them before."""
+        assert isinstance(self.found, ImageSet)
+        metrics = asked.of_statistics
+        return kept_statistics(self.found, self.part, asked.extractor, of_class, asked.shown, metrics, taken)
+
     def similar(self, asked: Asked) -> dict[str, float]:
         if isinstance(self.found, StoredStatistics):
             raise GanatomyError(f"ssim compares pictures, and {self.source} is a file of statistics: leave it out.")
@@ -342,7 +348,7 @@ def compare(record: dict[str, Any], a: Side, draws: Sequence[Side], asked: Asked
     record["remarks"] += remarks(real, first_draw, asked.metrics)
     if half is None:
         return
-    first, second = (a.looked(asked, slice(start, start + half)) for start in (0, half))
+    first, second = (a.kept(asked, slice(start, start + half)) for start in (0, half))
     record["floor"] |= measure(first, second, asked.of_statistics)
     fewer = [measure(first, part, asked.of_statistics) for part, _ in seen if part is not None]
     if fewer:
@@ -387,8 +393,8 @@ def classes_of(a: Side, b: Side, asked: Asked) -> list[tuple[str, int]]:
 
 def of_class(a: Side, draws: Sequence[Side], asked: Asked, number: int, classes: int, half: int) -> dict[str, Any]:
     """Half of a class's real images against the others', the other half, and the next class: all of one count."""
-    real, own = (a.looked(asked, slice(start, start + half), number) for start in (0, half))
-    other = a.looked(asked, slice(half), (number + 1) % classes)
+    real, own = (a.kept(asked, slice(start, start + half), number) for start in (0, half))
+    other = a.kept(asked, slice(half), (number + 1) % classes)
     fakes = [draw.looked(asked, slice(half), number, each=half) for draw in draws]
     floor, ceiling = (measure(real, one, asked.of_statistics) for one in (own, other))
     noted = remarks(real, fakes[0], asked.of_statistics)

@@ -30,7 +30,6 @@ from ganatomy.experiments.statistics import (
     labels_at,
     pictures_at,
     rows_of,
-    seen_at,
     seen_together,
     shuffled,
     unshown,
@@ -207,8 +206,7 @@ class Reference:
         self.floor: dict[str, Any] = {"count": self.floor_count}
         if asked.looks:
             self.real = kept_statistics(data, self.part, asked.extractor, shown=asked.shown)
-            rows = shuffled(rows_of(data, "held-out"))[: self.floor_count]
-            self.held_out = seen_at(data, rows, asked.extractor, asked.shown, "held out", asked.of_statistics)
+            self.held_out = self._of_held_out(self.floor_count)
             self.floor = {**self._compared(self.held_out), **self._nearest(None), **self.floor}
         if "ssim" in asked.metrics:
             rows = shuffled(rows_of(data, self.part))[: min(self.count, PAIRED)]
@@ -281,6 +279,13 @@ class Reference:
     def _compared(self, seen: Statistics | None) -> dict[str, float]:
         return {} if seen is None else measure(self.real, seen, self.asked.of_statistics)
 
+    def _of_held_out(self, count: int, of_class: int | None = None) -> Statistics:
+        """What the extractor sees of so many held-out images, or of so many of a class of them."""
+        asked = self.asked
+        return kept_statistics(
+            self.data, "held-out", asked.extractor, of_class, asked.shown, asked.of_statistics, slice(count)
+        )
+
     def _remarks(self, seen: Statistics | None) -> list[str]:
         return [] if seen is None else remarks(self.real, seen, self.asked.metrics)
 
@@ -298,11 +303,9 @@ class Reference:
 
     @cached_property
     def _honest(self) -> tuple[Array, Array]:
-        rows = shuffled(rows_of(self.data, "held-out"))[:KEPT]
-        if len(rows) <= self.floor_count:
-            return honest_distances(self._training, known(self.held_out.features))
-        more = seen_at(self.data, rows, self.asked.extractor, self.asked.shown, "held out", ("prdc",))
-        return honest_distances(self._training, known(more.features))
+        enough = self.floor_count >= min(KEPT, len(self.data.held_out.images))
+        seen = self.held_out if enough else self._of_held_out(KEPT)
+        return honest_distances(self._training, known(seen.features))
 
     def _similar(self, sampler: Sampler, first: Sequence[Array]) -> dict[str, float]:
         if "ssim" not in self.asked.metrics:
@@ -314,27 +317,28 @@ class Reference:
     def _by_class(self, sampler: Sampler, seeds: Sequence[int]) -> dict[str, Any]:
         """Of each class: scores of samples asked for, the floor at their count, and another class as the ceiling."""
         found = {}
-        for number, name in enumerate(self.data.classes or ()):
+        classes = self.data.classes or ()
+        for number, name in enumerate(classes):
             real = kept_statistics(self.data, self.part, self.asked.extractor, number)
-            own, other, count = self._of_class(number)
+            count = self._count_of(number)
             drawn = processes.share(count, CHUNK)
             asked = [number] * len(drawn)
             fakes = [
                 seen_together(own_samples(sampler, seed, drawn, asked), len(drawn), self.asked.extractor)
                 for seed in seeds
             ]
-            seen = (seen_at(self.data, rows[:count], self.asked.extractor) for rows in (own, other))
+            seen = (self._of_held_out(count, which) for which in (number, (number + 1) % len(classes)))
             floor, ceiling = (measure(real, one, self.asked.of_statistics) for one in seen)
             scores = spread([measure(real, fake, self.asked.of_statistics) for fake in fakes])
             noted = remarks(real, fakes[0], self.asked.of_statistics)
             found[name] = {**scores, "floor": floor, "ceiling": ceiling, "count": count, "remarks": noted}
         return found
 
-    def _of_class(self, number: int) -> tuple[Array, Array, int]:
-        """Held-out rows of a class and of the next, and how many of each, and samples of the class, are compared."""
+    def _count_of(self, number: int) -> int:
+        """How many samples of a class are compared, and held-out images of it and of the next."""
         classes = len(self.data.classes or ())
-        own, other = (shuffled(rows_of(self.data, "held-out", which % classes)) for which in (number, number + 1))
-        return own, other, min(len(own), len(other), -(-self.count // classes))
+        own, other = (len(rows_of(self.data, "held-out", which % classes)) for which in (number, number + 1))
+        return min(own, other, -(-self.count // classes))
 
     def _refuse_too_few(self) -> None:
         """Before anything is drawn: fewer samples or held-out images than a score needs."""
@@ -353,7 +357,7 @@ class Reference:
             raise GanatomyError(f"{self.data.source} has one class, and no other to compare it with: leave per class.")
         fewest, metric = max((FEWEST[name], name) for name in self.asked.of_statistics)
         for number, name in enumerate(names):
-            real, count = len(rows_of(self.data, self.part, number)), self._of_class(number)[2]
+            real, count = len(rows_of(self.data, self.part, number)), self._count_of(number)
             if min(real, count) < fewest:
                 raise GanatomyError(
                     f"{metric} per class needs {fewest} images of each: of '{name}' there would be {count} samples of "

@@ -399,13 +399,22 @@ def test_the_floor_is_of_a_sample_of_held_out_images_that_lie_in_order(cache: Pa
     assert abs(whole) < 1e-3 < half < 0.2 * dark_alone
 
 
-def test_real_statistics_are_computed_once(asked: Asked, trained: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    measure_run(trained, asked, seed=3, checkpoints=("last",))
+def test_real_images_are_looked_at_once(conditional: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reference, the floor, classes, what is honest; what is looked at anew are the others alone."""
+    monkeypatch.setenv("GANATOMY_CACHE", str(tmp_path))
     looks: list[int] = []
     look = Random.look
     monkeypatch.setattr(Random, "look", lambda self, images: looks.append(len(images)) or look(self, images))
-    measure_run(trained, asked, seed=3, checkpoints=("last",))
-    assert sum(looks) == 2 * 120, "the samples and the floor, not the reference again"
+    by_class, near = Asked(Random(), METRICS, 200, per_class=True), Asked(Random(), ("fid", "nearest"), 120)
+    for measured_again, generated in (
+        (lambda: measure_run(conditional, by_class, checkpoints=("last",)), 200 + 10 * 20),
+        (lambda: measure_run(conditional, near, checkpoints=("last",)), 120),
+        (lambda: [measure_sources("digits", "digits", by_class)], 200 + 10 * 20),
+    ):
+        first = measured_again()
+        looks.clear()
+        assert measured_again() == first, "with the same bits"
+        assert sum(looks) == generated
 
 
 def test_repeated_draws_of_a_source_have_their_spread(cache: Path, tmp_path: Path) -> None:
