@@ -36,9 +36,9 @@ from ganatomy.experiments.statistics import (
 )
 from ganatomy.metrics.extractors import Extractor, Inception, Look, extractors
 from ganatomy.metrics.measured import KEPT, METRICS, NEIGHBOURS, PAIRED, Statistics, measure, parameters, remarks
-from ganatomy.metrics.memorization import honest_distances, memorized, nearest_distances
+from ganatomy.metrics.memorization import honest_distances, memorized, nearest_distances, refuse_few
 from ganatomy.metrics.moments import Array
-from ganatomy.metrics.similarity import similarity_of_pairs
+from ganatomy.metrics.similarity import refuse_small, similarity_of_pairs
 from ganatomy.networks.inception import Resize
 from ganatomy.report.results import ALONE
 
@@ -147,18 +147,19 @@ def measure_run(
     scores are given at that count, too. Where the last checkpoint is the best, it is measured once.
     """
     seeds = drawn_seeds(seed, repeats, checkpoints)
-    if asked.per_class and (run.classes is None or as_generator(run.player("G", weights="raw")).classes is None):
+    unscored = "last" in checkpoints and best_round(run.folder) is None
+    chosen = {which: run.checkpoint(which) for which in checkpoints if which == "last" or not unscored}
+    generators = {which: as_generator(run.player_of(found, "G", weights)) for which, found in chosen.items()}
+    if asked.per_class and (run.classes is None or any(G.classes is None for G in generators.values())):
         raise GanatomyError("This run is not conditional, so none of its samples is of a class: leave per class.")
+    if processes.rank() == 0:
+        run.folder.measurements.refuse_unwritable()
     reference = Reference(run.data(), asked)
     of_round: dict[int, dict[str, Any]] = {}
     records = []
-    for which in checkpoints:
-        if which == "best" and "last" in checkpoints and best_round(run.folder) is None:
-            continue
-        found = run.checkpoint(which)
+    for which, found in chosen.items():
         if found.round not in of_round:
-            sampler = Sampler(as_generator(run.player("G", weights=weights, checkpoint=which)), device)
-            of_round[found.round] = reference.score(sampler, seeds)
+            of_round[found.round] = reference.score(Sampler(generators[which], device), seeds)
         records.append(
             {
                 "round": found.round,
@@ -200,7 +201,7 @@ class Reference:
         self.count = asked.count or min(len(data.train.images), most)
         self.floor_count = min(self.count, len(data.held_out.images))
         self.part = reference_part(asked)
-        self._refuse_too_few()
+        self._refuse_what_is_missing()
         if asked.per_class:
             self._refuse_small_classes()
         self.floor: dict[str, Any] = {"count": self.floor_count}
@@ -340,8 +341,12 @@ class Reference:
         own, other = (len(rows_of(self.data, "held-out", which % classes)) for which in (number, number + 1))
         return min(own, other, -(-self.count // classes))
 
-    def _refuse_too_few(self) -> None:
-        """Before anything is drawn: fewer samples or held-out images than a score needs."""
+    def _refuse_what_is_missing(self) -> None:
+        """Before anything is looked at: fewer samples or held-out images than a score needs, or smaller ones."""
+        if "ssim" in self.asked.metrics:
+            refuse_small(*self.data.shape[1:])
+        if "nearest" in self.asked.metrics:
+            refuse_few(len(self.data.held_out.images))
         for metric in self.asked.of_statistics:
             fewest = FEWEST_GENERATED[metric]
             for what, count in (("samples", self.count), ("held-out images", self.floor_count)):

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -22,6 +22,7 @@ from ganatomy.data.images import Images
 from ganatomy.data.packed import cache_folder
 from ganatomy.experiments import comparing, measuring
 from ganatomy.experiments.comparing import measure_sources
+from ganatomy.experiments.judging import Bench
 from ganatomy.experiments.measuring import Asked, Reference, judge_of_run, make_extractor, measure_run
 from ganatomy.experiments.run import Run, Weights, load
 from ganatomy.experiments.sampling import Sampler
@@ -255,9 +256,81 @@ def test_what_cannot_be_scored_is_said_before_anything_is_looked_at(
         measure_run(trained, Asked(Random(), ("kid",), 2))
     with pytest.raises(GanatomyError, match=r"is wants a classifier's probabilities, and random .* does not classify"):
         Asked(Random(), ("fid", "is"))
+    with pytest.raises(GanatomyError, match="windows of 11 pixels; these images have 8"):
+        measure_run(trained, Asked(Random(), ("fid", "ssim"), 20))
+    small = folder(tmp_path / "small", noise(20, 0, size=8))
+    with pytest.raises(GanatomyError, match="windows of 11 pixels; these images have 8"):
+        measure_sources(small, small, Asked(Random(), ("fid", "ssim")))
+    rare = str(tmp_path / "rare")
+    for part in ("train", "test"):
+        (tmp_path / "rare").mkdir(exist_ok=True)
+        folder(tmp_path / "rare" / part, noise(20, 0))
+    with pytest.raises(GanatomyError, match="20 held-out images are too few to say what is suspiciously near"):
+        Reference(Images(source=rare).open(), Asked(Random(), ("fid", "nearest"), 20))
     (tmp_path / "text.npz").write_text("no archive")
     with pytest.raises(GanatomyError, match=r"text\.npz cannot be read: it is no \.npz, or was cut off"):
         measure_sources(str(tmp_path / "text.npz"), many, Asked(Random(), ("fid",)))
+
+
+def test_what_a_file_lacks_is_said_before_anything_is_looked_at(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = folder(tmp_path / "images", noise(20, 1))
+    seen = statistics_of([noise(20, 0)], Random())
+    write_statistics(tmp_path / "other.npz", replace(seen, facts={**seen.facts, "extractor_sha256": "f" * 64}))
+    write_statistics(tmp_path / "own.npz", seen)
+    np.savez(tmp_path / "plain.npz", mu=seen.moments.mean, sigma=seen.moments.covariance)
+    other, own, plain = (str(tmp_path / f"{name}.npz") for name in ("other", "own", "plain"))
+    monkeypatch.delattr(Random, "look")
+    monkeypatch.setattr(Random, "classifies", True)
+    for real, fake, metrics, said in (
+        (plain, images, ("fid", "kid"), r"kid compares images with images, and of .*plain.npz only moments are kept"),
+        (images, plain, ("fid", "prdc"), r"prdc compares images with images, and of .*plain.npz only moments are kept"),
+        (
+            other,
+            images,
+            ("fid",),
+            rf"other.npz is of another protocol: extractor_sha256 is f{{64}}, not {Random().sha256}",
+        ),
+        (images, own, ("fid", "is"), r"is wants a classifier's probabilities, and .*own.npz has none"),
+        (images, own, ("fid", "ssim"), r"ssim compares pictures, and .*own.npz is a file of statistics"),
+    ):
+        with pytest.raises(GanatomyError, match=said):
+            measure_sources(real, fake, Asked(Random(), metrics))
+
+
+def test_what_cannot_be_written_is_said_before_anything_is_looked_at(
+    copied: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = load(copied())
+    monkeypatch.delattr(Random, "look")
+    (run.path / "scores.jsonl").unlink()
+    with pytest.raises(GanatomyError, match="was never scored, so it has no best checkpoint"):
+        measure_run(run, Asked(Random(), ("fid",), 20), checkpoints=("best",))
+    run.folder.measurements.path.unlink(missing_ok=True)
+    run.folder.measurements.path.mkdir()
+    with pytest.raises(GanatomyError, match=r"Cannot write .*measurements.jsonl: Is a directory"):
+        measure_run(run, Asked(Random(), ("fid",), 20))
+    run.folder.evaluations.path.unlink(missing_ok=True)
+    run.folder.evaluations.path.mkdir()
+    monkeypatch.delattr(Bench, "score")
+    with pytest.raises(GanatomyError, match=r"Cannot write .*evaluations.jsonl: Is a directory"):
+        run.evaluate(20)
+
+
+def test_a_training_that_goes_on_meanwhile_changes_nothing(
+    trained: Run, copied: Callable[[], Path], asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It removes the checkpoints that are measured."""
+    wanted, run = measure_run(trained, asked), load(copied())
+
+    class Meanwhile(Reference):
+        def __init__(self, *of: Any) -> None:
+            super().__init__(*of)
+            shutil.rmtree(run.path / "checkpoints")
+
+    monkeypatch.setattr(measuring, "Reference", Meanwhile)
+    assert measure_run(run, asked) == wanted
 
 
 def test_a_file_says_what_it_is_of_and_ignores_nothing_in_silence(ganatomy_says: Program, tmp_path: Path) -> None:
@@ -283,11 +356,22 @@ def test_a_file_says_what_it_is_of_and_ignores_nothing_in_silence(ganatomy_says:
         measure_sources(real, file, Asked(Random(), ("fid",), 10), settings={"channels": "gray"})
 
 
-def test_statistics_of_other_features_are_told_with_their_files(cache: Path, tmp_path: Path) -> None:
+def test_statistics_of_other_features_are_told_with_their_files(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a look at one image."""
     np.savez(tmp_path / "nine.npz", mu=np.zeros(9), sigma=np.eye(9))
-    fake = folder(tmp_path / "fake", noise(20, 1))
-    with pytest.raises(GanatomyError, match=r"nine.npz is of 9 features and .*fake of 64"):
-        measure_sources(str(tmp_path / "nine.npz"), fake, Asked(Random(), ("fid",)))
+    nine, fake = str(tmp_path / "nine.npz"), folder(tmp_path / "fake", noise(20, 1))
+    looks: list[int] = []
+    look = Random.look
+    monkeypatch.setattr(Random, "look", lambda self, images: looks.append(len(images)) or look(self, images))
+    for real, other, said in (
+        (nine, fake, r"nine.npz is of 9 features and .*fake of 64"),
+        (fake, nine, "of 64 .* of 9:"),
+    ):
+        with pytest.raises(GanatomyError, match=said):
+            measure_sources(real, other, Asked(Random(), ("fid",)))
+    assert looks == [1, 1]
 
 
 def test_pytorch_fids_files_are_read_without_unpickling(asked: Asked, tmp_path: Path) -> None:
@@ -524,6 +608,7 @@ def test_each_sample_is_drawn_once_for_all_that_is_measured(
 ) -> None:
     compared: list[Array] = []
     monkeypatch.setattr(measuring, "similarities", lambda images, _: compared.append(images) or {"ssim": 0.0})
+    monkeypatch.setattr(measuring, "refuse_small", lambda *_: None)
     drawn: list[Array] = []
     images = Sampler.images
     monkeypatch.setattr(Sampler, "images", lambda *asked: drawn.append(images(*asked)) or drawn[-1])
