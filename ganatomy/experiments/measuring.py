@@ -75,13 +75,7 @@ class Asked:
     shown: Shown = unshown
 
     def __post_init__(self) -> None:
-        if not self.metrics:
-            raise GanatomyError(f"No metric is named. There are: {', '.join((*METRICS, *OF_IMAGES))}.")
-        for name in self.metrics:
-            if name == "accuracy":
-                raise GanatomyError("accuracy is the judge's, as asked of a conditional run: evaluate without metrics.")
-            if name not in (*METRICS, *OF_IMAGES):
-                raise unknown("metric", name, (*METRICS, *OF_IMAGES))
+        refuse_unknown(self.metrics)
         if self.looks and isinstance(self.extractor, Nothing):
             raise GanatomyError(f"{self.metrics[0]} is of an extractor's features: say which extractor.")
         if "is" in self.metrics and not self.extractor.classifies:
@@ -106,6 +100,17 @@ class Asked:
         return (self.extractor if self.looks else Nothing()).facts()
 
 
+def refuse_unknown(metrics: Sequence[str]) -> None:
+    """Names of no score; to be known before an extractor is made, which may fetch weights or train a judge."""
+    if not metrics:
+        raise GanatomyError(f"No metric is named. There are: {', '.join((*METRICS, *OF_IMAGES))}.")
+    for name in metrics:
+        if name == "accuracy":
+            raise GanatomyError("accuracy is the judge's, as asked of a conditional run: evaluate without metrics.")
+        if name not in (*METRICS, *OF_IMAGES):
+            raise unknown("metric", name, (*METRICS, *OF_IMAGES))
+
+
 def needs_features(metrics: Sequence[str]) -> bool:
     """Whether one of these scores is of features, not of the pictures themselves."""
     return any(name != "ssim" for name in metrics)
@@ -128,6 +133,13 @@ class Judged(Extractor):
             "resize": None,
             "precision": "float32",
         }
+
+
+def unnamed_judge() -> Extractor:
+    raise GanatomyError("A judge belongs to a data set: judge_of_run or judge_of_source finds it.")
+
+
+extractors.add("judge", unnamed_judge)
 
 
 def measure_run(

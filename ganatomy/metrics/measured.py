@@ -153,7 +153,7 @@ def remarks(real: Statistics, fake: Statistics, metrics: Sequence[str]) -> list[
     compared = {"kid": "the kernel distance", "prdc": "precision, recall, density and coverage"}
     if max(counts, default=0) > KEPT:
         said += [
-            f"{title}: of {KEPT:,} images of each, the first of a fixed shuffle of the real ones"
+            f"{title}: of {KEPT:,} images of each at most, the first of a fixed shuffle of the real ones"
             for name, title in compared.items()
             if name in metrics
         ]

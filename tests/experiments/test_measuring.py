@@ -740,7 +740,7 @@ def test_a_conversion_of_gray_images_is_stated(trained: Run, cache: Path, tmp_pa
         assert any(note.startswith(said) for note in remarked) == stated
 
 
-def test_remarks_say_what_few_images_mean() -> None:
+def test_remarks_say_what_few_images_mean(monkeypatch: pytest.MonkeyPatch) -> None:
     few, more = (Statistics(Moments.of(np.random.default_rng(0).normal(size=(n, 8))), {}) for n in (6, 50))
     assert "full rank" in remarks(few, more, ("fid",))[0]
     assert "biased upwards" in remarks(more, more, ("fid",))[0]
@@ -752,6 +752,8 @@ def test_remarks_say_what_few_images_mean() -> None:
     uncounted = replace(few, counted=False)
     assert remarks(uncounted, more, ("fid",)) == remarks(more, more, ("fid",))
     assert remarks(uncounted, uncounted, ("fid",)) == []
+    monkeypatch.setattr(measured, "KEPT", 40)
+    assert "the kernel distance: of 40 images of each at most" in remarks(more, few, ("kid",))[0]
 
 
 def test_two_files_need_no_extractor(ganatomy_says: Program, tmp_path: Path) -> None:
@@ -877,7 +879,8 @@ def test_the_best_alone_of_a_run_without_scores_is_refused(copied: Callable[[], 
             "windows of 11 pixels; these images have 8",
         ),
         (("evaluate", "RUN", "--metrics", "fid", "--extractor", "inceptoin"), "Did you mean 'inception'"),
-        (("evaluate", "RUN", "--metrics", "fdi", "--extractor", "random"), "Did you mean 'fid'"),
+        (("evaluate", "RUN", "--metrics", "fid", "--extractor", "jugde"), "Did you mean 'judge'"),
+        (("evaluate", "RUN", "--metrics", "fdi"), "Did you mean 'fid'"),
         (("stats", "digits", "--out", "x.txt"), "Statistics are an .npz"),
     ],
 )
