@@ -178,6 +178,14 @@ class Side:
             return len(self.rows())
         return self.found.statistics.count if self.found.known else None
 
+    @property
+    def kept_rows(self) -> int:
+        """Of how many shuffled images there is what an extractor sees of each, to be taken in parts."""
+        if isinstance(self.found, ImageSet):
+            return len(self.rows())
+        features = self.found.statistics.features
+        return 0 if features is None or not self.found.known else len(features)
+
     def remarks(self) -> list[str]:
         """What a file does not say of its images, and which images of a source are missing."""
         if isinstance(self.found, ImageSet):
@@ -202,7 +210,8 @@ class Side:
     def seen_in_parts(self, asked: Asked, first: int | None) -> tuple[Statistics | None, Statistics]:
         """Of the first images, and of as many as are asked for; the first alone are None where there are none apart."""
         if isinstance(self.found, StoredStatistics):
-            return None, self.seen(asked)
+            whole = self.seen(asked)
+            return (None if first is None or not self.kept_rows else whole.part(slice(first))), whole
         count = asked.count or len(self.rows())
         if first is None or first >= count:
             whole = self.looked(asked, slice(count), each=count)
@@ -223,8 +232,9 @@ class Side:
         return kept_statistics(self.found, self.part, asked.extractor, shown=asked.shown)
 
     def kept(self, asked: Asked, taken: slice, of_class: int | None = None) -> Statistics:
-        """What the extractor sees of some of the shuffled real images; from the cache where it saw them before."""
-        assert isinstance(self.found, ImageSet)
+        """What the extractor sees of some of the shuffled real images; from the cache or the file where it saw them."""
+        if isinstance(self.found, StoredStatistics):
+            return self.seen(asked).part(taken)
         metrics = asked.of_statistics
         return kept_statistics(self.found, self.part, asked.extractor, of_class, asked.shown, metrics, taken)
 
@@ -277,8 +287,8 @@ def measure_sources(
     record["remarks"] += conversions(asked, channels_of(a, b))
     if half is None:
         record["remarks"].append(
-            f"no floor: {a.source} is a file of statistics"
-            if isinstance(a.found, StoredStatistics)
+            f"no floor: {a.source} has moments alone"
+            if isinstance(a.found, StoredStatistics) and not a.kept_rows
             else f"no floor: it wants {FEWEST} images or more in either half of the real ones"
         )
     draws = [replace(b, draw=draw) for draw in range(repeats)]
@@ -354,7 +364,8 @@ def compare(record: dict[str, Any], a: Side, draws: Sequence[Side], asked: Asked
     if half is None:
         return
     first, second = (a.kept(asked, slice(start, start + half)) for start in (0, half))
-    record["floor"] |= measure(first, second, asked.of_statistics)
+    known = [name for name in asked.of_statistics if name != "is" or second.probabilities is not None]
+    record["floor"] |= measure(first, second, known)
     fewer = [measure(first, part, asked.of_statistics) for part, _ in seen if part is not None]
     if fewer:
         record["at_floor_count"] = {**spread(fewer), "count": half, "reference_count": half}
@@ -412,10 +423,8 @@ def of_class(a: Side, draws: Sequence[Side], asked: Asked, number: int, classes:
 
 
 def half_of(real: Side, count: int | None) -> int | None:
-    """How many images each half of the real ones has that set the floor; None where they are too few, or a file."""
-    if isinstance(real.found, StoredStatistics):
-        return None
-    half = min(count or MOST, len(real.rows()) // 2)
+    """How many images each half of the real ones has that set the floor; None where they are too few, or moments."""
+    half = min(count or MOST, real.kept_rows // 2)
     return half if half >= FEWEST else None
 
 

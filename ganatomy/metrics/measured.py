@@ -53,6 +53,12 @@ class Statistics:
         self.features = _joined(self.features, other.features, KEPT)
         self.probabilities = _joined(self.probabilities, other.probabilities, None)
 
+    def part(self, rows: slice) -> "Statistics":
+        """Of some of the rows whose features are kept."""
+        assert self.features is not None
+        probabilities = None if self.probabilities is None else self.probabilities[rows]
+        return Statistics(Moments.of(self.features[rows]), self.facts, self.features[rows], probabilities)
+
 
 def statistics_of(
     parts: Iterable[Array], extractor: Extractor, metrics: Collection[str] = ("fid", "kid", "is", "prdc")

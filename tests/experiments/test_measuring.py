@@ -193,13 +193,21 @@ def test_statistics_of_other_extractors_neither_merge_nor_compare() -> None:
 def test_a_file_stands_for_images(cache: Path, tmp_path: Path) -> None:
     all_of = Asked(Random(), METRICS)
     real, fake = folder(tmp_path / "real", noise(40, 0)), folder(tmp_path / "fake", noise(40, 1))
-    seen = statistics_of([noise(40, 0)], Random())
-    write_statistics(tmp_path / "real.npz", seen)
+    write_statistics(tmp_path / "real.npz", kept_statistics(Images(source=real).open(), "all", Random()))
     stored = read_statistics(tmp_path / "real.npz")
     assert stored is not None and stored.known and stored.statistics.facts == Random().facts()
-    by_file = measure_sources(str(tmp_path / "real.npz"), fake, all_of)
-    assert by_file["scores"]["fid"] == pytest.approx(measure_sources(real, fake, all_of)["scores"]["fid"], abs=1e-6)
-    assert by_file["floor"] is None and "does not say of what size" in by_file["remarks"][0]
+    write_statistics(tmp_path / "fake.npz", kept_statistics(Images(source=fake).open(), "all", Random()))
+    images, *files = (
+        measure_sources(a, b, all_of)
+        for a, b in ((real, fake), (str(tmp_path / "real.npz"), fake), (real, str(tmp_path / "fake.npz")))
+    )
+    for by_file in files:
+        assert by_file["floor"]["count"] == by_file["at_floor_count"]["count"] == 20
+        for part in ("scores", "floor"):
+            assert by_file[part] == pytest.approx(images[part], rel=1e-4, abs=1e-5)
+        equal = by_file["at_floor_count"]["scores"]
+        assert equal == pytest.approx(images["at_floor_count"]["scores"], rel=1e-4, abs=1e-5)
+    assert "does not say of what size" in files[0]["remarks"][0]
 
 
 def test_what_made_a_file_looks_at_the_images_beside_it(ganatomy_says: Program, tmp_path: Path) -> None:
@@ -216,7 +224,7 @@ def test_what_made_a_file_looks_at_the_images_beside_it(ganatomy_says: Program, 
     images = ganatomy_says("evaluate", "--real", "digits", *digits[2:], *by_judge)
     (unnamed,), (named,), (alike,) = (json.loads(ran.out) for ran in (*told, images))
     assert unnamed["scores"] == named["scores"] == pytest.approx(alike["scores"], rel=1e-5)
-    assert named["protocol"]["extractor"] == "judge" and named["floor"] is None
+    assert named["protocol"]["extractor"] == "judge" and named["floor"] == pytest.approx(alike["floor"], rel=1e-4)
     (found,) = json.loads(
         ganatomy_says("evaluate", "--real", "random.npz", "--fake", own, "--metrics", "fid", "--json").out
     )
@@ -386,7 +394,7 @@ def test_pytorch_fids_files_are_read_without_unpickling(asked: Asked, tmp_path: 
     turned = measure_sources(fake, str(tmp_path / "theirs.npz"), only_fid)
     assert turned["scores"]["fid"] == pytest.approx(wanted["fid"], rel=1e-6)
     assert turned["protocol"]["count"] is None and turned["floor"]["count"] == 20
-    no_floor = f"no floor: {tmp_path / 'theirs.npz'} is a file of statistics"
+    no_floor = f"no floor: {tmp_path / 'theirs.npz'} has moments alone"
     assert {*turned["remarks"], no_floor} == {*found["remarks"]}
     assert "does not say what made it" in found["remarks"][1]
     assert "fid of 40 images, no more than its 64 features" in found["remarks"][-1], "one side's count is known"
@@ -831,6 +839,10 @@ def test_from_the_command_line(trained: Run, ganatomy_says: Program, tmp_path: P
     assert ran.code == 0 and "599 images (second-half), 32 features of judge" in ran.out, "those it has not seen"
     ran = ganatomy_says("evaluate", "--real", str(tmp_path / "real.npz"), "--fake", fake, "--extractor", "random")
     assert ran.code == 0 and "Fréchet distance ↓" in ran.out and "Precision ↑" in ran.out
+    np.savez(tmp_path / "plain.npz", mu=np.zeros(64), sigma=np.eye(64))
+    words = ["--real", str(tmp_path / "plain.npz"), "--fake", fake, "--extractor", "random", "--metrics", "fid"]
+    ran = ganatomy_says("evaluate", *words)
+    assert ran.code == 0 and re.search(r"┃ +┃ +scores ┃\n", ran.out), "no floor, no column"
 
 
 def test_the_best_alone_of_a_run_without_scores_is_refused(copied: Callable[[], Path], ganatomy_says: Program) -> None:
