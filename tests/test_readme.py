@@ -5,6 +5,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ganatomy.cli.main import app, main
@@ -37,7 +38,7 @@ def expanded(command: str) -> list[str]:
 
 
 def test_the_readme_has_examples() -> None:
-    assert len(PYTHON) == 3
+    assert len(PYTHON) == 4
     assert len(COMMANDS) > 12
     assert len(LAUNCHED) >= 4  # by torchrun: on one machine, on either of two, by SLURM
 
@@ -48,6 +49,13 @@ def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     exec(python_with("ganatomy.train("), names)
     assert len(names["pictures"]) == 4  # type: ignore[arg-type]
     assert tuple(names["tensor"].shape) == (4, 1, 8, 8)  # type: ignore[attr-defined]
+
+
+def test_scores_in_three_steps_run() -> None:
+    draw = np.random.default_rng(0)
+    names: dict[str, object] = {f: draw.integers(0, 256, (9, 4, 4, 3)).astype(np.uint8) for f in ("photos", "samples")}
+    exec(python_with("statistics_of("), names)
+    assert {"fid", "kid", "precision", "recall", "density", "coverage"} <= set(names["scores"])  # type: ignore[call-overload]
 
 
 def test_a_study_runs_from_python(trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

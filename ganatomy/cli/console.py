@@ -154,7 +154,7 @@ def measured_table(records: Sequence[Mapping[str, Any]]) -> Table:
     notes = remarks_line([*(note for record in records for note in record["remarks"]), *plus_or_minus(records)])
     table = Table(title=escape(protocol_title(records[0]["protocol"])), **left_justified(notes))
     table.add_column("")
-    columns = measured_columns(records)
+    columns = [column for column in measured_columns(records) if column.scores]  # no floor, no column
     for column in columns:
         table.add_column(column.title, justify="right")
     if "images" in records[0]:

@@ -301,6 +301,7 @@ def evaluate(
     from ganatomy.experiments import comparing, measuring
 
     asked_for = metric_names(metrics or "fid,kid,prdc")
+    measuring.refuse_unknown(asked_for)
     settings = {} if real is None else image_settings(real, assignments, size)
     opened = None if run is None else load(run)
     if not measuring.needs_features(asked_for):

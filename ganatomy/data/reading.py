@@ -50,6 +50,8 @@ def find(path: Path, label: str | None = None) -> Found:
         files = files_below(path)
         if not files:
             raise GanatomyError(f"The folder {path} is empty.")
+        if (path / "recipe.yaml").is_file() and (path / "checkpoints").is_dir():
+            raise GanatomyError(f"{path} is a run and no data set: ganatomy sample {path} writes images of it.")
         tables = [file for file in files if file.suffix.lower() == ".parquet"]
         if tables:
             return find_parquet(path, tables, label)

@@ -45,6 +45,7 @@ from ganatomy.experiments.statistics import (
 from ganatomy.metrics.extractors import INCEPTION_SHA256, Extractor, Look, Random, extractors
 from ganatomy.metrics.measured import PAIRED, Statistics, measure, parameters, remarks
 from ganatomy.metrics.moments import Array
+from ganatomy.metrics.similarity import refuse_small
 
 UNCOUNTED = "{} does not say of how many images it is: compare only with others against the same file"
 UNSIZED = "{} does not say of what size its images were: whether both were resized alike is not known"
@@ -177,6 +178,14 @@ class Side:
             return len(self.rows())
         return self.found.statistics.count if self.found.known else None
 
+    @property
+    def kept_rows(self) -> int:
+        """Of how many shuffled images there is what an extractor sees of each, to be taken in parts."""
+        if isinstance(self.found, ImageSet):
+            return len(self.rows())
+        features = self.found.statistics.features
+        return 0 if features is None or not self.found.known else len(features)
+
     def remarks(self) -> list[str]:
         """What a file does not say of its images, and which images of a source are missing."""
         if isinstance(self.found, ImageSet):
@@ -201,7 +210,8 @@ class Side:
     def seen_in_parts(self, asked: Asked, first: int | None) -> tuple[Statistics | None, Statistics]:
         """Of the first images, and of as many as are asked for; the first alone are None where there are none apart."""
         if isinstance(self.found, StoredStatistics):
-            return None, self.seen(asked)
+            whole = self.seen(asked)
+            return (None if first is None or not self.kept_rows else whole.part(slice(first))), whole
         count = asked.count or len(self.rows())
         if first is None or first >= count:
             whole = self.looked(asked, slice(count), each=count)
@@ -211,15 +221,25 @@ class Side:
         whole.merge(self.looked(asked, slice(first, count), each=count))
         return fewer, whole
 
+    def glanced_at(self, asked: Asked) -> Statistics:
+        """What a file holds, or what the extractor sees of one image."""
+        return self.looked(asked, slice(1)) if isinstance(self.found, ImageSet) else self.seen(asked)
+
     def seen(self, asked: Asked) -> Statistics:
         """What the extractor sees of all of the part."""
         if isinstance(self.found, StoredStatistics):
             return self.found.under(asked.extractor)
         return kept_statistics(self.found, self.part, asked.extractor, shown=asked.shown)
 
-    def similar(self, asked: Asked) -> dict[str, float]:
+    def kept(self, asked: Asked, taken: slice, of_class: int | None = None) -> Statistics:
+        """What the extractor sees of some of the shuffled real images; from the cache or the file where it saw them."""
         if isinstance(self.found, StoredStatistics):
-            raise GanatomyError(f"ssim compares pictures, and {self.source} is a file of statistics: leave it out.")
+            return self.seen(asked).part(taken)
+        metrics = asked.of_statistics
+        return kept_statistics(self.found, self.part, asked.extractor, of_class, asked.shown, metrics, taken)
+
+    def similar(self, asked: Asked) -> dict[str, float]:
+        assert isinstance(self.found, ImageSet)
         count, labels = asked.count or PAIRED, self.found.train.labels
         rows = self.rows(each=count)[: min(PAIRED, count)]
         return similarities(pictures_at(self.found, rows), None if labels is None else labels_at(self.found, rows))
@@ -256,6 +276,7 @@ def measure_sources(
     a = side(real, real_part, said, "--real-split")
     b = side(fake, fake_part, {name: value for name, value in said.items() if name != "label"}, "--fake-split")
     refuse_what_does_not_fit(a, b, asked, said)
+    refuse_what_is_not_there(a, b, asked)
     refuse_too_few(a, b, asked)
     refuse_what_cannot_be_drawn(b, asked, repeats)
     classes = classes_of(a, b, asked) if asked.per_class else ()
@@ -266,8 +287,8 @@ def measure_sources(
     record["remarks"] += conversions(asked, channels_of(a, b))
     if half is None:
         record["remarks"].append(
-            f"no floor: {a.source} is a file of statistics"
-            if isinstance(a.found, StoredStatistics)
+            f"no floor: {a.source} has moments alone"
+            if isinstance(a.found, StoredStatistics) and not a.kept_rows
             else f"no floor: it wants {FEWEST} images or more in either half of the real ones"
         )
     draws = [replace(b, draw=draw) for draw in range(repeats)]
@@ -335,25 +356,30 @@ def shared(b: Side, each: int, repeats: int) -> list[str]:
 def compare(record: dict[str, Any], a: Side, draws: Sequence[Side], asked: Asked, half: int | None) -> None:
     """Scores of statistics, into the record: all against all, half of the real images against the other, and against
     as many of the others."""
+    refuse_other_features(a, draws[0], asked)
     real, seen = a.seen(asked), [draw.seen_in_parts(asked, half) for draw in draws]
     _, first_draw = seen[0]
-    refuse_other_features(a, draws[0], real, first_draw)
     record |= spread([measure(real, whole, asked.of_statistics) for _, whole in seen])
     record["remarks"] += remarks(real, first_draw, asked.metrics)
     if half is None:
         return
-    first, second = (a.looked(asked, slice(start, start + half)) for start in (0, half))
-    record["floor"] |= measure(first, second, asked.of_statistics)
+    first, second = (a.kept(asked, slice(start, start + half)) for start in (0, half))
+    known = [name for name in asked.of_statistics if name != "is" or second.probabilities is not None]
+    record["floor"] |= measure(first, second, known)
     fewer = [measure(first, part, asked.of_statistics) for part, _ in seen if part is not None]
     if fewer:
         record["at_floor_count"] = {**spread(fewer), "count": half, "reference_count": half}
 
 
-def refuse_other_features(a: Side, b: Side, real: Statistics, seen: Statistics) -> None:
-    if len(real.moments.mean) != len(seen.moments.mean):
+def refuse_other_features(a: Side, b: Side, asked: Asked) -> None:
+    """Beside a file, what the extractor sees of one image tells how many features it makes, before it sees all."""
+    if isinstance(a.found, ImageSet) and isinstance(b.found, ImageSet):
+        return
+    of_a, of_b = (len(one.glanced_at(asked).moments.mean) for one in (a, b))
+    if of_a != of_b:
         raise GanatomyError(
-            f"{a.source} is of {len(real.moments.mean)} features and {b.source} of {len(seen.moments.mean)}: they were "
-            "not made by the same extractor, or not at the same layer of it."
+            f"{a.source} is of {of_a} features and {b.source} of {of_b}: they were not made by the same extractor, or "
+            "not at the same layer of it."
         )
 
 
@@ -387,8 +413,8 @@ def classes_of(a: Side, b: Side, asked: Asked) -> list[tuple[str, int]]:
 
 def of_class(a: Side, draws: Sequence[Side], asked: Asked, number: int, classes: int, half: int) -> dict[str, Any]:
     """Half of a class's real images against the others', the other half, and the next class: all of one count."""
-    real, own = (a.looked(asked, slice(start, start + half), number) for start in (0, half))
-    other = a.looked(asked, slice(half), (number + 1) % classes)
+    real, own = (a.kept(asked, slice(start, start + half), number) for start in (0, half))
+    other = a.kept(asked, slice(half), (number + 1) % classes)
     fakes = [draw.looked(asked, slice(half), number, each=half) for draw in draws]
     floor, ceiling = (measure(real, one, asked.of_statistics) for one in (own, other))
     noted = remarks(real, fakes[0], asked.of_statistics)
@@ -397,10 +423,8 @@ def of_class(a: Side, draws: Sequence[Side], asked: Asked, number: int, classes:
 
 
 def half_of(real: Side, count: int | None) -> int | None:
-    """How many images each half of the real ones has that set the floor; None where they are too few, or a file."""
-    if isinstance(real.found, StoredStatistics):
-        return None
-    half = min(count or MOST, len(real.rows()) // 2)
+    """How many images each half of the real ones has that set the floor; None where they are too few, or moments."""
+    half = min(count or MOST, real.kept_rows // 2)
     return half if half >= FEWEST else None
 
 
@@ -441,6 +465,33 @@ def refuse_what_does_not_fit(a: Side, b: Side, asked: Asked, settings: Mapping[s
         raise GanatomyError(f"-n is for images; {b.source} is a file of statistics, of which no part can be taken.")
     if asked.count > len(b.rows()):
         raise GanatomyError(f"-n {asked.count:,}: {b.name} has only {len(b.rows()):,} images.")
+
+
+def refuse_what_is_not_there(a: Side, b: Side, asked: Asked) -> None:
+    """Before anything is looked at: files that do not go with what is asked, and pictures too small for it."""
+    for one in (a, b):
+        if isinstance(one.found, StoredStatistics):
+            refuse_file(one.source, one.found, asked)
+        elif "ssim" in asked.metrics:
+            refuse_small(*one.found.shape[1:])
+    if "is" in asked.metrics and isinstance(b.found, StoredStatistics) and b.found.statistics.probabilities is None:
+        raise GanatomyError(f"is wants a classifier's probabilities, and {b.source} has none: leave it out.")
+
+
+def refuse_file(file: str, stored: StoredStatistics, asked: Asked) -> None:
+    """One of another protocol, or without what a score compares."""
+    if "ssim" in asked.metrics:
+        raise GanatomyError(f"ssim compares pictures, and {file} is a file of statistics: leave it out.")
+    own, facts = stored.statistics, asked.facts()
+    names = [name for name in {**own.facts, **facts} if own.facts.get(name) != facts.get(name)]
+    if stored.known and names:
+        differ = (f"{name} is {own.facts.get(name)}, not {facts.get(name)}" for name in names)
+        raise GanatomyError(f"{file} is of another protocol: {'; '.join(differ)}.")
+    for metric in ("kid", "prdc"):
+        if metric in asked.metrics and own.features is None:
+            raise GanatomyError(
+                f"{metric} compares images with images, and of {file} only moments are kept; ask for fid."
+            )
 
 
 def refuse_too_few(a: Side, b: Side, asked: Asked) -> None:

@@ -30,16 +30,15 @@ from ganatomy.experiments.statistics import (
     labels_at,
     pictures_at,
     rows_of,
-    seen_at,
     seen_together,
     shuffled,
     unshown,
 )
 from ganatomy.metrics.extractors import Extractor, Inception, Look, extractors
 from ganatomy.metrics.measured import KEPT, METRICS, NEIGHBOURS, PAIRED, Statistics, measure, parameters, remarks
-from ganatomy.metrics.memorization import honest_distances, memorized, nearest_distances
+from ganatomy.metrics.memorization import honest_distances, memorized, nearest_distances, refuse_few
 from ganatomy.metrics.moments import Array
-from ganatomy.metrics.similarity import similarity_of_pairs
+from ganatomy.metrics.similarity import refuse_small, similarity_of_pairs
 from ganatomy.networks.inception import Resize
 from ganatomy.report.results import ALONE
 
@@ -76,13 +75,7 @@ class Asked:
     shown: Shown = unshown
 
     def __post_init__(self) -> None:
-        if not self.metrics:
-            raise GanatomyError(f"No metric is named. There are: {', '.join((*METRICS, *OF_IMAGES))}.")
-        for name in self.metrics:
-            if name == "accuracy":
-                raise GanatomyError("accuracy is the judge's, as asked of a conditional run: evaluate without metrics.")
-            if name not in (*METRICS, *OF_IMAGES):
-                raise unknown("metric", name, (*METRICS, *OF_IMAGES))
+        refuse_unknown(self.metrics)
         if self.looks and isinstance(self.extractor, Nothing):
             raise GanatomyError(f"{self.metrics[0]} is of an extractor's features: say which extractor.")
         if "is" in self.metrics and not self.extractor.classifies:
@@ -105,6 +98,17 @@ class Asked:
     def facts(self) -> dict[str, Any]:
         """The extractor's part of a protocol; where it looks at nothing, none."""
         return (self.extractor if self.looks else Nothing()).facts()
+
+
+def refuse_unknown(metrics: Sequence[str]) -> None:
+    """Names of no score; to be known before an extractor is made, which may fetch weights or train a judge."""
+    if not metrics:
+        raise GanatomyError(f"No metric is named. There are: {', '.join((*METRICS, *OF_IMAGES))}.")
+    for name in metrics:
+        if name == "accuracy":
+            raise GanatomyError("accuracy is the judge's, as asked of a conditional run: evaluate without metrics.")
+        if name not in (*METRICS, *OF_IMAGES):
+            raise unknown("metric", name, (*METRICS, *OF_IMAGES))
 
 
 def needs_features(metrics: Sequence[str]) -> bool:
@@ -131,6 +135,13 @@ class Judged(Extractor):
         }
 
 
+def unnamed_judge() -> Extractor:
+    raise GanatomyError("A judge belongs to a data set: judge_of_run or judge_of_source finds it.")
+
+
+extractors.add("judge", unnamed_judge)
+
+
 def measure_run(
     run: Run,
     asked: Asked,
@@ -148,18 +159,19 @@ def measure_run(
     scores are given at that count, too. Where the last checkpoint is the best, it is measured once.
     """
     seeds = drawn_seeds(seed, repeats, checkpoints)
-    if asked.per_class and (run.classes is None or as_generator(run.player("G", weights="raw")).classes is None):
+    unscored = "last" in checkpoints and best_round(run.folder) is None
+    chosen = {which: run.checkpoint(which) for which in checkpoints if which == "last" or not unscored}
+    generators = {which: as_generator(run.player_of(found, "G", weights)) for which, found in chosen.items()}
+    if asked.per_class and (run.classes is None or any(G.classes is None for G in generators.values())):
         raise GanatomyError("This run is not conditional, so none of its samples is of a class: leave per class.")
+    if processes.rank() == 0:
+        run.folder.measurements.refuse_unwritable()
     reference = Reference(run.data(), asked)
     of_round: dict[int, dict[str, Any]] = {}
     records = []
-    for which in checkpoints:
-        if which == "best" and "last" in checkpoints and best_round(run.folder) is None:
-            continue
-        found = run.checkpoint(which)
+    for which, found in chosen.items():
         if found.round not in of_round:
-            sampler = Sampler(as_generator(run.player("G", weights=weights, checkpoint=which)), device)
-            of_round[found.round] = reference.score(sampler, seeds)
+            of_round[found.round] = reference.score(Sampler(generators[which], device), seeds)
         records.append(
             {
                 "round": found.round,
@@ -201,14 +213,13 @@ class Reference:
         self.count = asked.count or min(len(data.train.images), most)
         self.floor_count = min(self.count, len(data.held_out.images))
         self.part = reference_part(asked)
-        self._refuse_too_few()
+        self._refuse_what_is_missing()
         if asked.per_class:
             self._refuse_small_classes()
         self.floor: dict[str, Any] = {"count": self.floor_count}
         if asked.looks:
             self.real = kept_statistics(data, self.part, asked.extractor, shown=asked.shown)
-            rows = shuffled(rows_of(data, "held-out"))[: self.floor_count]
-            self.held_out = seen_at(data, rows, asked.extractor, asked.shown, "held out", asked.of_statistics)
+            self.held_out = self._of_held_out(self.floor_count)
             self.floor = {**self._compared(self.held_out), **self._nearest(None), **self.floor}
         if "ssim" in asked.metrics:
             rows = shuffled(rows_of(data, self.part))[: min(self.count, PAIRED)]
@@ -281,6 +292,13 @@ class Reference:
     def _compared(self, seen: Statistics | None) -> dict[str, float]:
         return {} if seen is None else measure(self.real, seen, self.asked.of_statistics)
 
+    def _of_held_out(self, count: int, of_class: int | None = None) -> Statistics:
+        """What the extractor sees of so many held-out images, or of so many of a class of them."""
+        asked = self.asked
+        return kept_statistics(
+            self.data, "held-out", asked.extractor, of_class, asked.shown, asked.of_statistics, slice(count)
+        )
+
     def _remarks(self, seen: Statistics | None) -> list[str]:
         return [] if seen is None else remarks(self.real, seen, self.asked.metrics)
 
@@ -298,11 +316,9 @@ class Reference:
 
     @cached_property
     def _honest(self) -> tuple[Array, Array]:
-        rows = shuffled(rows_of(self.data, "held-out"))[:KEPT]
-        if len(rows) <= self.floor_count:
-            return honest_distances(self._training, known(self.held_out.features))
-        more = seen_at(self.data, rows, self.asked.extractor, self.asked.shown, "held out", ("prdc",))
-        return honest_distances(self._training, known(more.features))
+        enough = self.floor_count >= min(KEPT, len(self.data.held_out.images))
+        seen = self.held_out if enough else self._of_held_out(KEPT)
+        return honest_distances(self._training, known(seen.features))
 
     def _similar(self, sampler: Sampler, first: Sequence[Array]) -> dict[str, float]:
         if "ssim" not in self.asked.metrics:
@@ -314,30 +330,35 @@ class Reference:
     def _by_class(self, sampler: Sampler, seeds: Sequence[int]) -> dict[str, Any]:
         """Of each class: scores of samples asked for, the floor at their count, and another class as the ceiling."""
         found = {}
-        for number, name in enumerate(self.data.classes or ()):
+        classes = self.data.classes or ()
+        for number, name in enumerate(classes):
             real = kept_statistics(self.data, self.part, self.asked.extractor, number)
-            own, other, count = self._of_class(number)
+            count = self._count_of(number)
             drawn = processes.share(count, CHUNK)
             asked = [number] * len(drawn)
             fakes = [
                 seen_together(own_samples(sampler, seed, drawn, asked), len(drawn), self.asked.extractor)
                 for seed in seeds
             ]
-            seen = (seen_at(self.data, rows[:count], self.asked.extractor) for rows in (own, other))
+            seen = (self._of_held_out(count, which) for which in (number, (number + 1) % len(classes)))
             floor, ceiling = (measure(real, one, self.asked.of_statistics) for one in seen)
             scores = spread([measure(real, fake, self.asked.of_statistics) for fake in fakes])
             noted = remarks(real, fakes[0], self.asked.of_statistics)
             found[name] = {**scores, "floor": floor, "ceiling": ceiling, "count": count, "remarks": noted}
         return found
 
-    def _of_class(self, number: int) -> tuple[Array, Array, int]:
-        """Held-out rows of a class and of the next, and how many of each, and samples of the class, are compared."""
+    def _count_of(self, number: int) -> int:
+        """How many samples of a class are compared, and held-out images of it and of the next."""
         classes = len(self.data.classes or ())
-        own, other = (shuffled(rows_of(self.data, "held-out", which % classes)) for which in (number, number + 1))
-        return own, other, min(len(own), len(other), -(-self.count // classes))
+        own, other = (len(rows_of(self.data, "held-out", which % classes)) for which in (number, number + 1))
+        return min(own, other, -(-self.count // classes))
 
-    def _refuse_too_few(self) -> None:
-        """Before anything is drawn: fewer samples or held-out images than a score needs."""
+    def _refuse_what_is_missing(self) -> None:
+        """Before anything is looked at: fewer samples or held-out images than a score needs, or smaller ones."""
+        if "ssim" in self.asked.metrics:
+            refuse_small(*self.data.shape[1:])
+        if "nearest" in self.asked.metrics:
+            refuse_few(len(self.data.held_out.images))
         for metric in self.asked.of_statistics:
             fewest = FEWEST_GENERATED[metric]
             for what, count in (("samples", self.count), ("held-out images", self.floor_count)):
@@ -353,7 +374,7 @@ class Reference:
             raise GanatomyError(f"{self.data.source} has one class, and no other to compare it with: leave per class.")
         fewest, metric = max((FEWEST[name], name) for name in self.asked.of_statistics)
         for number, name in enumerate(names):
-            real, count = len(rows_of(self.data, self.part, number)), self._of_class(number)[2]
+            real, count = len(rows_of(self.data, self.part, number)), self._count_of(number)
             if min(real, count) < fewest:
                 raise GanatomyError(
                     f"{metric} per class needs {fewest} images of each: of '{name}' there would be {count} samples of "

@@ -79,9 +79,10 @@ class Run:
 
     def player(self, name: str = "G", *, weights: Weights = "average", checkpoint: Which = "last") -> nn.Module:
         """A player with its weights, in float32 on the CPU and in evaluation mode."""
-        return self._player(self.checkpoint(checkpoint), name, weights)
+        return self.player_of(self.checkpoint(checkpoint), name, weights)
 
-    def _player(self, found: Checkpoint, name: str, weights: Weights) -> nn.Module:
+    def player_of(self, found: Checkpoint, name: str = "G", weights: Weights = "average") -> nn.Module:
+        """A player of a checkpoint that was read, as `player` has it."""
         facts = found.state["data"]
         players = self.recipe.players
         if name not in players:
@@ -195,6 +196,8 @@ class Run:
                 announce,
                 device,
             )
+        if processes.rank() == 0:
+            self.folder.evaluations.refuse_unwritable()
         records = []
         of_round: dict[int, list[Scores]] = {}
         for which in checkpoints:
@@ -204,7 +207,7 @@ class Run:
             rule = "last" if which == "last" else BEST
             kept = weights if self.averages() else "raw"
             if found.round not in of_round:
-                sampler = Sampler(as_generator(self._player(found, "G", weights)), device)
+                sampler = Sampler(as_generator(self.player_of(found, "G", weights)), device)
                 of_round[found.round] = [bench.score(sampler, one) for one in seeds]
             place = {
                 "round": found.round,

@@ -165,22 +165,25 @@ def kept_statistics(
     of_class: int | None = None,
     shown: Shown = unshown,
     metrics: Collection[str] = (),
+    taken: slice = slice(None),
 ) -> Statistics:
-    """Of all images of a part, or of a class of it, shuffled; from the cache where they were computed before.
+    """Of the images of a part, or of a class of it, shuffled, and of these all or those `taken`.
 
-    A reference needs no probabilities, so they are kept where `metrics` has the Inception Score.
+    From the cache where they were computed before, with the same bits. A reference needs no probabilities, so they are
+    kept where `metrics` has the Inception Score.
     """
-    facts, rows = extractor.facts(), shuffled(rows_of(data, part, of_class))
-    if facts["extractor_sha256"] is None:
-        return seen_at(data, rows, extractor, shown, metrics=metrics)
-    file = kept_file(
-        data, part, [facts, "shuffled", *([] if of_class is None else [of_class]), *({"is"} & {*metrics})], "npz"
-    )
+    facts, whole = extractor.facts(), shuffled(rows_of(data, part, of_class))
+    rows, what = whole[taken], "held out" if part == "held-out" else "real"
+    if facts["extractor_sha256"] is None or len(rows) < 2:  # of one image there is no covariance to write
+        return seen_at(data, rows, extractor, shown, what, metrics)
+    some = [] if len(rows) == len(whole) else [taken.indices(len(whole))]
+    which = [*([] if of_class is None else [of_class]), *({"is"} & {*metrics}), *some]
+    file = kept_file(data, part, [facts, "shuffled", *which], "npz")
     stored = undamaged(file)
     if not processes.largest(int(stored is None or dict(stored.statistics.facts) != facts)):
         assert stored is not None
         return stored.statistics
-    found = seen_at(data, rows, extractor, shown, metrics=metrics)
+    found = seen_at(data, rows, extractor, shown, what, metrics)
     if processes.local_rank() == 0:
         write_statistics(file, found)
     return found

@@ -75,6 +75,8 @@ def measure_translation(
         raise GanatomyError(f"Translations are scored by {' and '.join(METRICS)}, not {named}.")
     data = both(run)
     assert data.classes is not None
+    if processes.rank() == 0:
+        run.folder.measurements.refuse_unwritable()
     found = run.checkpoint(checkpoint)
     kept: Weights = weights if run.averages("G") else "raw"
     players = {name: run.player(name, weights=kept, checkpoint=checkpoint) for name in ("G", "F")}

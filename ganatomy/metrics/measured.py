@@ -53,6 +53,12 @@ class Statistics:
         self.features = _joined(self.features, other.features, KEPT)
         self.probabilities = _joined(self.probabilities, other.probabilities, None)
 
+    def part(self, rows: slice) -> "Statistics":
+        """Of some of the rows whose features are kept."""
+        assert self.features is not None
+        probabilities = None if self.probabilities is None else self.probabilities[rows]
+        return Statistics(Moments.of(self.features[rows]), self.facts, self.features[rows], probabilities)
+
 
 def statistics_of(
     parts: Iterable[Array], extractor: Extractor, metrics: Collection[str] = ("fid", "kid", "is", "prdc")
@@ -153,7 +159,7 @@ def remarks(real: Statistics, fake: Statistics, metrics: Sequence[str]) -> list[
     compared = {"kid": "the kernel distance", "prdc": "precision, recall, density and coverage"}
     if max(counts, default=0) > KEPT:
         said += [
-            f"{title}: of {KEPT:,} images of each, the first of a fixed shuffle of the real ones"
+            f"{title}: of {KEPT:,} images of each at most, the first of a fixed shuffle of the real ones"
             for name, title in compared.items()
             if name in metrics
         ]

@@ -42,9 +42,14 @@ def memorization(training: Array, generated: Array, held_out: Array) -> Memoriza
 
 def honest_distances(training: Array, held_out: Array) -> tuple[Array, Array]:
     """How far held-out images are from the nearest training image, and which that is: [H] each."""
-    if len(held_out) < 100:
-        raise GanatomyError(f"{len(held_out)} held-out images are too few to say what is suspiciously near: take 100.")
+    refuse_few(len(held_out))
     return nearest_distances(training, held_out)
+
+
+def refuse_few(held_out: int) -> None:
+    """So few held-out images that one percent of them is none."""
+    if held_out < 100:
+        raise GanatomyError(f"{held_out} held-out images are too few to say what is suspiciously near: take 100.")
 
 
 def memorized(generated: tuple[Array, Array], held_out: tuple[Array, Array]) -> Memorization:

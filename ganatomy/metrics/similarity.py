@@ -39,9 +39,9 @@ def multiscale_similarity(a: Array, b: Array) -> Array:
     if a.shape != b.shape or a.ndim != 4:
         shapes = f"{list(a.shape)} and {list(b.shape)}"
         raise GanatomyError(f"Pairs of images must be [N, H, W, C] and of one shape; these are {shapes}.")
-    if (smallest := min(a.shape[1:3])) < 2 * RADIUS + 1:
-        raise GanatomyError(f"Structural similarity looks through windows of 11 pixels; these images have {smallest}.")
-    scales = 1
+    height, width = a.shape[1:3]
+    refuse_small(height, width)
+    smallest, scales = min(height, width), 1
     while scales < len(SCALE_WEIGHTS) and smallest >> scales >= 2 * RADIUS + 1:
         scales += 1
     weights = np.array(SCALE_WEIGHTS[:scales]) / sum(SCALE_WEIGHTS[:scales])
@@ -52,6 +52,12 @@ def multiscale_similarity(a: Array, b: Array) -> Array:
         result *= np.maximum(similarity if scale == scales - 1 else structure, 0.0) ** weight
         x, y = _halved(x), _halved(y)
     return result
+
+
+def refuse_small(height: int, width: int) -> None:
+    """Images smaller than a window."""
+    if (smallest := min(height, width)) < 2 * RADIUS + 1:
+        raise GanatomyError(f"Structural similarity looks through windows of 11 pixels; these images have {smallest}.")
 
 
 def similarity_of_pairs(images: Array, labels: Array | None = None, *, pairs: int = 1000, seed: int = 0) -> Similarity:

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, BinaryIO
 
 from ganatomy.core.errors import GanatomyError
@@ -41,6 +42,13 @@ class Log:
                 if (written := file.write(line)) != len(line):  # a disk that fills up takes part of a line
                     file.truncate(end)
                     raise OSError(f"only {written} of {len(line)} bytes could be written, the disk may be full")
+
+    def refuse_unwritable(self) -> None:
+        """Raise before long work what `append` would raise after it; where there was no file there is none."""
+        with told(f"Cannot write {self.path}"):
+            make_folder(self.path.parent)
+            with open(self.path, "ab") if self.path.exists() else TemporaryFile(dir=self.path.parent):
+                pass
 
     def offset(self) -> int:
         """Bytes of whole lines: what a checkpoint writes down, to return to with `truncate`."""

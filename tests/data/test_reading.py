@@ -125,6 +125,12 @@ def test_a_folder_without_images_says_what_it_holds(tmp_path: Path) -> None:
     assert message(tmp_path) == f"There are no images in {tmp_path}: it holds 2 .txt, 1 .npz."
 
 
+def test_a_run_is_no_data_set(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "recipe.yaml").write_text("")
+    assert message(tmp_path) == f"{tmp_path} is a run and no data set: ganatomy sample {tmp_path} writes images of it."
+
+
 def test_a_path_that_is_not_there_names_the_nearest_that_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "data" / "mnist").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)

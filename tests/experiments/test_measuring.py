@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -22,6 +22,7 @@ from ganatomy.data.images import Images
 from ganatomy.data.packed import cache_folder
 from ganatomy.experiments import comparing, measuring
 from ganatomy.experiments.comparing import measure_sources
+from ganatomy.experiments.judging import Bench
 from ganatomy.experiments.measuring import Asked, Reference, judge_of_run, make_extractor, measure_run
 from ganatomy.experiments.run import Run, Weights, load
 from ganatomy.experiments.sampling import Sampler
@@ -192,13 +193,21 @@ def test_statistics_of_other_extractors_neither_merge_nor_compare() -> None:
 def test_a_file_stands_for_images(cache: Path, tmp_path: Path) -> None:
     all_of = Asked(Random(), METRICS)
     real, fake = folder(tmp_path / "real", noise(40, 0)), folder(tmp_path / "fake", noise(40, 1))
-    seen = statistics_of([noise(40, 0)], Random())
-    write_statistics(tmp_path / "real.npz", seen)
+    write_statistics(tmp_path / "real.npz", kept_statistics(Images(source=real).open(), "all", Random()))
     stored = read_statistics(tmp_path / "real.npz")
     assert stored is not None and stored.known and stored.statistics.facts == Random().facts()
-    by_file = measure_sources(str(tmp_path / "real.npz"), fake, all_of)
-    assert by_file["scores"]["fid"] == pytest.approx(measure_sources(real, fake, all_of)["scores"]["fid"], abs=1e-6)
-    assert by_file["floor"] is None and "does not say of what size" in by_file["remarks"][0]
+    write_statistics(tmp_path / "fake.npz", kept_statistics(Images(source=fake).open(), "all", Random()))
+    images, *files = (
+        measure_sources(a, b, all_of)
+        for a, b in ((real, fake), (str(tmp_path / "real.npz"), fake), (real, str(tmp_path / "fake.npz")))
+    )
+    for by_file in files:
+        assert by_file["floor"]["count"] == by_file["at_floor_count"]["count"] == 20
+        for part in ("scores", "floor"):
+            assert by_file[part] == pytest.approx(images[part], rel=1e-4, abs=1e-5)
+        equal = by_file["at_floor_count"]["scores"]
+        assert equal == pytest.approx(images["at_floor_count"]["scores"], rel=1e-4, abs=1e-5)
+    assert "does not say of what size" in files[0]["remarks"][0]
 
 
 def test_what_made_a_file_looks_at_the_images_beside_it(ganatomy_says: Program, tmp_path: Path) -> None:
@@ -215,7 +224,7 @@ def test_what_made_a_file_looks_at_the_images_beside_it(ganatomy_says: Program, 
     images = ganatomy_says("evaluate", "--real", "digits", *digits[2:], *by_judge)
     (unnamed,), (named,), (alike,) = (json.loads(ran.out) for ran in (*told, images))
     assert unnamed["scores"] == named["scores"] == pytest.approx(alike["scores"], rel=1e-5)
-    assert named["protocol"]["extractor"] == "judge" and named["floor"] is None
+    assert named["protocol"]["extractor"] == "judge" and named["floor"] == pytest.approx(alike["floor"], rel=1e-4)
     (found,) = json.loads(
         ganatomy_says("evaluate", "--real", "random.npz", "--fake", own, "--metrics", "fid", "--json").out
     )
@@ -255,9 +264,81 @@ def test_what_cannot_be_scored_is_said_before_anything_is_looked_at(
         measure_run(trained, Asked(Random(), ("kid",), 2))
     with pytest.raises(GanatomyError, match=r"is wants a classifier's probabilities, and random .* does not classify"):
         Asked(Random(), ("fid", "is"))
+    with pytest.raises(GanatomyError, match="windows of 11 pixels; these images have 8"):
+        measure_run(trained, Asked(Random(), ("fid", "ssim"), 20))
+    small = folder(tmp_path / "small", noise(20, 0, size=8))
+    with pytest.raises(GanatomyError, match="windows of 11 pixels; these images have 8"):
+        measure_sources(small, small, Asked(Random(), ("fid", "ssim")))
+    rare = str(tmp_path / "rare")
+    for part in ("train", "test"):
+        (tmp_path / "rare").mkdir(exist_ok=True)
+        folder(tmp_path / "rare" / part, noise(20, 0))
+    with pytest.raises(GanatomyError, match="20 held-out images are too few to say what is suspiciously near"):
+        Reference(Images(source=rare).open(), Asked(Random(), ("fid", "nearest"), 20))
     (tmp_path / "text.npz").write_text("no archive")
     with pytest.raises(GanatomyError, match=r"text\.npz cannot be read: it is no \.npz, or was cut off"):
         measure_sources(str(tmp_path / "text.npz"), many, Asked(Random(), ("fid",)))
+
+
+def test_what_a_file_lacks_is_said_before_anything_is_looked_at(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = folder(tmp_path / "images", noise(20, 1))
+    seen = statistics_of([noise(20, 0)], Random())
+    write_statistics(tmp_path / "other.npz", replace(seen, facts={**seen.facts, "extractor_sha256": "f" * 64}))
+    write_statistics(tmp_path / "own.npz", seen)
+    np.savez(tmp_path / "plain.npz", mu=seen.moments.mean, sigma=seen.moments.covariance)
+    other, own, plain = (str(tmp_path / f"{name}.npz") for name in ("other", "own", "plain"))
+    monkeypatch.delattr(Random, "look")
+    monkeypatch.setattr(Random, "classifies", True)
+    for real, fake, metrics, said in (
+        (plain, images, ("fid", "kid"), r"kid compares images with images, and of .*plain.npz only moments are kept"),
+        (images, plain, ("fid", "prdc"), r"prdc compares images with images, and of .*plain.npz only moments are kept"),
+        (
+            other,
+            images,
+            ("fid",),
+            rf"other.npz is of another protocol: extractor_sha256 is f{{64}}, not {Random().sha256}",
+        ),
+        (images, own, ("fid", "is"), r"is wants a classifier's probabilities, and .*own.npz has none"),
+        (images, own, ("fid", "ssim"), r"ssim compares pictures, and .*own.npz is a file of statistics"),
+    ):
+        with pytest.raises(GanatomyError, match=said):
+            measure_sources(real, fake, Asked(Random(), metrics))
+
+
+def test_what_cannot_be_written_is_said_before_anything_is_looked_at(
+    copied: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = load(copied())
+    monkeypatch.delattr(Random, "look")
+    (run.path / "scores.jsonl").unlink()
+    with pytest.raises(GanatomyError, match="was never scored, so it has no best checkpoint"):
+        measure_run(run, Asked(Random(), ("fid",), 20), checkpoints=("best",))
+    run.folder.measurements.path.unlink(missing_ok=True)
+    run.folder.measurements.path.mkdir()
+    with pytest.raises(GanatomyError, match=r"Cannot write .*measurements.jsonl: Is a directory"):
+        measure_run(run, Asked(Random(), ("fid",), 20))
+    run.folder.evaluations.path.unlink(missing_ok=True)
+    run.folder.evaluations.path.mkdir()
+    monkeypatch.delattr(Bench, "score")
+    with pytest.raises(GanatomyError, match=r"Cannot write .*evaluations.jsonl: Is a directory"):
+        run.evaluate(20)
+
+
+def test_a_training_that_goes_on_meanwhile_changes_nothing(
+    trained: Run, copied: Callable[[], Path], asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It removes the checkpoints that are measured."""
+    wanted, run = measure_run(trained, asked), load(copied())
+
+    class Meanwhile(Reference):
+        def __init__(self, *of: Any) -> None:
+            super().__init__(*of)
+            shutil.rmtree(run.path / "checkpoints")
+
+    monkeypatch.setattr(measuring, "Reference", Meanwhile)
+    assert measure_run(run, asked) == wanted
 
 
 def test_a_file_says_what_it_is_of_and_ignores_nothing_in_silence(ganatomy_says: Program, tmp_path: Path) -> None:
@@ -283,11 +364,22 @@ def test_a_file_says_what_it_is_of_and_ignores_nothing_in_silence(ganatomy_says:
         measure_sources(real, file, Asked(Random(), ("fid",), 10), settings={"channels": "gray"})
 
 
-def test_statistics_of_other_features_are_told_with_their_files(cache: Path, tmp_path: Path) -> None:
+def test_statistics_of_other_features_are_told_with_their_files(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a look at one image."""
     np.savez(tmp_path / "nine.npz", mu=np.zeros(9), sigma=np.eye(9))
-    fake = folder(tmp_path / "fake", noise(20, 1))
-    with pytest.raises(GanatomyError, match=r"nine.npz is of 9 features and .*fake of 64"):
-        measure_sources(str(tmp_path / "nine.npz"), fake, Asked(Random(), ("fid",)))
+    nine, fake = str(tmp_path / "nine.npz"), folder(tmp_path / "fake", noise(20, 1))
+    looks: list[int] = []
+    look = Random.look
+    monkeypatch.setattr(Random, "look", lambda self, images: looks.append(len(images)) or look(self, images))
+    for real, other, said in (
+        (nine, fake, r"nine.npz is of 9 features and .*fake of 64"),
+        (fake, nine, "of 64 .* of 9:"),
+    ):
+        with pytest.raises(GanatomyError, match=said):
+            measure_sources(real, other, Asked(Random(), ("fid",)))
+    assert looks == [1, 1]
 
 
 def test_pytorch_fids_files_are_read_without_unpickling(asked: Asked, tmp_path: Path) -> None:
@@ -302,7 +394,7 @@ def test_pytorch_fids_files_are_read_without_unpickling(asked: Asked, tmp_path: 
     turned = measure_sources(fake, str(tmp_path / "theirs.npz"), only_fid)
     assert turned["scores"]["fid"] == pytest.approx(wanted["fid"], rel=1e-6)
     assert turned["protocol"]["count"] is None and turned["floor"]["count"] == 20
-    no_floor = f"no floor: {tmp_path / 'theirs.npz'} is a file of statistics"
+    no_floor = f"no floor: {tmp_path / 'theirs.npz'} has moments alone"
     assert {*turned["remarks"], no_floor} == {*found["remarks"]}
     assert "does not say what made it" in found["remarks"][1]
     assert "fid of 40 images, no more than its 64 features" in found["remarks"][-1], "one side's count is known"
@@ -399,13 +491,22 @@ def test_the_floor_is_of_a_sample_of_held_out_images_that_lie_in_order(cache: Pa
     assert abs(whole) < 1e-3 < half < 0.2 * dark_alone
 
 
-def test_real_statistics_are_computed_once(asked: Asked, trained: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    measure_run(trained, asked, seed=3, checkpoints=("last",))
+def test_real_images_are_looked_at_once(conditional: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reference, the floor, classes, what is honest; what is looked at anew are the others alone."""
+    monkeypatch.setenv("GANATOMY_CACHE", str(tmp_path))
     looks: list[int] = []
     look = Random.look
     monkeypatch.setattr(Random, "look", lambda self, images: looks.append(len(images)) or look(self, images))
-    measure_run(trained, asked, seed=3, checkpoints=("last",))
-    assert sum(looks) == 2 * 120, "the samples and the floor, not the reference again"
+    by_class, near = Asked(Random(), METRICS, 200, per_class=True), Asked(Random(), ("fid", "nearest"), 120)
+    for measured_again, generated in (
+        (lambda: measure_run(conditional, by_class, checkpoints=("last",)), 200 + 10 * 20),
+        (lambda: measure_run(conditional, near, checkpoints=("last",)), 120),
+        (lambda: [measure_sources("digits", "digits", by_class)], 200 + 10 * 20),
+    ):
+        first = measured_again()
+        looks.clear()
+        assert measured_again() == first, "with the same bits"
+        assert sum(looks) == generated
 
 
 def test_repeated_draws_of_a_source_have_their_spread(cache: Path, tmp_path: Path) -> None:
@@ -515,6 +616,7 @@ def test_each_sample_is_drawn_once_for_all_that_is_measured(
 ) -> None:
     compared: list[Array] = []
     monkeypatch.setattr(measuring, "similarities", lambda images, _: compared.append(images) or {"ssim": 0.0})
+    monkeypatch.setattr(measuring, "refuse_small", lambda *_: None)
     drawn: list[Array] = []
     images = Sampler.images
     monkeypatch.setattr(Sampler, "images", lambda *asked: drawn.append(images(*asked)) or drawn[-1])
@@ -646,7 +748,7 @@ def test_a_conversion_of_gray_images_is_stated(trained: Run, cache: Path, tmp_pa
         assert any(note.startswith(said) for note in remarked) == stated
 
 
-def test_remarks_say_what_few_images_mean() -> None:
+def test_remarks_say_what_few_images_mean(monkeypatch: pytest.MonkeyPatch) -> None:
     few, more = (Statistics(Moments.of(np.random.default_rng(0).normal(size=(n, 8))), {}) for n in (6, 50))
     assert "full rank" in remarks(few, more, ("fid",))[0]
     assert "biased upwards" in remarks(more, more, ("fid",))[0]
@@ -658,6 +760,8 @@ def test_remarks_say_what_few_images_mean() -> None:
     uncounted = replace(few, counted=False)
     assert remarks(uncounted, more, ("fid",)) == remarks(more, more, ("fid",))
     assert remarks(uncounted, uncounted, ("fid",)) == []
+    monkeypatch.setattr(measured, "KEPT", 40)
+    assert "the kernel distance: of 40 images of each at most" in remarks(more, few, ("kid",))[0]
 
 
 def test_two_files_need_no_extractor(ganatomy_says: Program, tmp_path: Path) -> None:
@@ -735,6 +839,10 @@ def test_from_the_command_line(trained: Run, ganatomy_says: Program, tmp_path: P
     assert ran.code == 0 and "599 images (second-half), 32 features of judge" in ran.out, "those it has not seen"
     ran = ganatomy_says("evaluate", "--real", str(tmp_path / "real.npz"), "--fake", fake, "--extractor", "random")
     assert ran.code == 0 and "Fréchet distance ↓" in ran.out and "Precision ↑" in ran.out
+    np.savez(tmp_path / "plain.npz", mu=np.zeros(64), sigma=np.eye(64))
+    words = ["--real", str(tmp_path / "plain.npz"), "--fake", fake, "--extractor", "random", "--metrics", "fid"]
+    ran = ganatomy_says("evaluate", *words)
+    assert ran.code == 0 and re.search(r"┃ +┃ +scores ┃\n", ran.out), "no floor, no column"
 
 
 def test_the_best_alone_of_a_run_without_scores_is_refused(copied: Callable[[], Path], ganatomy_says: Program) -> None:
@@ -783,7 +891,8 @@ def test_the_best_alone_of_a_run_without_scores_is_refused(copied: Callable[[], 
             "windows of 11 pixels; these images have 8",
         ),
         (("evaluate", "RUN", "--metrics", "fid", "--extractor", "inceptoin"), "Did you mean 'inception'"),
-        (("evaluate", "RUN", "--metrics", "fdi", "--extractor", "random"), "Did you mean 'fid'"),
+        (("evaluate", "RUN", "--metrics", "fid", "--extractor", "jugde"), "Did you mean 'judge'"),
+        (("evaluate", "RUN", "--metrics", "fdi"), "Did you mean 'fid'"),
         (("stats", "digits", "--out", "x.txt"), "Statistics are an .npz"),
     ],
 )

@@ -98,3 +98,15 @@ def test_a_full_disk_is_one_line_and_no_half_line(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert log.path.read_bytes() == b'{"round": 1}\n'
     log.sync()
+
+
+def test_what_cannot_be_written_is_known_before_and_what_can_leaves_no_trace(tmp_path):
+    log = Log(tmp_path / "measurements.jsonl")
+    log.refuse_unwritable()
+    assert not log.path.exists()
+    log.append({"round": 1})
+    log.refuse_unwritable()
+    assert log.read() == [{"round": 1}]
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(GanatomyError, match=r"Cannot write .*folder: Is a directory"):
+        Log(tmp_path / "folder").refuse_unwritable()
