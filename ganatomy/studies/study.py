@@ -179,11 +179,11 @@ class StudyFolder:
     def step(self, name: str, work: Callable[[], Mapping[str, Any]], draws: Sequence[str] = ()) -> dict[str, Any]:
         """What `work` returns, plain JSON; done once, and read back when the study is run again.
 
-        draws: pictures that the work makes; where one was removed, the step is done again.
+        draws: pictures and other files that the work makes; where one was removed, the step is done again.
         """
         file = self.path / "steps" / f"{name.replace('/', '_')}.json"
         self.steps += 1
-        if not all(there.exists() for there in (file, *(self.path / picture for picture in draws))):
+        if not all(there.exists() for there in (file, *(self.path / made for made in draws))):
             self.announce(f"step {self.steps}: {name}")
             self.unfinished = self.path / "unfinished" / file.stem
             write_json(file, dict(work()))
