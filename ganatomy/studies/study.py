@@ -26,6 +26,7 @@ from ganatomy.experiments.build import build_players, class_count
 from ganatomy.experiments.run import Run, load
 from ganatomy.experiments.train import prepared, train
 from ganatomy.report.png import write_png
+from ganatomy.report.results import typed
 from ganatomy.runs.files import read_record, write_json, write_text
 from ganatomy.runs.folder import RunFolder, find_run
 
@@ -336,7 +337,7 @@ def described(name: str) -> str:
     """A study's docstring, and its settings with what they are unless said."""
     settings = declared_settings(studies[name])
     needed = [key for key, one in settings.items() if one.default is inspect.Parameter.empty]
-    usual = [f"  {key}={one.default}" for key, one in settings.items() if key not in needed]
+    usual = [f"  {key}={typed(to_plain(one.default))}" for key, one in settings.items() if key not in needed]
     example = " ".join(["ganatomy study", name, *(f"{key}=..." for key in needed)])
     about = [inspect.getdoc(studies[name]) or "", "", example, "", "Its other settings:", *usual]
     return "\n".join([*about, "", TRAINS_FIRST] if issubclass(studies[name], OfRuns) else about)

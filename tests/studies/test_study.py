@@ -16,7 +16,7 @@ from ganatomy.experiments.train import train
 from ganatomy.report.results import studied, study_command
 from ganatomy.runs.files import read_json, write_json
 from ganatomy.studies import study as studying
-from ganatomy.studies.study import TRAINS_FIRST, StudyFolder, carry_out, contents, declared, plain
+from ganatomy.studies.study import TRAINS_FIRST, StudyFolder, carry_out, contents, declared, described, plain, studies
 from tests.conftest import TINY, Program
 from tests.studies.conftest import Dies
 
@@ -144,6 +144,16 @@ def test_a_study_tells_what_it_is_for(ganatomy_says: Program) -> None:
     assert "path=spherical" in ran.out and ganatomy_says("study", "show", "interpolate").out == ran.out
     assert "Did you mean 'interpolate'" in ganatomy_says("study", "show", "interpolat").err
     assert "needs the setting 'run'" in ganatomy_says("study", "interpolate", "steps=4").err
+
+
+@pytest.mark.parametrize("name", studies)
+def test_the_settings_that_are_shown_can_be_typed(name: str) -> None:
+    """What stands below a study's example says, given to the command, what it says unless told otherwise."""
+    lines = described(name).splitlines()
+    (example,) = (line for line in lines if line.startswith("ganatomy study"))
+    needed = [word.replace("...", "x") for word in example.split()[3:]]
+    shown = [line.strip() for line in lines if line.startswith("  ") and "=" in line]
+    assert len(shown) > 3 and declared(name, [*needed, *shown]) == declared(name, needed)
 
 
 def test_a_recipe_is_trained_first_and_goes_on_where_it_was_killed(cache: Path, tmp_path: Path, dies: Dies) -> None:
