@@ -71,6 +71,10 @@ class Arithmetic(OfRuns):
         if G.classes is not None:
             raise GanatomyError(f"{whose} is told its classes: interpolate between them instead.")
 
+    def looks_at(self) -> Mapping[str, ImageSet]:
+        run = load(self.run)
+        return {"run": run.data()} if self._why_not(run) is None else {}
+
     def attributes(self) -> tuple[str, ...]:
         """All that are graded, the one that should appear first."""
         return (self.attribute, self.other, *self.others)
@@ -91,6 +95,7 @@ class Arithmetic(OfRuns):
     def _why_not(self, run: Run) -> str | None:
         """What keeps trials from being measured, if anything does: attributes that the run's data has not."""
         try:
+            run.data()
             for name in self.attributes():
                 attribute_data(run, name)
         except GanatomyError as error:

@@ -42,6 +42,9 @@ class Embedding(OfRuns):
     count: Annotated[int, Field(ge=5, le=1000)] = 100
     seed: int = 0
 
+    def looks_at(self) -> Mapping[str, ImageSet]:
+        return {"run": load(self.run).data()}
+
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         run = load(self.run)
         data = run.data()

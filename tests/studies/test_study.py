@@ -15,8 +15,19 @@ from ganatomy.experiments.run import Run
 from ganatomy.experiments.train import train
 from ganatomy.report.results import studied, study_command
 from ganatomy.runs.files import read_json, write_json
+from ganatomy.studies import arithmetic
 from ganatomy.studies import study as studying
-from ganatomy.studies.study import TRAINS_FIRST, StudyFolder, carry_out, contents, declared, described, plain, studies
+from ganatomy.studies.study import (
+    TRAINS_FIRST,
+    OfRuns,
+    StudyFolder,
+    carry_out,
+    contents,
+    declared,
+    described,
+    plain,
+    studies,
+)
 from tests.conftest import TINY, Program
 from tests.studies.conftest import Dies
 
@@ -81,6 +92,21 @@ def test_steps_are_of_the_images_they_began_with(trained: Run, tmp_path: Path, s
     with pytest.raises(GanatomyError, match=r"another study \(content_of_data: .*--out"):
         carry_out(study, tmp_path / "features")
     assert all(contents(one)["content_of_data"] != old for one, old in zip(others, before, strict=True))
+
+
+def test_other_held_out_images_are_another_study_of_the_same_run(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of every study that looks at real ones; walks between latents are of none."""
+    monkeypatch.setattr(arithmetic, "attribute_data", lambda images, attribute: None)
+    place = pictures(tmp_path / "pictures", 0, 1)
+    run = train("digits-dcgan", *TINY, "scores=none", "batch=16", data=place, images=64, out=tmp_path / "run")
+    looking = [name for name, kind in studies.items() if issubclass(kind, OfRuns) and name != "interpolate"]
+    asked = [declared(name, [f"run={run.path}"]) for name in looking]
+    before = list(map(contents, asked))
+    pictures(place, 0, 2)
+    alike = [old.items() & contents(one).items() for old, one in zip(before, asked, strict=True)]
+    assert len(looking) > 5 and all(before) and not any(alike)
 
 
 @pytest.mark.parametrize(
