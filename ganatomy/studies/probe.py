@@ -72,6 +72,9 @@ class Probe(OfRuns):
 
     of_recipes = ("images", "overrides")
 
+    def check_looks(self, players: Mapping[str, nn.Module], data: ImageSet, whose: str) -> None:
+        labels_of(data)
+
     def looks_at(self) -> Mapping[str, ImageSet]:
         return {"data": real_images(load(self.run), self.data)}
 

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeVar
 from PIL import Image
 from pydantic import PositiveInt
 from safetensors.torch import save as save_tensors
+from torch import nn
 
 from ganatomy.core.errors import GanatomyError, near
 from ganatomy.core.observer import Moment, Observer
@@ -82,8 +83,8 @@ class OfRuns(Study):
         named = {name: getattr(self, name, None) for name in RUN_SETTINGS}
         return {name: text for name, text in named.items() if isinstance(text, str)}
 
-    def check_generator(self, G: Generator, whose: str) -> None:
-        """Raises GanatomyError where the study can do nothing with such a generator, which need not be trained yet."""
+    def check_looks(self, players: Mapping[str, nn.Module], data: ImageSet, whose: str) -> None:
+        """Raises GanatomyError where the study can do nothing with such players, trained or not, on such images."""
 
     def recipes(self) -> dict[str, Recipe]:
         """What is to be trained, by the setting that names it."""
@@ -105,9 +106,7 @@ class OfRuns(Study):
         """Raises GanatomyError before an hour's training whose run this study could not look at."""
         check_generates(recipe, "there is nothing to study")
         data: ImageSet = recipe.data.build().open(progress=True)
-        G = build_players(recipe, data.shape, class_count(data.classes))["G"]
-        assert isinstance(G, Generator)
-        self.check_generator(G, recipe.name)
+        self.check_looks(build_players(recipe, data.shape, class_count(data.classes)), data, recipe.name)
 
     def trained(self, trainings: Mapping[str, Recipe], folder: "StudyFolder") -> "OfRuns":
         """The same study of the runs of these recipes."""

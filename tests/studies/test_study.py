@@ -17,6 +17,7 @@ from ganatomy.report.results import studied, study_command
 from ganatomy.runs.files import read_json, write_json
 from ganatomy.studies import arithmetic
 from ganatomy.studies import study as studying
+from ganatomy.studies.embedding import Embedding
 from ganatomy.studies.study import (
     TRAINS_FIRST,
     OfRuns,
@@ -131,17 +132,34 @@ def test_other_held_out_images_are_another_study_of_the_same_run(
         ("interpolate", ["run=digits-dcgan", "overrides=batc=8"], "no field 'batc'"),
         ("retrain", ["run=digits-dcgan"], "digits-dcgan is not conditional"),
         ("arithmetic", ["run=digits-cdcgan"], "digits-cdcgan is told its classes"),
+        ("arithmetic", ["run=digits-dcgan"], "Smiling"),
+        ("retrain", ["run=digits-cdcgan", "few_recipe=mnist-cdcgn"], "Did you mean 'mnist-cdcgan'"),
+        ("retrain", ["run=digits-cdcgan", "few_recipe=digits-dcgan"], "digits-dcgan is not conditional"),
+        ("features", ["run=digits-cdcgan"], "D of digits-cdcgan sees no image without being told its class"),
+        ("features", ["run=digits-vanilla"], "D of digits-vanilla has no convolutions"),
+        ("features", ["run=digits-dcgan", "grid=4,2"], "grid has 2 numbers, and D 3 layers"),
+        ("features", ["run=digits-dcgan", "labels=500"], "labels=500: digits has from"),
+        ("embedding", ["run=digits-dcgan", "count=601"], "only 600 images of digits are held out"),
+        ("embedding", ["run=digits-dcgan", "data={unlabelled}"], "has no labels of two classes or more"),
+        ("probe", ["run=digits-dcgan", "data={unlabelled}"], "has no labels of two classes or more"),
         ("modes", ["run={run}", "count=1"], "greater than or equal to 2"),
         ("features", ["run={run}", "labels=40,40"], "labels=40,40: 40 is named twice"),
         ("arithmetic", ["run={run}", "other=Smiling"], "Smiling is named twice"),
     ],
 )
 def test_bad_input_is_told(
-    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, words: list[str], said: str
+    trained: Run,
+    unlabelled: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    words: list[str],
+    said: str,
 ) -> None:
+    places = {"run": trained.path, "unlabelled": unlabelled.data().source}
     monkeypatch.setattr(studying, "train", lambda *a, **k: pytest.fail("trained"))
     with pytest.raises(GanatomyError, match=said):
-        carry_out(declared(name, [word.format(run=trained.path) for word in words]), tmp_path / "refused")
+        carry_out(declared(name, [word.format(**places) for word in words]), tmp_path / "refused")
     assert not (tmp_path / "refused").exists() or not list((tmp_path / "refused").glob("steps"))
 
 
@@ -209,8 +227,13 @@ def test_a_recipe_is_trained_first_and_goes_on_where_it_was_killed(cache: Path, 
 def test_a_study_that_was_refused_after_its_training_is_corrected_in_its_folder(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(GanatomyError, match="only 600 images"):
-        carry_out(declared("embedding", [*RECIPE, "count=601"]), tmp_path / "study")
+    def refusing(*given: object) -> None:
+        raise GanatomyError("no judge")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Embedding, "_looks", refusing)
+        with pytest.raises(GanatomyError, match="no judge"):
+            carry_out(declared("embedding", [*RECIPE, "count=6"]), tmp_path / "study")
     monkeypatch.setattr(studying, "train", lambda *a, **k: pytest.fail("trained"))
     with pytest.raises(GanatomyError, match=r"another study .*images: 384 -> 512"):
         carry_out(declared("embedding", [*RECIPE, "images=512", "count=5"]), tmp_path / "study")
