@@ -13,6 +13,7 @@ from rich.table import Table
 
 from ganatomy.core.observer import Moment, Observer
 from ganatomy.core.recipe import Recipe
+from ganatomy.core.spec import to_plain
 from ganatomy.metrics.scores import shown_scores, times_floor
 from ganatomy.report.results import (
     MEASURED,
@@ -24,6 +25,7 @@ from ganatomy.report.results import (
     protocol_title,
     roughness,
     seeds_line,
+    typed,
 )
 
 EVERY = 30.0  # seconds between two lines where there is no terminal to redraw
@@ -262,7 +264,7 @@ def study_table(studies: Mapping[str, type]) -> Table:
         table.add_column(column)
     for name, kind in studies.items():
         settings = [
-            key if one.default is inspect.Parameter.empty else f"{key}={one.default}"
+            key if one.default is inspect.Parameter.empty else f"{key}={typed(to_plain(one.default))}"
             for key, one in inspect.signature(kind).parameters.items()
         ]
         table.add_row(name, escape((kind.__doc__ or "").split("\n")[0]), escape("  ".join(settings)))

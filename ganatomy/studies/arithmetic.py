@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from pydantic import NonNegativeFloat, PositiveInt
 from scipy.stats import binomtest
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganatomy.core.errors import GanatomyError
-from ganatomy.core.players import Generator
 from ganatomy.core.randomness import keyed
+from ganatomy.core.recipe import Recipe
 from ganatomy.core.spec import Spec
 from ganatomy.data.images import ImageSet, Split
 from ganatomy.experiments.judging import can_be_judged
@@ -67,9 +67,17 @@ class Arithmetic(OfRuns):
             check_picked(self.picked)
         check_each_once(attributes=self.attributes())
 
-    def check_generator(self, G: Generator, whose: str) -> None:
-        if G.classes is not None:
-            raise GanatomyError(f"{whose} is told its classes: interpolate between them instead.")
+    def check_looks(self, players: Mapping[str, nn.Module], data: ImageSet, whose: str) -> None:
+        check_not_told(players["G"], whose)
+
+    def check_recipe(self, recipe: Recipe) -> None:
+        super().check_recipe(recipe)
+        for name in () if self.picked else self.attributes():
+            attribute_data(recipe.data, name)
+
+    def looks_at(self) -> Mapping[str, ImageSet]:
+        run = load(self.run)
+        return {"run": run.data()} if self._why_not(run) is None else {}
 
     def attributes(self) -> tuple[str, ...]:
         """All that are graded, the one that should appear first."""
@@ -78,7 +86,7 @@ class Arithmetic(OfRuns):
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         run = load(self.run)
         sampler = run.sampler()
-        self.check_generator(sampler.G, str(run.path))
+        check_not_told(sampler.G, str(run.path))
         shown = sampler.images(self.seed, range(NUMBERED))
         folder.picture("numbered.png", grid(shown, columns=10, names=[str(i) for i in range(NUMBERED)]))
         why_not = self._why_not(run)
@@ -91,8 +99,9 @@ class Arithmetic(OfRuns):
     def _why_not(self, run: Run) -> str | None:
         """What keeps trials from being measured, if anything does: attributes that the run's data has not."""
         try:
+            run.data()
             for name in self.attributes():
-                attribute_data(run, name)
+                attribute_data(run.recipe.data, name)
         except GanatomyError as error:
             return str(error)
         return None
@@ -249,6 +258,11 @@ class HasAttribute:
         return found
 
 
+def check_not_told(G: nn.Module, whose: str) -> None:
+    if G.classes is not None:
+        raise GanatomyError(f"{whose} is told its classes: interpolate between them instead.")
+
+
 def check_picked(picked: tuple[tuple[int, ...], ...]) -> None:
     if len(picked) != 3 or not all(picked):
         raise GanatomyError("picked has three lists of numbers, such as picked=[[1,2,3],[4,5,6],[7,8,9]].")
@@ -257,9 +271,9 @@ def check_picked(picked: tuple[tuple[int, ...], ...]) -> None:
             raise GanatomyError(f"picked: there is no {number} in numbered.png, whose numbers are 0 to {NUMBERED - 1}.")
 
 
-def attribute_data(run: Run, attribute: str) -> tuple[ImageSet, Spec]:
-    """The run's images with a boolean column of theirs as labels: class 1 has the attribute."""
-    spec = run.recipe.data.replace(label=attribute)
+def attribute_data(images: Spec, attribute: str) -> tuple[ImageSet, Spec]:
+    """Images with a boolean column of theirs as labels: class 1 has the attribute."""
+    spec = images.replace(label=attribute)
     data: ImageSet = spec.build().open()
     names = data.classes or ()
     if names != (f"not {attribute}", attribute) and names not in YES:
@@ -277,7 +291,7 @@ def attribute_judge(
     run: Run, attribute: str, half: Half, announce: Callable[[str], None]
 ) -> tuple[HasAttribute, dict[str, Any]]:
     """A classifier of a boolean attribute of the run's data, trained on a half of it, and what is known of it."""
-    data, spec = attribute_data(run, attribute)
+    data, spec = attribute_data(run.recipe.data, attribute)
     judge = judge_of(data if half == "first" else halves_swapped(data), spec, announce)
     known = {"balanced_accuracy": balanced_accuracy(data, judge), "sha256": judge.judge.sha256}
     return HasAttribute(judge), known

@@ -13,6 +13,7 @@ from pydantic import Field
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.neighbors import NearestNeighbors
+from torch import nn
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.randomness import keyed
@@ -42,11 +43,18 @@ class Embedding(OfRuns):
     count: Annotated[int, Field(ge=5, le=1000)] = 100
     seed: int = 0
 
+    def check_looks(self, players: Mapping[str, nn.Module], data: ImageSet, whose: str) -> None:
+        labels_of(data)
+        if self.count > len(data.held_out):
+            raise GanatomyError(f"count={self.count}: only {len(data.held_out)} images of {data.source} are held out.")
+
+    def looks_at(self) -> Mapping[str, ImageSet]:
+        return {"run": load(self.run).data()}
+
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         run = load(self.run)
         data = run.data()
-        if self.count > len(data.held_out):
-            raise GanatomyError(f"count={self.count}: only {len(data.held_out)} images of {data.source} are held out.")
+        self.check_looks({}, data, self.run)
         looks = cache(partial(self._looks, run, data, folder))
         seen = folder.step("seen", lambda: self._seen(run, data, looks()))
         flat = {"tsne": self.tsne, "pca": PCA(2, random_state=0).fit_transform}

@@ -70,16 +70,18 @@ class Features(OfRuns):
     def check(self) -> None:
         check_each_once(labels=self.labels, strengths=self.strengths)
 
+    def check_looks(self, players: Mapping[str, nn.Module], data: ImageSet, whose: str) -> None:
+        check_grid(scoring_alone(players["D"].eval(), data.shape, whose), self.grid, data.shape)
+        Shuffled(data, self.seed).check(self.labels)
+
     def looks_at(self) -> Mapping[str, ImageSet]:
         return {"data": real_images(load(self.run), self.data)}
 
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         run = load(self.run)
-        trained = scoring_alone(run.player("D"), run)
-        check_grid(trained, self.grid, run)
         data = real_images(run, self.data)
-        images = Shuffled(data, self.seed)
-        images.check(self.labels)
+        trained, images = scoring_alone(run.player("D"), data.shape, self.run), Shuffled(data, self.seed)
+        self.check_looks({"D": trained}, data, self.run)
         looks: dict[str, Callable[[], Look]] = {
             "discriminator": lambda: through(trained, self.grid, images),
             "pixels": lambda: lambda pictures: torch.from_numpy(flat(pictures)),
@@ -97,7 +99,7 @@ class Features(OfRuns):
         protocol = {
             **facts(run, "D", data),
             "statistics": f"of {min(STANDING_IMAGES, len(images)):,} training images",
-            "grids": [list(maps.shape[2:]) for maps in Convolutions(trained, self.grid).maps(no_image(run))],
+            "grids": [list(maps.shape[2:]) for maps in Convolutions(trained, self.grid).maps(no_image(data.shape))],
             "scaled_by": f"{min(SCALED_BY, len(images)):,} training images",
             "svm": "squared hinge, one against the rest, L2",
             "validation": f"1 / {VALIDATION} of the known labels",
@@ -196,30 +198,30 @@ def activations(network: nn.Module) -> list[nn.Module]:
     return found or [m for m in network.modules() if isinstance(m, nn.Conv2d) and max(m.kernel_size) > 1]
 
 
-def scoring_alone(player: nn.Module, run: Run) -> Discriminator:
+def scoring_alone(player: nn.Module, shape: Shape, whose: str) -> Discriminator:
     """D, if it has convolutions and looks at an image without being told anything else."""
     if not isinstance(player, Discriminator):
-        raise GanatomyError(f"D of {run.path} is a {type(player).__name__}, not a Discriminator: it needs more to see.")
+        raise GanatomyError(f"D of {whose} is a {type(player).__name__}, not a Discriminator: it needs more to see.")
     if not any(isinstance(module, nn.Conv2d) for module in player.modules()):
-        raise GanatomyError(f"D of {run.path} has no convolutions, so there are no maps to pool.")
+        raise GanatomyError(f"D of {whose} has no convolutions, so there are no maps to pool.")
     try:
-        player.features(no_image(run))
+        player.features(no_image(shape))
     except GanatomyError:
         raise GanatomyError(
-            f"D of {run.path} sees no image without being told its class, which is what the features shall tell: "
-            "take a run whose D is not conditional, or is so by projection."
+            f"D of {whose} sees no image without being told its class, which is what the features shall tell: "
+            "take one whose D is not conditional, or is so by projection."
         ) from None
     return player
 
 
-def check_grid(D: Discriminator, grid: Sequence[int], run: Run) -> None:
-    layers = len(Convolutions(D, (1,)).maps(no_image(run)))
+def check_grid(D: Discriminator, grid: Sequence[int], shape: Shape) -> None:
+    layers = len(Convolutions(D, (1,)).maps(no_image(shape)))
     if len(grid) not in (1, layers):
         raise GanatomyError(f"grid has {len(grid)} numbers, and D {layers} layers: say one for all, or one for each.")
 
 
-def no_image(run: Run) -> Tensor:
-    return torch.zeros(1, *run.checkpoint().state["data"]["shape"])
+def no_image(shape: Shape) -> Tensor:
+    return torch.zeros(1, *shape)
 
 
 def untrained(run: Run, trained: Discriminator) -> Discriminator:

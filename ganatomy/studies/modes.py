@@ -54,6 +54,10 @@ class Modes(OfRuns):
     count: Annotated[int, Field(ge=2)] = 2_000
     seed: int = 0
 
+    def check_looks(self, players: Mapping[str, torch.nn.Module], data: ImageSet, whose: str) -> None:
+        if len(data.held_out) < 2:
+            raise GanatomyError(f"{data.source} holds out {len(data.held_out)} images; two are the least.")
+
     def looks_at(self) -> Mapping[str, ImageSet]:
         return {name: load(path).data() for name, path in self.runs().items()}
 
@@ -76,12 +80,10 @@ class Modes(OfRuns):
     def _look(self, folder: StudyFolder, path: str, title: str) -> Mapping[str, Any]:
         run = load(path)
         data, sampler = run.data(), run.sampler()
+        self.check_looks({}, data, path)
         judged = can_be_judged(data)
         extractor = judge_of_run(run, folder.announce) if judged else make_extractor("random")
-        rows = rows_of(data, "held-out")
-        if len(rows) < 2:
-            raise GanatomyError(f"{data.source} holds out {len(rows)} images; two are the least.")
-        real = pictures_at(data, keyed(0, "modes").permutation(rows)[: self.count])
+        real = pictures_at(data, keyed(0, "modes").permutation(rows_of(data, "held-out"))[: self.count])
         made = np.concatenate(list(own_samples(sampler, self.seed, range(len(real)))))
         sides = {"generated": extractor.look(made), "real": extractor.look(real)}
         result: dict[str, Any] = {**facts(run, "G", data), **extractor.facts(), "count": len(real)}

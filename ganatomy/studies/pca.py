@@ -10,6 +10,7 @@ What a GAN can draw of an image is found by gradient descent on z; the PCA's bes
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import numpy as np
@@ -30,6 +31,7 @@ from ganatomy.experiments.statistics import shuffled
 from ganatomy.metrics.judged import JudgeScores
 from ganatomy.metrics.moments import Array
 from ganatomy.report.grid import grid
+from ganatomy.runs.checkpoints import Checkpoints
 from ganatomy.studies.real import facts, flat
 from ganatomy.studies.study import OfRuns, StudyFolder, study
 
@@ -115,7 +117,8 @@ class PrincipalComponents(OfRuns):
         chosen = shuffled(np.arange(len(images)))[: self.inverted]
         some, own = images[chosen], None if labels is None else np.asarray(labels)[chosen]
         asked = None if own is None or sampler.classes is None else torch.from_numpy(own)
-        found = invert(sampler, to_unit(some), asked, self.steps, self.starts, self.seed, folder.announce)
+        keep, say = folder.unfinished, folder.announce
+        found = invert(sampler, to_unit(some), asked, self.steps, self.starts, self.seed, keep, say)
         size = min(sampler.prior.size, model.most)
         linear = model.rebuilt(some, own, size)
         rows = np.concatenate([part[:SHOWN] for part in (some, found, linear)])
@@ -208,12 +211,13 @@ class LinearModel:
 
     @classmethod
     def of(cls, data: ImageSet, classes: int | None) -> "LinearModel":
-        images = data.pictures(data.train)[:FITTED]
+        rows = fitted(len(data.train))
+        images = data.pictures(data.train, rows)
         if classes is None:
             groups = [images]
         else:
             assert data.train.labels is not None
-            groups = [images[data.train.labels[:FITTED] == number] for number in range(classes)]
+            groups = [images[data.train.labels[rows] == number] for number in range(classes)]
         return cls([all_components(flat(group)) for group in groups], images.shape[1:])
 
     @property
@@ -248,6 +252,11 @@ class LinearModel:
         return to_uint8(unit.permute(0, 3, 1, 2))
 
 
+def fitted(count: int) -> Array:
+    """Which of so many training images: of more than are fitted a choice of chance, for they may lie class by class."""
+    return np.sort(shuffled(np.arange(count))[:FITTED])
+
+
 def all_components(x: Array) -> PCA:
     """All principal components of x: [N, d], or the first ones of wide rows."""
     if x.shape[1] <= WIDEST:
@@ -262,15 +271,19 @@ def invert(
     steps: int,
     starts: int,
     seed: int,
+    keep: Path,
     say: Callable[[str], None] = lambda text: None,
 ) -> Array:
     """The nearest images that G draws, uint8 [N, H, W, C], found from the better of several starts of each.
 
-    x: [N, C, H, W] in [-1, 1]; y: the classes asked for. Adam descends the square of the error in z.
+    x: [N, C, H, W] in [-1, 1]; y: the classes asked for. Adam descends the square of the error in z. keep: a folder for
+    what is found, so that no start that is done is made again.
     """
-    given = () if y is None else (y,)
-    best, least = torch.zeros_like(x), torch.full((len(x),), torch.inf)
-    for start in range(starts):
+    given, kept = () if y is None else (y,), Checkpoints(keep)
+    done, best, least = 0, torch.zeros_like(x), torch.full((len(x),), torch.inf)
+    if (found := kept.newest()) is not None:
+        done, best, least = found.round, found.tensors["best"], found.tensors["least"]
+    for start in range(done, starts):
         z = sampler.prior.sample(seed, start * len(x), (start + 1) * len(x)).requires_grad_()
         optimizer = torch.optim.Adam([z], lr=RATE)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
@@ -282,10 +295,11 @@ def invert(
             optimizer.step()
             schedule.step()
         with torch.no_grad():
-            found = sampler.G(z, *given)
-        errors = (found - x).square().mean((1, 2, 3))
-        best = torch.where((errors < least)[:, None, None, None], found, best)
+            drawn = sampler.G(z, *given)
+        errors = (drawn - x).square().mean((1, 2, 3))
+        best = torch.where((errors < least)[:, None, None, None], drawn, best)
         least = torch.minimum(errors, least)
+        kept.write(start + 1, {"best": best, "least": least}, {})
     return to_uint8(best)
 
 

@@ -72,6 +72,9 @@ class Probe(OfRuns):
 
     of_recipes = ("images", "overrides")
 
+    def check_looks(self, players: Mapping[str, nn.Module], data: ImageSet, whose: str) -> None:
+        labels_of(data)
+
     def looks_at(self) -> Mapping[str, ImageSet]:
         return {"data": real_images(load(self.run), self.data)}
 
@@ -134,7 +137,7 @@ class Probe(OfRuns):
             write_bytes(file, save_tensors({name: value.contiguous() for name, value in E.state_dict().items()}))
             return {"images": self.encoder_images, "error": latent_error(E.eval(), sampler, self.seed)}
 
-        done = folder.step("encoder", work)
+        done = folder.step("encoder", work, draws=(WEIGHTS,))
         E.load_state_dict(load_tensors(file.read_bytes()))
         return E.eval().requires_grad_(False), done
 

@@ -1,7 +1,7 @@
 """Real and generated images mixed: portions of each crossed, and what a GAN adds where labels are few."""
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Annotated, Any
@@ -11,6 +11,7 @@ import torch
 import yaml
 from pydantic import Field, NonNegativeInt, PositiveInt
 from scipy.stats import ttest_rel
+from torch import nn
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.players import Generator
@@ -76,18 +77,22 @@ class Retrain(OfRuns):
         said = {"data.per_class": "few", "data.draw": "seeds", "images": "few_images", "seed": "seeds"}
         refuse_said_by_settings(self.few_overrides, said, "few_overrides")
 
-    def check_generator(self, G: Generator, whose: str) -> None:
-        if G.classes is None:
+    def check_looks(self, players: Mapping[str, nn.Module], data: ImageSet, whose: str) -> None:
+        if players["G"].classes is None:
             raise GanatomyError(f"{whose} is not conditional: its samples have no labels to teach.")
+        labels_of(data)
+
+    def check_recipe(self, recipe: Recipe) -> None:
+        super().check_recipe(recipe)
+        self._few_labels(recipe.data)
 
     def looks_at(self) -> Mapping[str, ImageSet]:
         return {"run": load(self.run).data()}
 
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         run = load(self.run)
-        self.check_generator(run.sampler().G, str(run.path))
         data = run.data()
-        labels_of(data)
+        self.check_looks({"G": run.sampler().G}, data, str(run.path))
         protocol = {
             **facts(run, "G", data),
             "exam": "held-out images",
@@ -103,11 +108,10 @@ class Retrain(OfRuns):
         }
         if not self.few:
             return {"grid": self._grid(folder, run, data), "protocol": protocol}
-        recipes = [self._few_recipe(run, seed) for seed in self.seeds]
-        few_data = [checked_few(recipe, run, self.few) for recipe in recipes]
-        result = {"grid": self._grid(folder, run, data), "few": self._few(folder, recipes, few_data)}
+        few = self._few_labels(run.recipe.data)
+        result = {"grid": self._grid(folder, run, data), "few": self._few(folder, few)}
         few_protocol = {
-            "few_recipe": yaml.safe_load(recipes[0].to_yaml()),
+            "few_recipe": yaml.safe_load(few[0][0].to_yaml()),
             "few_samples_per_class": MADE_PER_CLASS,
             "confident": f"the class asked for has {CONFIDENT:g} or more",
         }
@@ -159,15 +163,20 @@ class Retrain(OfRuns):
 
     # few labels
 
-    def _few_recipe(self, run: Run, seed: int) -> Recipe:
+    def _few_labels(self, images: Spec) -> list[tuple[Recipe, ImageSet]]:
+        """For each seed, which chooses them, the GAN of few labels and the images; of none where `few` is 0."""
+        recipes = [self._few_recipe(images, seed) for seed in self.seeds if self.few]
+        return [(recipe, checked_few(recipe, images, self.few)) for recipe in recipes]
+
+    def _few_recipe(self, images: Spec, seed: int) -> Recipe:
         """The GAN of few labels, on the run's own data; which they are is the seed's choice."""
-        data = run.recipe.data.replace(per_class=self.few, portion=1.0, draw=seed)
+        data = images.replace(per_class=self.few, portion=1.0, draw=seed)
         base = find_recipe(self.few_recipe).replace(data=data, scores=None)
         return prepared(base, self.few_overrides, data=None, images=self.few_images, seed=seed)
 
-    def _few(self, folder: StudyFolder, recipes: list[Recipe], few_data: list[ImageSet]) -> dict[str, Any]:
+    def _few(self, folder: StudyFolder, few: Sequence[tuple[Recipe, ImageSet]]) -> dict[str, Any]:
         rows, rounds = [], []
-        for recipe, data in zip(recipes, few_data, strict=True):
+        for recipe, data in few:
             gan = folder.step(f"few-gan-seed{recipe.seed}", partial(few_gan, folder, recipe, self.device))
             rows += self._strategies(folder, data, recipe.data, gan["run"], recipe.seed)
             rounds.append(gan["rounds"])
@@ -179,7 +188,7 @@ class Retrain(OfRuns):
         shown = {name: values for name, values in known.items() if values}
         folder.picture("few.png", bars(shown, f"{self.few} real images of each class; recognized of the held-out"))
         kept = [row["generated"] for row in rows if row["strategy"] == CONFIDENT_ONLY]
-        whole = {name: values for name, values in known.items() if len(values) == len(recipes)}
+        whole = {name: values for name, values in known.items() if len(values) == len(few)}
         return {"accuracy": groups, "strategies": rows, "kept": kept, "gan_rounds": rounds, **judged(whole)}
 
     def _strategies(self, folder: StudyFolder, data: ImageSet, spec: Spec, run: str, seed: int) -> list[dict[str, Any]]:
@@ -238,9 +247,9 @@ def shares_of(real: int, made: int) -> dict[str, Any]:
     return {"real": real, "generated": made, "real_share": share}
 
 
-def checked_few(recipe: Recipe, run: Run, few: int) -> ImageSet:
+def checked_few(recipe: Recipe, images: Spec, few: int) -> ImageSet:
     """The few images, once it is sure that a conditional GAN can be trained on them and on nothing else."""
-    spec = run.recipe.data.replace(per_class=few, portion=1.0, draw=recipe.seed)
+    spec = images.replace(per_class=few, portion=1.0, draw=recipe.seed)
     data: ImageSet = spec.build().open()
     G = build_players(recipe, data.shape, class_count(data.classes)).get("G")
     if not isinstance(G, Generator) or G.classes is None:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeVar
 from PIL import Image
 from pydantic import PositiveInt
 from safetensors.torch import save as save_tensors
+from torch import nn
 
 from ganatomy.core.errors import GanatomyError, near
 from ganatomy.core.observer import Moment, Observer
@@ -26,6 +27,7 @@ from ganatomy.experiments.build import build_players, class_count
 from ganatomy.experiments.run import Run, load
 from ganatomy.experiments.train import prepared, train
 from ganatomy.report.png import write_png
+from ganatomy.report.results import typed
 from ganatomy.runs.files import read_record, write_json, write_text
 from ganatomy.runs.folder import RunFolder, find_run
 
@@ -81,8 +83,8 @@ class OfRuns(Study):
         named = {name: getattr(self, name, None) for name in RUN_SETTINGS}
         return {name: text for name, text in named.items() if isinstance(text, str)}
 
-    def check_generator(self, G: Generator, whose: str) -> None:
-        """Raises GanatomyError where the study can do nothing with such a generator, which need not be trained yet."""
+    def check_looks(self, players: Mapping[str, nn.Module], data: ImageSet, whose: str) -> None:
+        """Raises GanatomyError where the study can do nothing with such players, trained or not, on such images."""
 
     def recipes(self) -> dict[str, Recipe]:
         """What is to be trained, by the setting that names it."""
@@ -104,9 +106,7 @@ class OfRuns(Study):
         """Raises GanatomyError before an hour's training whose run this study could not look at."""
         check_generates(recipe, "there is nothing to study")
         data: ImageSet = recipe.data.build().open(progress=True)
-        G = build_players(recipe, data.shape, class_count(data.classes))["G"]
-        assert isinstance(G, Generator)
-        self.check_generator(G, recipe.name)
+        self.check_looks(build_players(recipe, data.shape, class_count(data.classes)), data, recipe.name)
 
     def trained(self, trainings: Mapping[str, Recipe], folder: "StudyFolder") -> "OfRuns":
         """The same study of the runs of these recipes."""
@@ -179,11 +179,11 @@ class StudyFolder:
     def step(self, name: str, work: Callable[[], Mapping[str, Any]], draws: Sequence[str] = ()) -> dict[str, Any]:
         """What `work` returns, plain JSON; done once, and read back when the study is run again.
 
-        draws: pictures that the work makes; where one was removed, the step is done again.
+        draws: pictures and other files that the work makes; where one was removed, the step is done again.
         """
         file = self.path / "steps" / f"{name.replace('/', '_')}.json"
         self.steps += 1
-        if not all(there.exists() for there in (file, *(self.path / picture for picture in draws))):
+        if not all(there.exists() for there in (file, *(self.path / made for made in draws))):
             self.announce(f"step {self.steps}: {name}")
             self.unfinished = self.path / "unfinished" / file.stem
             write_json(file, dict(work()))
@@ -336,7 +336,7 @@ def described(name: str) -> str:
     """A study's docstring, and its settings with what they are unless said."""
     settings = declared_settings(studies[name])
     needed = [key for key, one in settings.items() if one.default is inspect.Parameter.empty]
-    usual = [f"  {key}={one.default}" for key, one in settings.items() if key not in needed]
+    usual = [f"  {key}={typed(to_plain(one.default))}" for key, one in settings.items() if key not in needed]
     example = " ".join(["ganatomy study", name, *(f"{key}=..." for key in needed)])
     about = [inspect.getdoc(studies[name]) or "", "", example, "", "Its other settings:", *usual]
     return "\n".join([*about, "", TRAINS_FIRST] if issubclass(studies[name], OfRuns) else about)

@@ -88,7 +88,7 @@ def test_probe_and_pca(trained: Run, tmp_path: Path) -> None:
 
 def test_arithmetic(trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arithmetic, "attribute_judge", halves)
-    monkeypatch.setattr(arithmetic, "attribute_data", lambda run, attribute: None)
+    monkeypatch.setattr(arithmetic, "attribute_data", lambda images, attribute: None)
     words = ("attribute=above", "other=left", "pool=200", "trials=5")
     found = result(tmp_path, "arithmetic", f"run={trained.path}", *words)
     assert text_of(dcgan_representation.smile_seen, found).startswith("above appears in ")

@@ -215,7 +215,7 @@ def test_from_end_to_end_and_the_same_when_killed(
     trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies: Dies
 ) -> None:
     monkeypatch.setattr(arithmetic, "attribute_judge", halves)
-    monkeypatch.setattr(arithmetic, "attribute_data", lambda run, attribute: None)
+    monkeypatch.setattr(arithmetic, "attribute_data", lambda images, attribute: None)
     words = [f"run={trained.path}", "attribute=above", "other=left", "pool=200", "trials=20"]
     study = declared("arithmetic", words)
     folder = carry_out(study, tmp_path / "sum")

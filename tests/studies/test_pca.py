@@ -1,5 +1,6 @@
 """PCA as a generative model: what it rebuilds, what it draws, and how it is scored beside a GAN."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +8,12 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.optim import Adam
 
 from ganatomy.core.players import Generator
 from ganatomy.core.prior import Prior
 from ganatomy.data.feed import to_unit
+from ganatomy.data.images import Split
 from ganatomy.experiments.run import Run
 from ganatomy.experiments.sampling import Sampler
 from ganatomy.experiments.statistics import shuffled
@@ -19,6 +22,7 @@ from ganatomy.studies import pca
 from ganatomy.studies.pca import LinearModel, error, invert, wins
 from ganatomy.studies.real import flat
 from ganatomy.studies.study import carry_out, declared
+from tests.studies.conftest import Dies
 
 SMALL = ("components=4,16,64,1000", "inverted=6", "steps=20", "starts=1")
 
@@ -57,10 +61,10 @@ def test_samples_have_the_mean_and_the_covariance_of_the_images(trained: Run) ->
     assert np.array_equal(model.images(64, 0, range(3))[2:], model.images(64, 0, [2]))
 
 
-def test_latents_are_found_where_they_can_be() -> None:
+def test_latents_are_found_where_they_can_be(tmp_path: Path) -> None:
     G = Linear()
     x = torch.randn(5, 1, 4, 4, generator=torch.Generator().manual_seed(1)).clamp(-1, 1)
-    found = to_unit(invert(Sampler(G), x, None, steps=400, starts=1, seed=0)).flatten(1)
+    found = to_unit(invert(Sampler(G), x, None, steps=400, starts=1, seed=0, keep=tmp_path)).flatten(1)
     best = torch.linalg.lstsq(G.matrix.detach().T, x.flatten(1).T).solution.T @ G.matrix.detach()
     assert torch.allclose(found, best.clamp(-1, 1), atol=0.02)
 
@@ -104,6 +108,32 @@ def test_from_end_to_end_and_the_same_when_interrupted(
             carry_out(study, tmp_path / "again")
     carry_out(study, tmp_path / "again")
     assert (tmp_path / "again" / "result.json").read_bytes() == (whole / "result.json").read_bytes()
+
+
+def test_killed_within_the_inversion_it_goes_on_with_the_start_in_which_it_was(
+    trained: Run, tmp_path: Path, dies: Dies
+) -> None:
+    study = declared("pca", [f"run={trained.path}", *SMALL[:2], "steps=20", "starts=3"])
+    whole = carry_out(study, tmp_path / "whole")
+    stepped = dies(Adam, "step", 50)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(study, tmp_path / "killed")
+    carry_out(study, tmp_path / "killed")
+    assert len(stepped) == 50 + 20, "two starts were done, and one is made again"
+    assert (tmp_path / "killed" / "result.json").read_bytes() == (whole / "result.json").read_bytes()
+    assert (tmp_path / "killed" / "reconstruction.png").read_bytes() == (whole / "reconstruction.png").read_bytes()
+
+
+def test_of_more_images_than_are_fitted_a_choice_of_all_is(trained: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where images lie class by class, as in folders, the first ones are of the first classes alone."""
+    data = trained.data()
+    assert data.train.labels is not None
+    order = np.argsort(data.train.labels, kind="stable")
+    sorted_by_class = replace(data, train=Split(data.train.images[order], data.train.labels[order]))
+    monkeypatch.setattr(pca, "FITTED", 600)
+    assert LinearModel.of(sorted_by_class, 10).most > 30
+    mean = LinearModel.of(sorted_by_class, None).fitted[0].mean_
+    assert np.allclose(mean, flat(data.pictures(data.train)).mean(0), atol=0.1)
 
 
 def test_the_gans_scores_are_those_of_its_evaluation(trained: Run, tmp_path: Path) -> None:

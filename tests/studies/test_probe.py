@@ -103,6 +103,9 @@ def test_an_encoder_taught_afterwards_and_the_same_when_interrupted(
         carry_out(study, tmp_path / "again")
     assert (tmp_path / "again" / "result.json").read_bytes() == (whole / "result.json").read_bytes()
     assert (whole / "encoder.safetensors").read_bytes() == taught
+    (tmp_path / "again" / "encoder.safetensors").unlink()
+    carry_out(study, tmp_path / "again")
+    assert (tmp_path / "again" / "encoder.safetensors").read_bytes() == taught, "and again where it was removed"
 
 
 def test_killed_within_the_encoders_training_it_goes_on_there(trained: Run, tmp_path: Path, dies: Dies) -> None:

@@ -15,8 +15,20 @@ from ganatomy.experiments.run import Run
 from ganatomy.experiments.train import train
 from ganatomy.report.results import studied, study_command
 from ganatomy.runs.files import read_json, write_json
+from ganatomy.studies import arithmetic
 from ganatomy.studies import study as studying
-from ganatomy.studies.study import TRAINS_FIRST, StudyFolder, carry_out, contents, declared, plain
+from ganatomy.studies.embedding import Embedding
+from ganatomy.studies.study import (
+    TRAINS_FIRST,
+    OfRuns,
+    StudyFolder,
+    carry_out,
+    contents,
+    declared,
+    described,
+    plain,
+    studies,
+)
 from tests.conftest import TINY, Program
 from tests.studies.conftest import Dies
 
@@ -83,6 +95,21 @@ def test_steps_are_of_the_images_they_began_with(trained: Run, tmp_path: Path, s
     assert all(contents(one)["content_of_data"] != old for one, old in zip(others, before, strict=True))
 
 
+def test_other_held_out_images_are_another_study_of_the_same_run(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of every study that looks at real ones; walks between latents are of none."""
+    monkeypatch.setattr(arithmetic, "attribute_data", lambda images, attribute: None)
+    place = pictures(tmp_path / "pictures", 0, 1)
+    run = train("digits-dcgan", *TINY, "scores=none", "batch=16", data=place, images=64, out=tmp_path / "run")
+    looking = [name for name, kind in studies.items() if issubclass(kind, OfRuns) and name != "interpolate"]
+    asked = [declared(name, [f"run={run.path}"]) for name in looking]
+    before = list(map(contents, asked))
+    pictures(place, 0, 2)
+    alike = [old.items() & contents(one).items() for old, one in zip(before, asked, strict=True)]
+    assert len(looking) > 5 and all(before) and not any(alike)
+
+
 @pytest.mark.parametrize(
     ("name", "words", "said"),
     [
@@ -105,17 +132,34 @@ def test_steps_are_of_the_images_they_began_with(trained: Run, tmp_path: Path, s
         ("interpolate", ["run=digits-dcgan", "overrides=batc=8"], "no field 'batc'"),
         ("retrain", ["run=digits-dcgan"], "digits-dcgan is not conditional"),
         ("arithmetic", ["run=digits-cdcgan"], "digits-cdcgan is told its classes"),
+        ("arithmetic", ["run=digits-dcgan"], "Smiling"),
+        ("retrain", ["run=digits-cdcgan", "few_recipe=mnist-cdcgn"], "Did you mean 'mnist-cdcgan'"),
+        ("retrain", ["run=digits-cdcgan", "few_recipe=digits-dcgan"], "digits-dcgan is not conditional"),
+        ("features", ["run=digits-cdcgan"], "D of digits-cdcgan sees no image without being told its class"),
+        ("features", ["run=digits-vanilla"], "D of digits-vanilla has no convolutions"),
+        ("features", ["run=digits-dcgan", "grid=4,2"], "grid has 2 numbers, and D 3 layers"),
+        ("features", ["run=digits-dcgan", "labels=500"], "labels=500: digits has from"),
+        ("embedding", ["run=digits-dcgan", "count=601"], "only 600 images of digits are held out"),
+        ("embedding", ["run=digits-dcgan", "data={unlabelled}"], "has no labels of two classes or more"),
+        ("probe", ["run=digits-dcgan", "data={unlabelled}"], "has no labels of two classes or more"),
         ("modes", ["run={run}", "count=1"], "greater than or equal to 2"),
         ("features", ["run={run}", "labels=40,40"], "labels=40,40: 40 is named twice"),
         ("arithmetic", ["run={run}", "other=Smiling"], "Smiling is named twice"),
     ],
 )
 def test_bad_input_is_told(
-    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, words: list[str], said: str
+    trained: Run,
+    unlabelled: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    words: list[str],
+    said: str,
 ) -> None:
+    places = {"run": trained.path, "unlabelled": unlabelled.data().source}
     monkeypatch.setattr(studying, "train", lambda *a, **k: pytest.fail("trained"))
     with pytest.raises(GanatomyError, match=said):
-        carry_out(declared(name, [word.format(run=trained.path) for word in words]), tmp_path / "refused")
+        carry_out(declared(name, [word.format(**places) for word in words]), tmp_path / "refused")
     assert not (tmp_path / "refused").exists() or not list((tmp_path / "refused").glob("steps"))
 
 
@@ -146,6 +190,16 @@ def test_a_study_tells_what_it_is_for(ganatomy_says: Program) -> None:
     assert "needs the setting 'run'" in ganatomy_says("study", "interpolate", "steps=4").err
 
 
+@pytest.mark.parametrize("name", studies)
+def test_the_settings_that_are_shown_can_be_typed(name: str) -> None:
+    """What stands below a study's example says, given to the command, what it says unless told otherwise."""
+    lines = described(name).splitlines()
+    (example,) = (line for line in lines if line.startswith("ganatomy study"))
+    needed = [word.replace("...", "x") for word in example.split()[3:]]
+    shown = [line.strip() for line in lines if line.startswith("  ") and "=" in line]
+    assert len(shown) > 3 and declared(name, [*needed, *shown]) == declared(name, needed)
+
+
 def test_a_recipe_is_trained_first_and_goes_on_where_it_was_killed(cache: Path, tmp_path: Path, dies: Dies) -> None:
     study, place = declared("interpolate", [*RECIPE, "data=digits", "pairs=1", "steps=3"]), tmp_path / "study"
     said: list[str] = []
@@ -173,8 +227,13 @@ def test_a_recipe_is_trained_first_and_goes_on_where_it_was_killed(cache: Path, 
 def test_a_study_that_was_refused_after_its_training_is_corrected_in_its_folder(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(GanatomyError, match="only 600 images"):
-        carry_out(declared("embedding", [*RECIPE, "count=601"]), tmp_path / "study")
+    def refusing(*given: object) -> None:
+        raise GanatomyError("no judge")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Embedding, "_looks", refusing)
+        with pytest.raises(GanatomyError, match="no judge"):
+            carry_out(declared("embedding", [*RECIPE, "count=6"]), tmp_path / "study")
     monkeypatch.setattr(studying, "train", lambda *a, **k: pytest.fail("trained"))
     with pytest.raises(GanatomyError, match=r"another study .*images: 384 -> 512"):
         carry_out(declared("embedding", [*RECIPE, "images=512", "count=5"]), tmp_path / "study")

@@ -287,9 +287,8 @@ def test_strategies_of_few_labels_teach_what_they_say(
 
 
 def test_seeds_vary_the_labels_that_are_known(conditional: Run) -> None:
-    study = Retrain(run=str(conditional.path), few=3, few_recipe="digits-cdcgan", few_overrides=())
-    recipes = [study._few_recipe(conditional, seed) for seed in (0, 1)]
-    one, other = (retrain.checked_few(recipe, conditional, 3) for recipe in recipes)
+    study = Retrain(run=str(conditional.path), few=3, few_recipe="digits-cdcgan", few_overrides=(), seeds=(0, 1))
+    (_, one), (_, other) = study._few_labels(conditional.recipe.data)
     assert one.content == conditional.recipe.data.replace(per_class=3).build().open().content
     assert not np.array_equal(one.train.images, other.train.images)
 
