@@ -52,14 +52,14 @@ LOGGED = "the log of its final BigGAN, 25 epochs"
 PER_CLASS = 100
 
 
-def on_cifar10(recipe: str, weight: float = 1.0, least: float = 1.0) -> Training:
-    return Training(recipe=recipe, data=("cifar10",), weight=weight, least=least, foreign=True)
+def on_cifar10(recipe: str, minutes: float) -> Training:
+    return Training(recipe=recipe, data=("cifar10",), minutes=minutes, foreign=True)
 
 
-DCGAN, WGAN, CGAN = on_cifar10("cifar10-dcgan"), on_cifar10("cifar10-wgan-report", 0.5), on_cifar10("cifar10-cgan")
-ACGAN, MIXED = on_cifar10("cifar10-acgan"), on_cifar10("cifar10-acgan-biggan", 2.0)
-BIGGAN = on_cifar10("cifar10-biggan", 4.0)
-MODES = Studying(study="modes", settings=("run={0}", "seed={seed}"), of=(BIGGAN,), name="modes-biggan", weight=0.3)
+DCGAN, WGAN = on_cifar10("cifar10-dcgan", 60), on_cifar10("cifar10-wgan-report", 40)
+CGAN, ACGAN = on_cifar10("cifar10-cgan", 65), on_cifar10("cifar10-acgan", 70)
+MIXED, BIGGAN = on_cifar10("cifar10-acgan-biggan", 600), on_cifar10("cifar10-biggan", 300)
+MODES = Studying(study="modes", settings=("run={0}", "seed={seed}"), of=(BIGGAN,), minutes=2, name="modes-biggan")
 
 
 def scores(
@@ -136,7 +136,7 @@ def written() -> Measure:
         held = all(count == PER_CLASS * classes for count in counts)
         return Reading(seen=f"{mean_of(counts)} files, {PER_CLASS} of each of {classes} classes", holds=held)
 
-    return Measure((BIGGAN,), read, trained=False)
+    return Measure((BIGGAN,), read, part=0)
 
 
 def alike_told(found: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from ganatomy.metrics.scores import times_floor
 from ganatomy.report.comparison import SIGNIFICANT, Outcome, as_scored, check_one_protocol, share_of_real, welch
 from ganatomy.report.results import protocol_line, setting
 from ganatomy.reproduce.claims import (
+    ENOUGH,
     UNDECIDED,
     Done,
     Incomparable,
@@ -218,7 +219,7 @@ def of_judge(training: Training, number: Number) -> Measure:
         outcomes = done.runs(training)
         return Reading(tuple(number(outcome) for outcome in outcomes), protocol=protocol(outcomes[0], number))
 
-    return Measure((training,), read, trained=False)
+    return Measure((training,), read, part=0)
 
 
 def of_study(studying: Studying, *keys: str, in_percent: bool = False, beside: Sequence[str] = ()) -> Measure:
@@ -248,7 +249,7 @@ def seen(
     """Whether the numbers of several trainings, a list of seeds each, are as was found; `limit` is told beside.
 
     `holds` may leave it undecided, with None. Without a limit the trainings are set against each other, at one number
-    of images, for equal time shows them unequal ones; but what an image costs is no matter of their number.
+    of images, for their time may show them unequal ones; but what an image costs is no matter of their number.
     """
 
     def read(done: Done) -> Reading:
@@ -269,7 +270,7 @@ def seen(
         how = protocol(groups[0][0], number)
         return Reading(seen=told, holds=held, beside="; ".join(also), protocol=how, why=why, short=short)
 
-    return Measure(tuple(needs), read, () if limit else tuple(needs), trained=number is not seconds_per_image)
+    return Measure(tuple(needs), read, 0 if number is seconds_per_image else ENOUGH)
 
 
 def at_one(groups: Groups, number: Number) -> tuple[Groups, str]:
@@ -314,7 +315,7 @@ def each(*needs: Training, number: Number = distance) -> Measure:
         seen, beside = f"{told}, each of its own floor", "; ".join(filter(None, (at_what(groups), short)))
         return Reading(seen=seen, holds=True, beside=beside)
 
-    return Measure(needs, read, needs)
+    return Measure(needs, read)
 
 
 def rising(*needs: Training, number: Number) -> Measure:
@@ -363,15 +364,14 @@ def keeps_rising(training: Training, *names: str, begin: float = END) -> Measure
 
 
 def improves(training: Training) -> Measure:
-    """Whether the distance still fell in the second half of training, by the judge's readings."""
+    """Whether the distance fell from a reading in training to the newest at twice as many images."""
 
     def read(done: Done) -> Reading:
         outcomes = done.runs(training)
-        ends = [max(readings_of(one), default=0) for one in outcomes]
-        pairs = [(at_reading(one, end // 2), at_reading(one, end)) for one, end in zip(outcomes, ends, strict=True)]
-        halves, whole = ([then for then in part if then is not None] for part in zip(*pairs, strict=True))
-        if len(halves) < len(outcomes):
+        pairs = [pair for one in outcomes if (pair := half_and_end(one)) is not None]
+        if len(pairs) < len(outcomes):
             raise Incomparable(f"too short: {name_of(outcomes)} has no readings in training at its half and its end")
+        halves, whole = zip(*pairs, strict=True)
         found = [[distance(one) for one in part] for part in (halves, whole)]
         way = differs(found[0], found[1])
         told = [f"{mean_of(part)} ({images_of(of)})" for part, of in zip(found, (halves, whole), strict=True)]
@@ -379,6 +379,15 @@ def improves(training: Training) -> Measure:
         return Reading(seen=seen, holds=None if way is None else way < 0, protocol=protocol(whole[0]), why=why)
 
     return Measure((training,), read)
+
+
+def half_and_end(outcome: Outcome) -> tuple[Then, Then] | None:
+    """A run at its newest reading of which there is one at half as many images, too."""
+    for end in sorted(readings_of(outcome), reverse=True):
+        half, whole = at_reading(outcome, end // 2), at_reading(outcome, end)
+        if half is not None and whole is not None:
+            return half, whole
+    return None
 
 
 def below(first: Training, edge: float, number: Number) -> Measure:

@@ -138,28 +138,51 @@ def test_steps_on_digits_in_the_place_of_animals_are_told(step: Training) -> Non
     assert found.replaced(step) == "mnist in the place of animals"
 
 
-def test_features_and_labelled_data_have_time_within_an_hour() -> None:
-    report = reports["dcgan-representation"]
-    there = {one.name: one.name for one in report.data if one.unasked is not None}
-    shares = Reproduction(report, Given(report, there), "1h", (0,), Path("nowhere")).shares
-    assert {"labelled-data-seed0", *(f"features-{epochs}-seed0" for epochs in (10, 25, 35, 45))} <= set(shares)
+def within(report: Report, budget: str, *there: str) -> Reproduction:
+    """With the data that can simply be had, and some beside."""
+    names = [one.name for one in report.data if one.unasked is not None or one.name in there]
+    return Reproduction(report, Given(report, {name: name for name in names}), budget, (0,), Path("nowhere"), "cpu")
+
+
+def served(place: Reproduction) -> dict[str, set[str]]:
+    """The works, by name, of the claims that all of them have enough time for."""
+    wanted = {one.id: place.demand(one) for one in place.report.claims}
+    return {
+        name: {Job(work, 0).name for work in works}
+        for name, works in wanted.items()
+        if works and all(60 * least <= place.time_of(work) + 1e-6 for work, least in works.items())
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "ids"),
+    [
+        ("mnist-conditional", {"score-real", "score-cgan", "score-cgan-vb-ls", "dcgan-beats-vanilla"}),
+        ("dcgan-representation", {"two-cards", "labelled-80", "labelled-rises"}),
+        ("cifar10-architectures", {"dcgan-loss", "files", "biggan-slowest"}),
+        ("unpaired-translation", {"vanilla-longer", "adversarial-rises", "resembles-target"}),
+        ("animal-faces", {"discriminator-first", "wgan-progression", "bigan-collapse"}),
+    ],
+)
+def test_half_an_hour_of_two_cores_is_for_what_it_can_decide(name: str, ids: set[str]) -> None:
+    assert ids <= set(served(within(reports[name], "30m", "animals")))
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("budget", ["2h", "24h"])
-def test_what_a_claim_sets_against_each_other_has_equal_time(name: str, budget: str) -> None:
-    """But for trainings of a number of images, which are compared at that."""
-    report = reports[name]
-    place = Reproduction(
-        report, Given(report, {one.name: one.name for one in report.data}), budget, (0,), Path("nowhere")
-    )
-    compared = 0
-    for claim in report.claims:
-        of_time = [one for one in (claim.measure.against if claim.measure else ()) if one.images is None]
-        shares = {place.shares.get(Job(place.own(one), 0).name) for one in of_time}
-        assert len(shares) <= 1, claim.id
-        compared += len(of_time) > 1 and None not in shares
-    assert compared > 1
+@pytest.mark.parametrize("budget", ["10m", "1h", "24h"])
+def test_what_is_begun_has_enough_for_some_claim_and_uses_the_budget_up(name: str, budget: str) -> None:
+    place = within(reports[name], budget, "animals")
+    assert sum(place.shares.values()) == pytest.approx(place.seconds)
+    assert set().union(*served(place).values()) == set(place.shares)
+    lines = [line for line in place.plan() if line.startswith("no time")]
+    measured = [one.id for one in place.report.claims if place.demand(one)]
+    assert len(lines) == len(measured) - len(served(place))
+
+
+def test_runs_that_are_compared_come_to_the_same_part_of_their_recipes() -> None:
+    place, found = within(reports["mnist-conditional"], "2h"), mnist_conditional
+    parts = {place.time_of(one) / one.minutes for one in (found.MEDIUM, found.VANILLA, found.WITHOUT_DROPOUT)}
+    assert max(parts) == pytest.approx(min(parts), rel=0.1)
 
 
 REPORTED = {  # read from shared/reports, not from the claims
@@ -415,7 +438,7 @@ def test_the_row_of_two_losses_says_how_often_g_moves() -> None:
 )
 def test_what_is_no_matter_of_training_is_judged_of_short_runs_too(report: str, name: str) -> None:
     measure = claim_of(report, name).measure
-    assert measure is not None and not measure.trained
+    assert measure is not None and measure.part == 0
 
 
 def test_a_range_of_several_runs_is_told_as_one() -> None:
