@@ -29,6 +29,7 @@ from ganatomy.reproduce.readings import (
     at_one,
     at_what,
     below,
+    beyond_chance,
     course,
     falling,
     highest,
@@ -153,10 +154,13 @@ def probe_seen(found: Mapping[str, Any]) -> tuple[str, bool]:
     return told, rights[1] - rights[0] > ERRORS * error
 
 
-def latents_tell(found: Mapping[str, Any]) -> tuple[str, bool]:
+def latents_tell(found: Mapping[str, Any]) -> tuple[str, bool | None]:
     """Whether more is recognized by them than if all were said to be of the largest class."""
-    right, guessed = found["latents"]["svm"], found["protocol"]["largest_class"]
-    return f"SVM {right:.1%}; the largest class is {guessed:.1%} of all", right > guessed
+    facts, right = found["protocol"], found["latents"]["svm"]
+    guessed = facts["largest_class"]
+    return f"SVM {right:.1%}; the largest class is {guessed:.1%} of all", beyond_chance(
+        right, guessed, facts["held_out"]
+    )
 
 
 def behind(outcome: Outcome) -> float:

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from ganatomy.engine.precision import find_device
 from ganatomy.networks.efficientnet import what_lacks
 from ganatomy.reproduce.claims import (
+    UNDECIDED,
     Claim,
     Done,
     Measure,
@@ -20,9 +22,11 @@ from ganatomy.reproduce.claims import (
 )
 from ganatomy.reproduce.collapse import collapses, none_collapses
 from ganatomy.reproduce.readings import (
+    BY_CHANCE,
     above,
     alike,
     all_of,
+    beyond_chance,
     differs,
     distance,
     each,
@@ -53,9 +57,7 @@ SMALL = ("players.G.width=0.25", "players.D.width=0.25")
 
 
 def on_faces(recipe: str, *overrides: str, name: str = "", **how: Any) -> Training:
-    return Training(
-        recipe=recipe, data=("celeba",), overrides=("data.label=Smiling", *overrides), name=name, **how
-    )
+    return Training(recipe=recipe, data=("celeba",), overrides=("data.label=Smiling", *overrides), name=name, **how)
 
 
 def at_32(*overrides: str, name: str = "", minutes: float = 680) -> Training:
@@ -195,21 +197,27 @@ def size_seen(found: Mapping[str, Any]) -> tuple[str, bool]:
     return f"{found['discriminator']['size']:,} numbers", found["discriminator"]["size"] == 14_336
 
 
-def order_seen(found: Mapping[str, Any]) -> tuple[str, bool]:
+def exam_of(found: Mapping[str, Any]) -> int:
+    return int(found["protocol"]["held_out"])
+
+
+def order_seen(found: Mapping[str, Any]) -> tuple[str, bool | None]:
     accuracy = {name: one["mean"] for name, one in found["accuracy"].items()}
     made, real = accuracy["80% generated"], accuracy["100% real, turned"]
-    return f"generated, of 80 %: {made:.2%}; all real, turned: {real:.2%}", made > real
+    return f"generated, of 80 %: {made:.2%}; all real, turned: {real:.2%}", beyond_chance(made, real, exam_of(found))
 
 
-def rises_with_portion(found: Mapping[str, Any]) -> tuple[str, bool]:
+def rises_with_portion(found: Mapping[str, Any]) -> tuple[str, bool | None]:
     values = [found["accuracy"][f"{portion}% generated"]["mean"] for portion in PORTIONS]
-    return ", ".join(f"{value:.2%}" for value in values), values == sorted(values)
+    rises = all_of(beyond_chance(more, less, exam_of(found)) for less, more in pairwise(values))
+    return ", ".join(f"{value:.2%}" for value in values), rises
 
 
-def both_seen(found: Mapping[str, Any]) -> tuple[str, bool]:
+def both_seen(found: Mapping[str, Any]) -> tuple[str, bool | None]:
     accuracy = found["accuracy"]
     both, real = (accuracy[f"80% {lesson}"]["mean"] for lesson in ("real and generated", "real, turned"))
-    return f"of 80 %: real and generated {both:.2%}, real alone, turned, {real:.2%}", both > real
+    told = f"of 80 %: real and generated {both:.2%}, real alone, turned, {real:.2%}"
+    return told, beyond_chance(both, real, exam_of(found))
 
 
 def more_is_worse(found: Sequence[list[float]]) -> bool | None:
@@ -233,7 +241,7 @@ def of_one_network(*keys: str, study: Studying) -> Measure:
 
 
 def rising_features() -> Measure:
-    """Whether the accuracy rises with the images that the GAN was shown."""
+    """Whether the accuracy rises with what the GAN was shown: no step falls, and the last is above the first."""
 
     def read(done: Done) -> Reading:
         found = [[100 * value for value in study_values(done, study, *ALL)] for study in BY_EPOCHS.values()]
@@ -242,8 +250,11 @@ def rising_features() -> Measure:
             f"{epochs}/45: {mean_of(values)} % ({images})"
             for epochs, values, images in zip(EPOCHS, found, shown, strict=True)
         )
-        means = [sum(values) / len(values) for values in found]
-        return Reading(seen=told, holds=means == sorted(means), protocol=study_protocol(done, BY_EPOCHS[45]))
+        means, exam = [sum(values) / 100 / len(values) for values in found], exam_of(done.results(BY_EPOCHS[45])[0])
+        steps = [beyond_chance(later, sooner, exam) for sooner, later in pairwise(means)]
+        held = False if False in steps else beyond_chance(means[-1], means[0], exam)
+        why = f"{UNDECIDED}, {BY_CHANCE}" if held is None else ""
+        return Reading(seen=told, holds=held, protocol=study_protocol(done, BY_EPOCHS[45]), why=why)
 
     return Measure(tuple(BY_EPOCHS.values()), read)
 

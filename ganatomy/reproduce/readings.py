@@ -40,6 +40,7 @@ from ganatomy.reproduce.shown import (
 ONE_SEED = 0.25  # of the larger number: seeds of one DCGAN of MNIST lay 6.73, 7.73 and 7.83 x floor, so far apart
 ALIKE = 0.1  # of the larger number, within which several seeds' numbers are alike, where nothing is known of their kind
 ERRORS = 2  # standard errors by which a course must rise, or fall
+BY_CHANCE = f"within {ERRORS} standard errors of so many held-out images"
 NO_SPREAD = "one seed: no spread to judge by"
 WITHIN = "within the seeds' spread"
 OTHERWISE_MADE = ("seeds", "checkpoint")  # fields of a measurement's protocol that may differ
@@ -398,15 +399,33 @@ def above(first: Training, edge: float, number: Number) -> Measure:
     return seen((first,), lambda found: float(np.mean(found[0])) > edge, number, f"limit: above {edge:g}")
 
 
-def result(studying: Studying, look: Callable[[Mapping[str, Any]], tuple[str, bool]]) -> Measure:
-    """A finding in a study's result: `look` says what is seen there, and whether it holds; over seeds, by most."""
+Look = Callable[[Mapping[str, Any]], tuple[str, bool | None]]
+
+
+def result(studying: Studying, look: Look) -> Measure:
+    """A finding in a study's result: `look` says what is seen there, and whether it holds; None: most do not say."""
 
     def read(done: Done) -> Reading:
-        looks = [look(one) for one in done.results(studying)]
-        holds = sum(held for _, held in looks) * 2 > len(looks)
-        return Reading(seen="; ".join(text for text, _ in looks), holds=holds, protocol=study_protocol(done, studying))
+        texts, answers = zip(*map(look, done.results(studying)), strict=True)
+        held = next((answer for answer in (True, False) if 2 * answers.count(answer) > len(answers)), None)
+        why = (
+            ""
+            if held is not None
+            else f"{UNDECIDED}, {BY_CHANCE if None in answers else 'as many seeds for as against'}"
+        )
+        return Reading(seen="; ".join(texts), holds=held, protocol=study_protocol(done, studying), why=why)
 
     return Measure((studying,), read)
+
+
+def beyond_chance(share: float, other: float, count: int) -> bool | None:
+    """Whether a share of so many images lies above another, or below: by two standard errors; None: neither.
+
+    >>> beyond_chance(0.98, 0.94, 10_000), beyond_chance(0.90, 0.94, 10_000), beyond_chance(0.942, 0.94, 10_000)
+    (True, False, None)
+    """
+    error = np.sqrt((share * (1 - share) + other * (1 - other)) / count)
+    return None if abs(share - other) <= ERRORS * error else share > other
 
 
 def told(studying: Studying, look: Callable[[Mapping[str, Any]], str]) -> Measure:

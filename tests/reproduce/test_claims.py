@@ -38,6 +38,7 @@ from ganatomy.reproduce.readings import (
     highest,
     lowest,
     refuse_two_protocols,
+    result,
     rising,
     share,
 )
@@ -310,6 +311,19 @@ def test_a_finding_about_the_reports_own_data_needs_them() -> None:
 def test_runs_of_two_protocols_make_no_finding(tmp_path: Path) -> None:
     with pytest.raises(Incomparable, match="not of one protocol: extractor_sha256"):
         lowest(A, B).read(Made(tmp_path, {"a": [4.0], "b": [7.0]}, b="1" * 64))
+
+
+@pytest.mark.parametrize(
+    ("answers", "holds"),
+    [([True, False, True], True), ([False], False), ([True, False], None), ([None, True, True], True), ([None], None)],
+)
+def test_a_studys_finding_is_that_of_most_seeds(answers: list[bool | None], holds: bool | None, tmp_path: Path) -> None:
+    class Studied(Made):
+        def results(self, studying: Studying) -> list[dict[str, object]]:
+            return [{"answer": answer} for answer in answers]
+
+    found = result(Studying(study="modes", settings=()), lambda one: ("so", one["answer"])).read(Studied(tmp_path, {}))
+    assert found.holds is holds and bool(found.why) is (holds is None)
 
 
 def test_works_are_done_once_and_trainings_first() -> None:

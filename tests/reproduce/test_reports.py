@@ -159,7 +159,7 @@ def served(place: Reproduction) -> dict[str, set[str]]:
     [
         ("mnist-conditional", {"score-real", "score-cgan", "score-cgan-vb-ls", "dcgan-beats-vanilla"}),
         ("dcgan-representation", {"two-cards", "labelled-80", "labelled-rises"}),
-        ("cifar10-architectures", {"dcgan-loss", "files", "biggan-slowest"}),
+        ("cifar10-architectures", {"wgan-black", "files", "biggan-slowest"}),
         ("unpaired-translation", {"vanilla-longer", "adversarial-rises", "resembles-target"}),
         ("animal-faces", {"discriminator-first", "wgan-progression", "bigan-collapse"}),
     ],
@@ -458,3 +458,32 @@ def test_a_reports_names_are_its_own() -> None:
     claim = Claim(id="a", said="It is good.", reported=Reported(text="good"), incomparable="by eye")
     with pytest.raises(GanatomyError, match="two claims are called a"):
         Report(name="r", title="T.", data=(), claims=(claim, claim))
+
+
+@pytest.mark.parametrize(("count", "holds"), [(1_000, None), (100_000, True)])
+def test_generated_digits_teach_better_beyond_what_chance_makes(count: int, holds: bool | None) -> None:
+    accuracy = {"80% generated": {"mean": 0.95}, "100% real, turned": {"mean": 0.945}}
+    found = {"accuracy": accuracy, "protocol": {"held_out": count}}
+    assert dcgan_representation.order_seen(found)[1] is holds
+    turned = {**accuracy, "80% generated": {"mean": 0.94}}
+    assert dcgan_representation.order_seen({**found, "accuracy": turned})[1] is (None if holds is None else False)
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "holds"),
+    [((0.5, 0.499, 0.6, 0.7), True), ((0.5, 0.4, 0.6, 0.7), False), ((0.5, 0.5, 0.501, 0.502), None)],
+)
+def test_features_rise_with_what_the_gan_was_shown_beyond_chance(
+    accuracies: tuple[float, ...], holds: bool | None, tmp_path: Path
+) -> None:
+    by_name = {
+        study.name: share for study, share in zip(dcgan_representation.BY_EPOCHS.values(), accuracies, strict=True)
+    }
+
+    class Seen(Logged):
+        def results(self, studying: Studying) -> list[Mapping[str, Any]]:
+            trials = {"all": {"accuracy": by_name[studying.name]}}
+            return [{"discriminator": {"trials": trials}, "protocol": {"held_out": 10_000}}]
+
+    found = dcgan_representation.rising_features().read(Seen(RunFolder(tmp_path), D_real=1.0))
+    assert found.holds is holds and bool(found.why) is (holds is None)
