@@ -135,11 +135,13 @@ class Measure:
     """What must be done first, and how the number is read from what that leaves.
 
     part: of the images of what is trained for it, that it takes; 0: it is no matter of how well that is trained.
+    seeds: that it takes for a verdict.
     """
 
     needs: tuple[Work, ...]
     read: Callable[[Done], Reading] = field(repr=False)
     part: float = ENOUGH
+    seeds: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -271,7 +271,8 @@ def seen(
         how = protocol(groups[0][0], number)
         return Reading(seen=told, holds=held, beside="; ".join(also), protocol=how, why=why, short=short)
 
-    return Measure(tuple(needs), read, 0 if number is seconds_per_image else ENOUGH)
+    part, seeds = 0 if number is seconds_per_image else ENOUGH, 1 if limit or number in MARGINS else 2
+    return Measure(tuple(needs), read, part, seeds)
 
 
 def at_one(groups: Groups, number: Number) -> tuple[Groups, str]:

@@ -295,10 +295,17 @@ class Reproduction:
         }
 
     def worth(self, claim: Claim) -> float:
-        """Of a verdict, or of a number beside which none can be."""
+        """Of a verdict, or of a number beside which none can be: too few seeds, other data, another scale."""
         assert claim.measure is not None
-        replaced = (claim.better is not None or claim.own_data) and any(map(self.replaced, claim.measure.needs))
-        return ASIDE if replaced or claim.incomparable is not None else 1.0
+        needs, of_number = claim.measure.needs, claim.better is not None
+        beside = claim.incomparable is not None or len(self.seeds) < claim.measure.seeds
+        beside |= (of_number or claim.own_data) and any(map(self.replaced, needs))
+        beside |= (
+            of_number
+            and not inception_is_there()
+            and any(isinstance(work, Training) and work.foreign for work in needs)
+        )
+        return ASIDE if beside else 1.0
 
     def demand(self, claim: Claim) -> dict[Work, float]:
         """The minutes on this device that a claim takes at least, by work; none where data is missing."""
