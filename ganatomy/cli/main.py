@@ -725,8 +725,9 @@ def reproduce(
     budget: Annotated[
         str,
         typer.Option(
-            help="Of all trainings and studies together, such as 30m, or full; readings in training are part of it, "
-            "scores at their ends come on top, and studies have no clock. A larger one goes on in the same folder."
+            help="Of all trainings and studies together, such as 30m, or full; it goes to the claims that take least "
+            "time for a verdict. Readings in training are part of it, scores at their ends come on top, and studies "
+            "have no clock. A larger one goes on in the same folder."
         ),
     ] = "30m",
     data: Annotated[

@@ -29,6 +29,7 @@ from ganatomy.reproduce.readings import (
     at_one,
     at_what,
     below,
+    beyond_chance,
     course,
     falling,
     highest,
@@ -45,6 +46,7 @@ from ganatomy.reproduce.shown import name_of
 
 BY_EYE = "by eye"
 RATE = 1e-4
+AT_64 = 300  # minutes of a DCGAN of animals: 2,000,000 images of 64 px
 RATIOS = (1, 2, 10, 15)
 FITTED = 0.9  # how often D is right, above which it fits the data
 EVEN = 0.5  # of a walk's longest step, above which its mean step is none of many small ones and a jump
@@ -56,58 +58,76 @@ def on_animals(recipe: str, *overrides: str, name: str = "", **how: Any) -> Trai
 
 
 def on_mnist(recipe: str, *overrides: str, name: str = "", **how: Any) -> Training:
-    return Training(recipe=recipe, data=("mnist",), overrides=overrides, name=name, **{"least": 1.0, **how})
+    return Training(recipe=recipe, data=("mnist",), overrides=overrides, name=name, **how)
 
 
 def slowed(ratio: int) -> Training:
     """D's rate divided, as the report has its ratios."""
     if ratio == 1:
-        return on_animals("animals64-dcgan", weight=2.0)
+        return on_animals("animals64-dcgan", minutes=AT_64)
     return on_animals(
-        "animals64-dcgan", f"optimizers.D.lr={RATE / ratio:.4g}", name=f"animals64-dcgan-1-to-{ratio}", weight=2.0
+        "animals64-dcgan", f"optimizers.D.lr={RATE / ratio:.4g}", name=f"animals64-dcgan-1-to-{ratio}", minutes=AT_64
     )
 
 
 BY_RATE = {ratio: slowed(ratio) for ratio in RATIOS}
-BY_STEPS = on_animals("animals64-dcgan", "game.g_steps=10", name="animals64-dcgan-10-steps", weight=2.0)
-WGAN = on_animals("animals64-wgan-report", weight=2.0)
+BY_STEPS = on_animals("animals64-dcgan", "game.g_steps=10", name="animals64-dcgan-10-steps", minutes=5 * AT_64)
+WGAN = on_animals("animals64-wgan-report", minutes=AT_64)
 
 
-def of_classes(recipe: str, *overrides: str, name: str, instead: Training) -> Training:
+def of_classes(recipe: str, *overrides: str, minutes: float, name: str = "", instead: Training) -> Training:
     """A step of the class-conditional WGAN; where no classes of animals are there, an unconditional one of digits."""
-    weight, least = instead.weight, instead.least
-    return on_animals(recipe, *overrides, name=name, labelled=True, weight=weight, least=least, instead=instead)
+    return on_animals(recipe, *overrides, name=name, labelled=True, minutes=minutes, instead=instead)
 
 
-def dense(name: str, weight: float, *overrides: str) -> Training:
+def dense(name: str, *overrides: str, minutes: float, of_digits: float) -> Training:
     """Dense players: those of animals are told no class either."""
-    instead = on_mnist(f"mnist-wgan-dense{name}-report", weight=weight)
-    return of_classes("animals64-wgan-dense-report", *overrides, name=f"animals64-wgan-dense{name}", instead=instead)
+    instead = on_mnist(f"mnist-wgan-dense{name}-report", minutes=of_digits)
+    return of_classes(
+        "animals64-wgan-dense-report",
+        *overrides,
+        minutes=minutes,
+        name=f"animals64-wgan-dense{name}",
+        instead=instead,
+    )
 
 
 def within(window: float) -> Training:
     clip = f"game.constraint.window={window}"
-    instead = on_mnist("mnist-wgan-report", clip, name=f"mnist-wgan-window-{window}")
-    return of_classes("animals64-cwgan-report", clip, name=f"animals64-cwgan-window-{window}", instead=instead)
+    instead = on_mnist("mnist-wgan-report", clip, name=f"mnist-wgan-window-{window}", minutes=16)
+    name = f"animals64-cwgan-window-{window}"
+    return of_classes("animals64-cwgan-report", clip, minutes=AT_64, name=name, instead=instead)
 
 
-BARE = dense("-bare", 0.5, "players.G.normalization=none", "players.D.normalization=none", "game.constraint=none")
-CLIPPED = dense("", 0.5)
-WIDE = dense("-wide", 0.7, "players.G.hidden=[256,512,1024,2048]", "players.D.hidden=[2048,1024,512,256]")
+BARE = dense(
+    "-bare",
+    "players.G.normalization=none",
+    "players.D.normalization=none",
+    "game.constraint=none",
+    minutes=30,
+    of_digits=3,
+)
+CLIPPED = dense("", minutes=30, of_digits=3)
+WIDE = dense(
+    "-wide",
+    "players.G.hidden=[256,512,1024,2048]",
+    "players.D.hidden=[2048,1024,512,256]",
+    minutes=50,
+    of_digits=6,
+)
 WINDOWS = {window: within(window) for window in (0.001, 0.01, 0.1)}
 CONVOLUTIONS = WINDOWS[0.01]  # the report's
 
 NARROW = "players.G.embedding=3", "players.D.embedding=3"
-LOOSE = on_animals(
+LOOSE = of_classes(
     "animals64-cwgan-report",
-    labelled=True,
-    weight=2.0,
-    instead=on_mnist("mnist-cwgan", *NARROW, name="mnist-cwgan-embedding-3"),
+    minutes=AT_64,
+    instead=on_mnist("mnist-cwgan", *NARROW, name="mnist-cwgan-embedding-3", minutes=25),
 )
-TOLD = on_animals("animals64-cwgan", labelled=True, weight=2.0, instead=on_mnist("mnist-cwgan"))
-BIGAN = on_animals("animals64-bigan", labelled=True, weight=2.0, instead=on_mnist("mnist-bigan"))
+TOLD = of_classes("animals64-cwgan", minutes=2 * AT_64, instead=on_mnist("mnist-cwgan", minutes=25))
+BIGAN = of_classes("animals64-bigan", minutes=1.5 * AT_64, instead=on_mnist("mnist-bigan", minutes=30))
 
-WALK = Studying(study="interpolate", settings=("run={0}", "seed={seed}"), of=(LOOSE,), weight=0.1)
+WALK = Studying(study="interpolate", settings=("run={0}", "seed={seed}"), of=(LOOSE,), minutes=1)
 TOLD_APART = 10_000  # real images that either classifier learns from
 PROBE = Studying(
     study="probe",
@@ -134,10 +154,13 @@ def probe_seen(found: Mapping[str, Any]) -> tuple[str, bool]:
     return told, rights[1] - rights[0] > ERRORS * error
 
 
-def latents_tell(found: Mapping[str, Any]) -> tuple[str, bool]:
+def latents_tell(found: Mapping[str, Any]) -> tuple[str, bool | None]:
     """Whether more is recognized by them than if all were said to be of the largest class."""
-    right, guessed = found["latents"]["svm"], found["protocol"]["largest_class"]
-    return f"SVM {right:.1%}; the largest class is {guessed:.1%} of all", right > guessed
+    facts, right = found["protocol"], found["latents"]["svm"]
+    guessed = facts["largest_class"]
+    return f"SVM {right:.1%}; the largest class is {guessed:.1%} of all", beyond_chance(
+        right, guessed, facts["held_out"]
+    )
 
 
 def behind(outcome: Outcome) -> float:
@@ -169,7 +192,7 @@ def keeps_from_overfitting(remedies: Sequence[Training], plain: Training) -> Mea
         )
 
     needs = (*remedies, plain)
-    return Measure(needs, read, needs)
+    return Measure(needs, read)
 
 
 def fits_at_once(training: Training) -> Measure:
@@ -182,7 +205,7 @@ def fits_at_once(training: Training) -> Measure:
         held = float(np.mean(right)) > FITTED
         return Reading(seen=seen, holds=held, beside=f"limit: above {100 * FITTED:g} %", protocol=LOGGED)
 
-    return Measure((training,), read, trained=False)
+    return Measure((training,), read, part=0)
 
 
 def as_real_ones(outcome: Outcome) -> float:

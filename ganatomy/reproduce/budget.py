@@ -1,12 +1,13 @@
-"""Time: a budget divided among works by their weights."""
+"""Time: which works a budget is for, and how much of it each of them has."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.experiments.train import parse_duration
 
 FULL = "full"
+ROUNDING = 1e-9  # relative
 T = TypeVar("T")
 
 
@@ -27,34 +28,32 @@ def is_larger(budget: str, before: str) -> bool:
     return now > then
 
 
-def joined(sets: Iterable[Collection[T]]) -> list[set[T]]:
-    """Sets that share a member, as one.
+def chosen(claims: Sequence[tuple[float, Mapping[T, float]]], minutes: float) -> dict[T, float]:
+    """The works that are begun, with the minutes that each takes at least, so that they are worth most together.
 
-    >>> [sorted(one) for one in joined(["ab", "cd", "bx", "e"])]
-    [['c', 'd'], ['a', 'b', 'x'], ['e']]
+    claims: of each its worth, and the minutes that it takes of every work. Many share a work, so one after another is
+    taken with what is missing for it: what costs the least for the worth of all claims that have enough by that.
+
+    >>> chosen([(1, {"a": 5}), (1, {"a": 5, "b": 3}), (1, {"c": 3})], 9)
+    {'c': 3, 'a': 5}
+    >>> chosen([(1, {"a": 5}), (1, {"a": 5, "b": 1}), (1, {"c": 4})], 9)
+    {'a': 5, 'b': 1}
     """
-    found: list[set[T]] = []
-    for one in map(set, sets):
-        found = [*(other for other in found if not other & one), one.union(*(o for o in found if o & one))]
-    return found
+    taken: dict[T, float] = {}
 
+    def missing(wanted: Mapping[T, float]) -> dict[T, float]:
+        return {work: least for work, least in wanted.items() if least > taken.get(work, 0.0)}
 
-def divided(weights: Mapping[str, tuple[float, float]], seconds: float) -> dict[str, float]:
-    """Shares of a budget, by name, from weights and the minutes below which a work is not worth beginning.
+    def cost(offer: Mapping[T, float]) -> float:
+        return sum(least - taken.get(work, 0.0) for work, least in offer.items())
 
-    A work whose share would be too small is left out, the hungriest first, and the others have its time.
+    def worth(offer: Mapping[T, float]) -> float:
+        lacks = [(value, missing(wanted)) for value, wanted in claims]
+        return sum(value for value, more in lacks if more and all(offer.get(w, 0.0) >= m for w, m in more.items()))
 
-    >>> divided({"a": (1.0, 0.0), "b": (3.0, 0.0)}, 120.0)
-    {'a': 30.0, 'b': 90.0}
-    >>> divided({"a": (1.0, 0.0), "b": (3.0, 5.0)}, 120.0)
-    {'a': 120.0}
-    """
-    left = dict(weights)
-    while left:
-        total = sum(weight for weight, _ in left.values())
-        shares = {name: seconds * weight / total for name, (weight, _) in left.items()}
-        short = [name for name, (_, least) in left.items() if shares[name] < 60 * least]
-        if not short:
-            return shares
-        del left[max(short, key=lambda name: 60 * left[name][1] / shares[name])]
-    return {}
+    while True:
+        rest = minutes * (1 + ROUNDING) - sum(taken.values())
+        offers = [offer for _, wanted in claims if (offer := missing(wanted)) and cost(offer) <= rest]
+        if not offers:
+            return taken
+        taken |= max(offers, key=lambda offer: worth(offer) / cost(offer))

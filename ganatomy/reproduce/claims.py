@@ -13,6 +13,7 @@ from ganatomy.report.comparison import Outcome
 Kind = Literal["better", "equal", "worse", "not comparable", "not run"]
 NOT_SAID = "not said"
 UNDECIDED = "undecided"
+ENOUGH = 0.25  # of a recipe's images, below which a run is too short to be judged by
 KINDS: tuple[Kind, ...] = ("better", "equal", "worse", "not comparable", "not run")
 
 
@@ -43,8 +44,7 @@ class Training:
     the source of that name, `{seed}` the seed and `{runs}` the folder of all runs.
     labelled: the data needs labels of two classes or more.
     instead: what is trained where the data is not there.
-    weight: of the budget's division; below a share of `least` minutes of two CPU cores, or of a fifth of them on a GPU,
-    it is not begun. What a claim sets against each other has one weight, the mean of theirs.
+    minutes: what all its images take on two CPU cores, readings included: an estimate, by which a budget is divided.
     foreign: it is scored by Inception, too, where the weights are at hand.
     """
 
@@ -56,8 +56,7 @@ class Training:
     labelled: bool = False
     after: tuple["Training", ...] = ()
     instead: "Training | None" = None
-    weight: float = 1.0
-    least: float = 0.0
+    minutes: float = 4.0
     foreign: bool = False
 
     def __post_init__(self) -> None:
@@ -69,9 +68,8 @@ class Studying:
     """A study to be carried out, once for each seed.
 
     settings: as on the command line; `{0}` is the folder of the first run in `of`, the rest is as in `Training`.
-    scaled: settings in images, as they are at full. With less time than `minutes`, which all of it takes on two CPU
-    cores, they are as much smaller: an estimate, for a study keeps no clock. What is made smaller says its `least`
-    minutes, below which nothing would be left of it. A study that works on a GPU wants a fifth of both there.
+    minutes: what all of it takes on two CPU cores: an estimate, for a study keeps no clock.
+    scaled: settings in images, as they are at full; with less time they are as much smaller.
     lacks: why it cannot be carried out here, if so, whatever the data.
     """
 
@@ -82,14 +80,10 @@ class Studying:
     scaled: tuple[tuple[str, int], ...] = ()
     minutes: float = 5.0
     name: str = ""
-    weight: float = 0.5
-    least: float = 0.0
     lacks: Callable[[], str] = lambda: ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or self.study)
-        if self.scaled and not self.least:
-            raise GanatomyError(f"{self.name} is made smaller with its time: say least=, the minutes that it needs.")
 
 
 Work = Training | Studying
@@ -140,14 +134,14 @@ class Reading:
 class Measure:
     """What must be done first, and how the number is read from what that leaves.
 
-    against: the trainings that are set against each other, which must have equal time. trained: whether it is a matter
-    of how well they are trained.
+    part: of the images of what is trained for it, that it takes; 0: it is no matter of how well that is trained.
+    seeds: that it takes for a verdict.
     """
 
     needs: tuple[Work, ...]
     read: Callable[[Done], Reading] = field(repr=False)
-    against: tuple[Training, ...] = ()
-    trained: bool = True
+    part: float = ENOUGH
+    seeds: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

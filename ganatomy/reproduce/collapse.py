@@ -80,7 +80,7 @@ def collapses_less(first: Training, other: Training) -> Measure:
             raise Incomparable("neither collapsed, so nothing tells which does so less")
         return reading(groups, a < b)
 
-    return Measure((first, other), read, (first, other))
+    return Measure((first, other), read)
 
 
 def as_long(groups: Sequence[Sequence[Outcome]]) -> Groups:

@@ -66,7 +66,6 @@ BY_CLASSIFIER = (
     "Inception Score on the logits of an L2-Net digit classifier, as a share of what real digits score; count and "
     "split not said. Ours is the same formula on our judge, a digit classifier too, so shares of real are compared."
 )
-LEAST = 0.3  # minutes, below which a score says nothing of a training
 TRAINS = 50.0  # multiples of the floor, below which a run is said to train
 ABOUT_ONE = (0.5, 1.5)
 NEAR_ZERO = 0.2  # D's cross-entropy of real and of generated images together; of players in balance it is 2 ln 2 = 1.39
@@ -76,44 +75,45 @@ QUESTION = "the report asks, and gives no number"
 
 
 def on_mnist(
-    recipe: str, *overrides: str, name: str = "", weight: float = 1.0, after: tuple[Training, ...] = ()
+    recipe: str, *overrides: str, minutes: float, name: str = "", after: tuple[Training, ...] = ()
 ) -> Training:
-    return Training(
-        recipe=recipe, data=("mnist",), overrides=overrides, name=name, after=after, weight=weight, least=LEAST
-    )
+    return Training(recipe=recipe, data=("mnist",), overrides=overrides, name=name, after=after, minutes=minutes)
 
 
-VARIANTS = {name: on_mnist(f"mnist-{name}", weight=0.5 if name.startswith("cgan") else 1.0) for name in SCORES}
-PLAIN = on_mnist("mnist-cdcgan")
-VANILLA = on_mnist("mnist-vanilla", weight=0.5)
-SHALLOW, MEDIUM = on_mnist("mnist-dcgan-shallow"), on_mnist("mnist-dcgan-medium")
-DEEP, SLOWER = on_mnist("mnist-dcgan-deep-report"), on_mnist("mnist-dcgan-deep")
-MEDIUM_VB = on_mnist("mnist-dcgan-medium-vb")
-WITHOUT_DROPOUT = on_mnist("mnist-dcgan-medium", "players.D.dropout=0", name="mnist-dcgan-medium-without-dropout")
+VARIANTS = {name: on_mnist(f"mnist-{name}", minutes=8 if name.startswith("cgan") else 22) for name in SCORES}
+PLAIN = on_mnist("mnist-cdcgan", minutes=20)
+VANILLA = on_mnist("mnist-vanilla", minutes=3)
+SHALLOW, MEDIUM = on_mnist("mnist-dcgan-shallow", minutes=19), on_mnist("mnist-dcgan-medium", minutes=26)
+DEEP, SLOWER = on_mnist("mnist-dcgan-deep-report", minutes=55), on_mnist("mnist-dcgan-deep", minutes=55)
+MEDIUM_VB = on_mnist("mnist-dcgan-medium-vb", minutes=30)
+WITHOUT_DROPOUT = on_mnist(
+    "mnist-dcgan-medium", "players.D.dropout=0", name="mnist-dcgan-medium-without-dropout", minutes=26
+)
 BY_DROPOUT = {
-    rate: on_mnist("mnist-dcgan-medium", f"players.D.dropout={rate}", name=f"mnist-dcgan-medium-dropout-{rate}")
+    rate: on_mnist(
+        "mnist-dcgan-medium",
+        f"players.D.dropout={rate}",
+        name=f"mnist-dcgan-medium-dropout-{rate}",
+        minutes=26,
+    )
     for rate in (0.1, 0.5)
 }
-GUIDE = on_mnist("mnist-guide", weight=0.2)
-GUIDED = on_mnist(
-    "mnist-cdcgan-guided", "players.C.run={runs}/mnist-guide-seed{seed}", name="mnist-cdcgan-guided", after=(GUIDE,)
-)
+GUIDE = on_mnist("mnist-guide", minutes=1)
+GUIDED = on_mnist("mnist-cdcgan-guided", "players.C.run={runs}/mnist-guide-seed{seed}", after=(GUIDE,), minutes=25)
 
 MATES = Studying(
-    study="modes", settings=("run={0}", "against={1}", "seed={seed}"), of=(MEDIUM, MEDIUM_VB), name="mates"
+    study="modes", settings=("run={0}", "against={1}", "seed={seed}"), of=(MEDIUM, MEDIUM_VB), minutes=2, name="mates"
 )
-MODES = Studying(study="modes", settings=("run={0}", "seed={seed}"), of=(VANILLA,), name="modes-vanilla")
+MODES = Studying(study="modes", settings=("run={0}", "seed={seed}"), of=(VANILLA,), minutes=1, name="modes-vanilla")
 RETRAIN = Studying(
     study="retrain",
     settings=("run={0}", "few=10", "seeds={seed}"),
     of=(PLAIN,),
     scaled=(("shown", 200_000), ("few_images", 100_000)),
     minutes=20,
-    weight=2.0,
-    least=5.0,
 )
-PCA = Studying(study="pca", settings=("run={0}",), of=(PLAIN,))
-EMBEDDING = Studying(study="embedding", settings=("run={0}", "seed={seed}"), of=(PLAIN,), weight=0.2)
+PCA = Studying(study="pca", settings=("run={0}",), of=(PLAIN,), minutes=4)
+EMBEDDING = Studying(study="embedding", settings=("run={0}", "seed={seed}"), of=(PLAIN,), minutes=1)
 
 
 def variant_claim(name: str) -> Claim:
@@ -189,7 +189,7 @@ def guided_beside() -> Measure:
             parts.append(f"{title}: share of real {mean_of(shares)}, as asked {mean_of(asked)} %, {far} x floor")
         return Reading(seen="; ".join(parts), holds=True)
 
-    return Measure((GUIDED, PLAIN), read, (GUIDED, PLAIN))
+    return Measure((GUIDED, PLAIN), read)
 
 
 def trains(found: Sequence[list[float]]) -> bool:
@@ -219,7 +219,7 @@ def outruns(training: Training, *, by: int) -> Measure:
             short=f"too short: it is said to take {by:,} images" if soon else "",
         )
 
-    return Measure((training,), read, trained=False)
+    return Measure((training,), read)
 
 
 def settles(training: Training, *, after: int) -> Measure:
@@ -244,7 +244,7 @@ def settles(training: Training, *, after: int) -> Measure:
             short="" if begin else f"too short: it is said of what comes after {after:,} iterations",
         )
 
-    return Measure((training,), read, trained=False)
+    return Measure((training,), read, part=0.5)
 
 
 def mean_from(outcome: Outcome, begin: int, *names: str) -> float:

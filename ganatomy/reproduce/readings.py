@@ -12,6 +12,7 @@ from ganatomy.metrics.scores import times_floor
 from ganatomy.report.comparison import SIGNIFICANT, Outcome, as_scored, check_one_protocol, share_of_real, welch
 from ganatomy.report.results import protocol_line, setting
 from ganatomy.reproduce.claims import (
+    ENOUGH,
     UNDECIDED,
     Done,
     Incomparable,
@@ -39,6 +40,7 @@ from ganatomy.reproduce.shown import (
 ONE_SEED = 0.25  # of the larger number: seeds of one DCGAN of MNIST lay 6.73, 7.73 and 7.83 x floor, so far apart
 ALIKE = 0.1  # of the larger number, within which several seeds' numbers are alike, where nothing is known of their kind
 ERRORS = 2  # standard errors by which a course must rise, or fall
+BY_CHANCE = f"within {ERRORS} standard errors of so many held-out images"
 NO_SPREAD = "one seed: no spread to judge by"
 WITHIN = "within the seeds' spread"
 OTHERWISE_MADE = ("seeds", "checkpoint")  # fields of a measurement's protocol that may differ
@@ -218,7 +220,7 @@ def of_judge(training: Training, number: Number) -> Measure:
         outcomes = done.runs(training)
         return Reading(tuple(number(outcome) for outcome in outcomes), protocol=protocol(outcomes[0], number))
 
-    return Measure((training,), read, trained=False)
+    return Measure((training,), read, part=0)
 
 
 def of_study(studying: Studying, *keys: str, in_percent: bool = False, beside: Sequence[str] = ()) -> Measure:
@@ -248,7 +250,7 @@ def seen(
     """Whether the numbers of several trainings, a list of seeds each, are as was found; `limit` is told beside.
 
     `holds` may leave it undecided, with None. Without a limit the trainings are set against each other, at one number
-    of images, for equal time shows them unequal ones; but what an image costs is no matter of their number.
+    of images, for their time may show them unequal ones; but what an image costs is no matter of their number.
     """
 
     def read(done: Done) -> Reading:
@@ -269,7 +271,8 @@ def seen(
         how = protocol(groups[0][0], number)
         return Reading(seen=told, holds=held, beside="; ".join(also), protocol=how, why=why, short=short)
 
-    return Measure(tuple(needs), read, () if limit else tuple(needs), trained=number is not seconds_per_image)
+    part, seeds = 0 if number is seconds_per_image else ENOUGH, 1 if limit or number in MARGINS else 2
+    return Measure(tuple(needs), read, part, seeds)
 
 
 def at_one(groups: Groups, number: Number) -> tuple[Groups, str]:
@@ -314,7 +317,7 @@ def each(*needs: Training, number: Number = distance) -> Measure:
         seen, beside = f"{told}, each of its own floor", "; ".join(filter(None, (at_what(groups), short)))
         return Reading(seen=seen, holds=True, beside=beside)
 
-    return Measure(needs, read, needs)
+    return Measure(needs, read)
 
 
 def rising(*needs: Training, number: Number) -> Measure:
@@ -363,15 +366,14 @@ def keeps_rising(training: Training, *names: str, begin: float = END) -> Measure
 
 
 def improves(training: Training) -> Measure:
-    """Whether the distance still fell in the second half of training, by the judge's readings."""
+    """Whether the distance fell from a reading in training to the newest at twice as many images."""
 
     def read(done: Done) -> Reading:
         outcomes = done.runs(training)
-        ends = [max(readings_of(one), default=0) for one in outcomes]
-        pairs = [(at_reading(one, end // 2), at_reading(one, end)) for one, end in zip(outcomes, ends, strict=True)]
-        halves, whole = ([then for then in part if then is not None] for part in zip(*pairs, strict=True))
-        if len(halves) < len(outcomes):
+        pairs = [pair for one in outcomes if (pair := half_and_end(one)) is not None]
+        if len(pairs) < len(outcomes):
             raise Incomparable(f"too short: {name_of(outcomes)} has no readings in training at its half and its end")
+        halves, whole = zip(*pairs, strict=True)
         found = [[distance(one) for one in part] for part in (halves, whole)]
         way = differs(found[0], found[1])
         told = [f"{mean_of(part)} ({images_of(of)})" for part, of in zip(found, (halves, whole), strict=True)]
@@ -379,6 +381,15 @@ def improves(training: Training) -> Measure:
         return Reading(seen=seen, holds=None if way is None else way < 0, protocol=protocol(whole[0]), why=why)
 
     return Measure((training,), read)
+
+
+def half_and_end(outcome: Outcome) -> tuple[Then, Then] | None:
+    """A run at its newest reading of which there is one at half as many images, too."""
+    for end in sorted(readings_of(outcome), reverse=True):
+        half, whole = at_reading(outcome, end // 2), at_reading(outcome, end)
+        if half is not None and whole is not None:
+            return half, whole
+    return None
 
 
 def below(first: Training, edge: float, number: Number) -> Measure:
@@ -389,15 +400,33 @@ def above(first: Training, edge: float, number: Number) -> Measure:
     return seen((first,), lambda found: float(np.mean(found[0])) > edge, number, f"limit: above {edge:g}")
 
 
-def result(studying: Studying, look: Callable[[Mapping[str, Any]], tuple[str, bool]]) -> Measure:
-    """A finding in a study's result: `look` says what is seen there, and whether it holds; over seeds, by most."""
+Look = Callable[[Mapping[str, Any]], tuple[str, bool | None]]
+
+
+def result(studying: Studying, look: Look) -> Measure:
+    """A finding in a study's result: `look` says what is seen there, and whether it holds; None: most do not say."""
 
     def read(done: Done) -> Reading:
-        looks = [look(one) for one in done.results(studying)]
-        holds = sum(held for _, held in looks) * 2 > len(looks)
-        return Reading(seen="; ".join(text for text, _ in looks), holds=holds, protocol=study_protocol(done, studying))
+        texts, answers = zip(*map(look, done.results(studying)), strict=True)
+        held = next((answer for answer in (True, False) if 2 * answers.count(answer) > len(answers)), None)
+        why = (
+            ""
+            if held is not None
+            else f"{UNDECIDED}, {BY_CHANCE if None in answers else 'as many seeds for as against'}"
+        )
+        return Reading(seen="; ".join(texts), holds=held, protocol=study_protocol(done, studying), why=why)
 
     return Measure((studying,), read)
+
+
+def beyond_chance(share: float, other: float, count: int) -> bool | None:
+    """Whether a share of so many images lies above another, or below: by two standard errors; None: neither.
+
+    >>> beyond_chance(0.98, 0.94, 10_000), beyond_chance(0.90, 0.94, 10_000), beyond_chance(0.942, 0.94, 10_000)
+    (True, False, None)
+    """
+    error = np.sqrt((share * (1 - share) + other * (1 - other)) / count)
+    return None if abs(share - other) <= ERRORS * error else share > other
 
 
 def told(studying: Studying, look: Callable[[Mapping[str, Any]], str]) -> Measure:

@@ -30,10 +30,11 @@ from ganatomy.experiments.train import prepared, train
 from ganatomy.experiments.translation_scores import is_translation, judge_of_domains, measure_translation
 from ganatomy.report.comparison import Outcome, outcome_of
 from ganatomy.report.results import number
-from ganatomy.reproduce.budget import divided, is_larger, joined, seconds_of
+from ganatomy.reproduce.budget import ROUNDING, chosen, is_larger, seconds_of
 from ganatomy.reproduce.claims import (
     Claim,
     Incomparable,
+    Measure,
     NotRun,
     Reading,
     Report,
@@ -55,7 +56,10 @@ from ganatomy.studies.study import Study, carry_out, declared, studies
 
 REPRODUCTIONS = Path("reproductions")  # where `ganatomy reproduce` works unless told otherwise
 FOREIGN = 10_000  # samples that Inception looks at, as in the reports
-GPU_MINUTE = 5  # minutes of two CPU cores that one of a GPU is worth at least; the recipes' times on both say 8 to 50
+GPU_MINUTE = 10  # minutes of two CPU cores that one of a GPU is worth at least; the recipes' times on both say 8 to 50
+SPARE = 1.25  # times what a training is thought to take: estimates are of another machine
+BRIEF = 1.0  # minutes of a training that need not be long, if all of it takes as much
+ASIDE = 0.5  # of a verdict, which a number is worth that can only stand beside what was reported
 
 Announce = Callable[[str], None]
 
@@ -115,9 +119,9 @@ def reproduce(
     go on; the next session tries it again, unless a loss was no number. Raises GanatomyError for the caller's mistakes,
     before anything is trained, and Stopped after a signal. Data and seeds may be added to what a folder holds, and a
     larger budget given; an added seed has as much time as those before it, beyond the budget. A budget is of all
-    trainings and studies together. A training has a clock, which its readings on the way are part of; a study has none,
-    and is made smaller to fit its part, by an estimate. The scores of what is trained, and judges that must first be
-    trained, come on top.
+    trainings and studies together, of the claims that have enough of it: those first that take least for a verdict. A
+    training has a clock, which its readings on the way are part of; a study has none, and is made smaller to fit its
+    part, by an estimate. The scores of what is trained, and judges that must first be trained, come on top.
 
     >>> reproduce("mnist-conditional", budget="2h", data=["mnist=data/mnist"], seeds=(0, 1))  # doctest: +SKIP
     """
@@ -163,14 +167,16 @@ class Reproduction:
 
     @cached_property
     def jobs(self) -> list[Job]:
-        """Everything that can be done, each once: trainings, then studies."""
-        chosen: dict[Work, None] = {}
+        """Everything that can be done, each once: what is worth most for its time first, runs before their studies."""
+        found: dict[Work, None] = {}
         for work in works_of(self.report):
             if work not in self.missing:
                 for one in with_what_comes_before(self.own(work)):
-                    chosen.setdefault(self.own(one))
-        works = sorted(chosen, key=lambda work: isinstance(work, Studying))
-        return [Job(work, seed) for work in works for seed in self.seeds]
+                    found.setdefault(self.own(one))
+        works = sorted(found, key=lambda work: isinstance(work, Studying))
+        jobs = [Job(work, seed) for work in works for seed in self.seeds]
+        order = list(self.shares)
+        return sorted(jobs, key=lambda job: order.index(job.name) if job.name in order else len(order))
 
     def own(self, work: Work) -> Work:
         return self.given.chosen(work) if isinstance(work, Training) else work
@@ -229,7 +235,9 @@ class Reproduction:
         states = {job: self.state(job) for job in self.jobs}
         ahead = {job: state for job, state in states.items() if state is not None and not state.done}
         known = [state.left for state in ahead.values() if state.left is not None]
-        lines = [f"left out   {job.name}: {self.too_little(job)}" for job, state in states.items() if state is None]
+        lines = [f"no time    {claim.id}: {told}" for claim in self.report.claims if (told := self.lacking(claim))]
+        if lines:
+            lines.append(f"in all     {minutes(self.in_all)} are needed for all claims")
         if not ahead:
             return lines
         for job, state in ahead.items():
@@ -276,61 +284,70 @@ class Reproduction:
 
     @cached_property
     def shares(self) -> dict[str, float]:
-        """Seconds by job; without those that would have too little, and empty if there is no limit."""
+        """Seconds by job of what is begun, in proportion to what it takes at least; empty if there is no limit."""
         if self.seconds is None:
             return {}
-        found = self.first_shares
-        used = [job for job in self.jobs if job.name in found and self.is_of_use(job, found)]
-        return divided({job.name: self.weights[job.work] for job in used}, self.seconds)
+        claims = [(self.worth(claim), wanted) for claim in self.report.claims if (wanted := self.demand(claim))]
+        taken = chosen(claims, self.seconds / 60 / len(self.seeds))
+        total = sum(taken.values()) * len(self.seeds)
+        return {
+            Job(work, seed).name: self.seconds * least / total for work, least in taken.items() for seed in self.seeds
+        }
+
+    def worth(self, claim: Claim) -> float:
+        """Of a verdict, or of a number beside which none can be: too few seeds, other data, another scale."""
+        assert claim.measure is not None
+        needs, of_number = claim.measure.needs, claim.better is not None
+        beside = claim.incomparable is not None or len(self.seeds) < claim.measure.seeds
+        beside |= (of_number or claim.own_data) and any(map(self.replaced, needs))
+        beside |= (
+            of_number
+            and not inception_is_there()
+            and any(isinstance(work, Training) and work.foreign for work in needs)
+        )
+        return ASIDE if beside else 1.0
+
+    def demand(self, claim: Claim) -> dict[Work, float]:
+        """The minutes on this device that a claim takes at least, by work; none where data is missing."""
+        needs = claim.measure.needs if claim.measure is not None else ()
+        if claim.measure is None or any(work in self.missing for work in needs):
+            return {}
+        part = 1.0 if claim.of_images else claim.measure.part
+        works = [self.own(one) for work in needs for one in with_what_comes_before(self.own(work))]
+        return {work: self.least(work, part) for work in works}
+
+    def least(self, work: Work, part: float) -> float:
+        if isinstance(work, Studying):
+            taken = work.minutes * (part if work.scaled else 1)
+        else:
+            taken = max(min(BRIEF, work.minutes), SPARE * part * work.minutes)
+        return taken / self.pace(work)
 
     @cached_property
-    def first_shares(self) -> dict[str, float]:
-        """As `shares`, with those that are of no use, for what reads them or what they read has too little."""
-        weights = {job.name: self.weights[job.work] for job in self.jobs}
-        return {} if self.seconds is None else divided(weights, self.seconds)
+    def in_all(self) -> float:
+        """The seconds that all claims together take at least."""
+        most: dict[Work, float] = {}
+        for work, least in (item for claim in self.report.claims for item in self.demand(claim).items()):
+            most[work] = max(least, most.get(work, 0.0))
+        return 60 * sum(most.values()) * len(self.seeds)
 
-    @cached_property
-    def weights(self) -> dict[Work, tuple[float, float]]:
-        """Of the budget's division, with the minutes that are wanted at least.
+    def lacking(self, claim: Claim) -> str:
+        """Which works of a claim have less time than it takes, and how much that is."""
+        return ", ".join(
+            f"{work.name} needs {minutes(60 * least)}"
+            for work, least in self.demand(claim).items()
+            if self.time_of(work) < 60 * least * (1 - ROUNDING)
+        )
 
-        Trainings that a claim sets against each other have one weight, or their time would tell them apart.
-        """
-        found = {job.work: (job.work.weight, self.least(job.work)) for job in self.jobs}
-        for group in joined(filter(None, map(self.set_against_each_other, self.report.claims))):
-            weights, least = zip(*(found[work] for work in group), strict=True)
-            found |= dict.fromkeys(group, (sum(weights) / len(weights), max(least)))
-        return found
-
-    def least(self, work: Work) -> float:
-        """The minutes on this device below which a work is not worth beginning."""
-        return work.least / self.pace(work)
+    def time_of(self, work: Work) -> float:
+        """The seconds that a work has, of the seed that has most; 0: it is left out."""
+        given = [state.given for seed in self.seeds if (state := self.state(Job(work, seed))) is not None]
+        return max((float("inf") if one is None else one for one in given), default=0.0)
 
     def pace(self, work: Work) -> float:
         """How many minutes of two CPU cores one is worth here: a GPU's counts for what works there."""
         there = isinstance(work, Training) or works_on_device(work)
         return GPU_MINUTE if there and find_device(self.device).type == "cuda" else 1.0
-
-    def too_little(self, job: Job) -> str:
-        if job.name in self.first_shares:
-            return "is of no use without works whose share is too small"
-        least = self.least(job.work)
-        return f"needs {minutes(60 * least)}, and its share is less" if least else "is for a study that has no time"
-
-    def set_against_each_other(self, claim: Claim) -> set[Work]:
-        """The trainings that a claim compares, but for those that are compared at a number of images."""
-        measure = claim.measure
-        studied = [one for work in measure.needs if isinstance(work, Studying) for one in work.of] if measure else []
-        compared = [*measure.against, *(studied if studied[1:] else [])] if measure else []
-        own = {self.own(training) for training in compared if training not in self.missing}
-        return {work for work in own if isinstance(work, Training) and work.images is None}
-
-    def is_of_use(self, job: Job, shares: Mapping[str, float]) -> bool:
-        """Whether a study has its runs, and whether a claim, or a study that has time, reads a run."""
-        if isinstance(job.work, Studying):
-            return all(Job(self.own(training), job.seed).name in shares for training in job.work.of)
-        needs = [work for claim in self.report.claims if claim.measure for work in claim.measure.needs]
-        able = [work for work in needs if isinstance(work, Training) or Job(work, job.seed).name in shares]
-        return any(job.work in map(self.own, with_what_comes_before(work)) for work in able if work not in self.missing)
 
     def finished(self, job: Job, state: State, announce: Announce) -> State:
         """The state after the work is done, or failed with the reason."""
@@ -393,16 +410,14 @@ class Reproduction:
     def whole(self, job: Job) -> None:
         """Raises NotRun if a job has not come to its end, with the reason: perhaps one that it waits for."""
         state = State.read(self.file(job))
-        left_out = state is None and self.first(job) is None
-        of_itself = left_out and job.name not in self.first_shares
-        if not of_itself and (state is None or not state.done):
+        if state is None and self.first(job) is None:
+            raise NotRun(f"budget: {job.work.name} has no time")
+        if state is None or not state.done:
             for training in job.work.of if isinstance(job.work, Studying) else job.work.after:
                 self.whole(Job(self.own(training), job.seed))
         if state is not None and state.failed is not None:
             again = "" if state.done else " (tried again by the same command)"
             raise NotRun(f"{job.name} failed: {state.failed}{again}")
-        if left_out:
-            raise NotRun(f"budget: {job.work.name} {self.too_little(job)}")
         if state is None or not state.done:
             raise NotRun(f"{job.name} is not done yet: go on with the same command")
 
@@ -428,6 +443,8 @@ class Reproduction:
             for work in needs:
                 if work in self.missing:
                     raise NotRun(self.missing[work])
+            if not all(map(self.time_of, self.demand(claim))):
+                raise NotRun(f"budget: {self.lacking(claim)}")
             if claim.measure is not None:
                 replaced = "; ".join(dict.fromkeys(filter(None, map(self.replaced, needs))))
                 reading = claim.measure.read(Left(self, needs, seeds))
@@ -436,7 +453,7 @@ class Reproduction:
         except Incomparable as reason:
             return Row(claim, None, Verdict("not comparable", str(reason)), replaced=replaced)
         cut = self.cut(needs, seeds) if claim.of_images else ""
-        short = self.too_short(needs, seeds) if claim.measure is not None and claim.measure.trained else ""
+        short = self.too_short(claim.measure, seeds) if claim.measure is not None else ""
         found = verdict(claim, reading, missing=missing, replaced=replaced, cut=cut, short=short)
         if reading is not None and not reading.seeds and (failed := self.failed_of(needs)):
             told = f"{len(failed)} of {len(self.seeds)} seeds failed"
@@ -453,8 +470,9 @@ class Reproduction:
         ]
         return "; ".join(sorted(told))
 
-    def too_short(self, needs: Sequence[Work], seeds: Sequence[int]) -> str:
-        return too_short(self.outcome(Job(one, seed)) for one in self.read_by(needs) for seed in seeds)
+    def too_short(self, measure: Measure, seeds: Sequence[int]) -> str:
+        outcomes = [self.outcome(Job(one, seed)) for one in self.read_by(measure.needs) for seed in seeds]
+        return too_short(outcomes, measure.part)
 
     def read_by(self, needs: Sequence[Work]) -> list[Training]:
         """What is trained for these works, each once: what takes another's place where it does."""

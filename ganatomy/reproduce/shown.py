@@ -1,6 +1,6 @@
 """How many real images runs were shown: whether that is enough, and runs at one number of them.
 
-A budget gives equal time, which is not an equal number of images.
+A budget gives time, by an estimate of what a recipe's images take, and not a number of images.
 """
 
 import re
@@ -11,9 +11,8 @@ from typing import Any
 
 from ganatomy.report.comparison import Outcome, Record
 from ganatomy.report.results import recipe_of
-from ganatomy.reproduce.claims import Incomparable
+from ganatomy.reproduce.claims import ENOUGH, Incomparable
 
-ENOUGH = 0.25  # of its recipe's images, below which a run is too short to be judged by
 NEAR = 0.05  # of the larger number of images, within which two runs were shown as many; batches do not end together
 
 
@@ -50,9 +49,9 @@ def is_whole(outcome: Outcome) -> bool:
     return 0 < wanted(outcome) <= shown(outcome)
 
 
-def too_short(outcomes: Iterable[Outcome]) -> str:
+def too_short(outcomes: Iterable[Outcome], part: float = ENOUGH) -> str:
     """Which runs were shown too few images to be judged by, if any."""
-    short = [one for one in outcomes if shown(one) < ENOUGH * wanted(one)]
+    short = [one for one in outcomes if shown(one) < part * wanted(one)]
     if not short:
         return ""
     first, others = short[0], len(short) - 1

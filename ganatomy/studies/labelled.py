@@ -94,6 +94,7 @@ class LabelledData(Study):
             "samples_seed": SAMPLES_SEED,
             "per_label": self.per_label,
             "exam": "held-out images",
+            "held_out": len(data.held_out),
             "shown": self._shown if self.epochs is None else f"{self.epochs} epochs",
             "turned": f"by up to {TURN:g} degrees",
             "augmented": f"turned by up to {GENTLE_TURN:g} degrees, shifted by up to {GENTLE_SHIFT:.2g} of the size"

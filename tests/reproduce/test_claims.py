@@ -9,7 +9,7 @@ import pytest
 from ganatomy.core.errors import GanatomyError
 from ganatomy.experiments.clock import LEAST, LOST, Clock, State
 from ganatomy.report.comparison import Outcome
-from ganatomy.reproduce.budget import divided, seconds_of
+from ganatomy.reproduce.budget import chosen, seconds_of
 from ganatomy.reproduce.claims import (
     Claim,
     Incomparable,
@@ -38,6 +38,7 @@ from ganatomy.reproduce.readings import (
     highest,
     lowest,
     refuse_two_protocols,
+    result,
     rising,
     share,
 )
@@ -312,6 +313,19 @@ def test_runs_of_two_protocols_make_no_finding(tmp_path: Path) -> None:
         lowest(A, B).read(Made(tmp_path, {"a": [4.0], "b": [7.0]}, b="1" * 64))
 
 
+@pytest.mark.parametrize(
+    ("answers", "holds"),
+    [([True, False, True], True), ([False], False), ([True, False], None), ([None, True, True], True), ([None], None)],
+)
+def test_a_studys_finding_is_that_of_most_seeds(answers: list[bool | None], holds: bool | None, tmp_path: Path) -> None:
+    class Studied(Made):
+        def results(self, studying: Studying) -> list[dict[str, object]]:
+            return [{"answer": answer} for answer in answers]
+
+    found = result(Studying(study="modes", settings=()), lambda one: ("so", one["answer"])).read(Studied(tmp_path, {}))
+    assert found.holds is holds and bool(found.why) is (holds is None)
+
+
 def test_works_are_done_once_and_trainings_first() -> None:
     study = Studying(study="modes", settings=("run={0}",), of=(B,))
     first = Training(recipe="z")
@@ -338,9 +352,33 @@ def test_one_name_is_one_work() -> None:
         Report(name="r", title="R.", data=(), claims=claims)
 
 
-def test_a_budget_is_used_up_and_the_hungriest_goes_first() -> None:
-    shares = divided({"a": (1.0, 0.0), "b": (2.0, 1.0), "c": (1.0, 20.0), "d": (1.0, 6.0)}, 600.0)
-    assert shares == {"a": 200.0, "b": 400.0}
+def test_a_budget_goes_where_it_gives_most_verdicts() -> None:
+    """A work that several claims share counts for all of them, and one that a claim has in part costs the rest."""
+    claims = [(1.0, {"a": 6.0}), (1.0, {"a": 6.0, "b": 3.0}), (1.0, {"c": 5.0}), (0.5, {"d": 3.0}), (1.0, {"c": 9.0})]
+    assert chosen(claims, 2) == {}
+    assert chosen(claims, 5) == {"c": 5.0}
+    assert chosen(claims, 9) == {"a": 6.0, "b": 3.0}
+    assert chosen(claims, 14) == {"a": 6.0, "b": 3.0, "c": 5.0}
+    assert chosen(claims, 18) == {"a": 6.0, "b": 3.0, "c": 9.0}
+    assert chosen(claims, 21) == {"a": 6.0, "b": 3.0, "c": 9.0, "d": 3.0}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_budget_is_kept_and_nothing_that_fits_is_left_out(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    claims = []
+    for _ in range(8):
+        wanted = {str(name): float(random.uniform(1, 9)) for name in random.permutation([*"abcdef"])[:2]}
+        claims.append((float(random.choice([0.5, 1.0])), wanted))
+    taken = chosen(claims, 20.0)
+    rest = 20.0 - sum(taken.values())
+    assert rest >= 0
+    for _, wanted in claims:
+        lacking = sum(max(0.0, least - taken.get(name, 0.0)) for name, least in wanted.items())
+        assert lacking == 0 or lacking > rest
+
+
+def test_a_budget_is_a_time_or_full() -> None:
     assert seconds_of("full") is None and seconds_of("30m") == 1800
     for text, said in (("0s", "--budget 0s: a time is wanted"), ("ful", "--budget ful: .* or full")):
         with pytest.raises(GanatomyError, match=said):

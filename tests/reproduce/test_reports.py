@@ -12,6 +12,7 @@ from ganatomy.experiments.clock import State
 from ganatomy.networks import efficientnet
 from ganatomy.report.comparison import Outcome
 from ganatomy.reproduce import animal_faces, dcgan_representation, mnist_conditional
+from ganatomy.reproduce import reproduce as room
 from ganatomy.reproduce.claims import (
     Claim,
     Reading,
@@ -25,7 +26,7 @@ from ganatomy.reproduce.claims import (
     verdict,
     works_of,
 )
-from ganatomy.reproduce.reproduce import Job, Reproduction
+from ganatomy.reproduce.reproduce import ASIDE, Job, Reproduction
 from ganatomy.reproduce.sources import Given
 from ganatomy.runs.folder import RunFolder
 
@@ -138,28 +139,70 @@ def test_steps_on_digits_in_the_place_of_animals_are_told(step: Training) -> Non
     assert found.replaced(step) == "mnist in the place of animals"
 
 
-def test_features_and_labelled_data_have_time_within_an_hour() -> None:
-    report = reports["dcgan-representation"]
-    there = {one.name: one.name for one in report.data if one.unasked is not None}
-    shares = Reproduction(report, Given(report, there), "1h", (0,), Path("nowhere")).shares
-    assert {"labelled-data-seed0", *(f"features-{epochs}-seed0" for epochs in (10, 25, 35, 45))} <= set(shares)
+def within(report: Report, budget: str, *there: str) -> Reproduction:
+    """With the data that can simply be had, and some beside."""
+    names = [one.name for one in report.data if one.unasked is not None or one.name in there]
+    return Reproduction(report, Given(report, {name: name for name in names}), budget, (0,), Path("nowhere"), "cpu")
+
+
+def served(place: Reproduction) -> dict[str, set[str]]:
+    """The works, by name, of the claims that all of them have enough time for."""
+    wanted = {one.id: place.demand(one) for one in place.report.claims}
+    return {
+        name: {Job(work, 0).name for work in works}
+        for name, works in wanted.items()
+        if works and all(60 * least <= place.time_of(work) + 1e-6 for work, least in works.items())
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "ids"),
+    [
+        ("mnist-conditional", {"score-real", "score-cgan", "score-cgan-vb-ls", "dcgan-beats-vanilla"}),
+        ("dcgan-representation", {"two-cards", "labelled-80", "labelled-rises"}),
+        ("cifar10-architectures", {"wgan-black", "files", "biggan-slowest"}),
+        ("unpaired-translation", {"vanilla-longer", "adversarial-rises", "resembles-target"}),
+        ("animal-faces", {"bigan-collapse", "bigan-latents", "interpolation"}),
+    ],
+)
+def test_half_an_hour_of_two_cores_is_for_what_it_can_decide(name: str, ids: set[str]) -> None:
+    assert ids <= set(served(within(reports[name], "30m")))
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("budget", ["2h", "24h"])
-def test_what_a_claim_sets_against_each_other_has_equal_time(name: str, budget: str) -> None:
-    """But for trainings of a number of images, which are compared at that."""
-    report = reports[name]
-    place = Reproduction(
-        report, Given(report, {one.name: one.name for one in report.data}), budget, (0,), Path("nowhere")
-    )
-    compared = 0
-    for claim in report.claims:
-        of_time = [one for one in (claim.measure.against if claim.measure else ()) if one.images is None]
-        shares = {place.shares.get(Job(place.own(one), 0).name) for one in of_time}
-        assert len(shares) <= 1, claim.id
-        compared += len(of_time) > 1 and None not in shares
-    assert compared > 1
+@pytest.mark.parametrize("budget", ["10m", "1h", "24h"])
+def test_what_is_begun_has_enough_for_some_claim_and_uses_the_budget_up(name: str, budget: str) -> None:
+    place = within(reports[name], budget, "animals")
+    assert sum(place.shares.values()) == pytest.approx(place.seconds)
+    assert set().union(*served(place).values()) == set(place.shares)
+    lines = [line for line in place.plan() if line.startswith("no time")]
+    measured = [one.id for one in place.report.claims if place.demand(one)]
+    assert len(lines) == len(measured) - len(served(place))
+
+
+def test_runs_that_are_compared_come_to_the_same_part_of_their_recipes() -> None:
+    place, found = within(reports["mnist-conditional"], "2h"), mnist_conditional
+    parts = {place.time_of(one) / one.minutes for one in (found.SHALLOW, found.DEEP, found.WITHOUT_DROPOUT)}
+    assert max(parts) == pytest.approx(min(parts))
+
+
+def test_what_can_have_no_verdict_is_worth_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    def worth(report: str, name: str, seeds: tuple[int, ...] = (0,), **data: str) -> float:
+        there = {one.name: one.name for one in reports[report].data if one.unasked is not None} | data
+        return Reproduction(reports[report], Given(reports[report], there), "1h", seeds, Path("nowhere")).worth(
+            claim_of(report, name)
+        )
+
+    assert worth("mnist-conditional", "dcgan-beats-vanilla") == 1, "distances of one seed may lie far apart"
+    assert worth("mnist-conditional", "pca") == ASIDE, "the report gives no number"
+    assert worth("mnist-conditional", "score-order") == ASIDE, "one seed tells nothing of shares"
+    assert worth("mnist-conditional", "score-order", (0, 1)) == 1
+    assert worth("animal-faces", "bigan-svm") == ASIDE, "of digits"
+    assert worth("animal-faces", "bigan-svm", animals="animals") == 1
+    monkeypatch.setattr(room, "inception_is_there", lambda: False)
+    assert worth("cifar10-architectures", "biggan") == ASIDE
+    monkeypatch.setattr(room, "inception_is_there", lambda: True)
+    assert worth("cifar10-architectures", "biggan") == 1
 
 
 REPORTED = {  # read from shared/reports, not from the claims
@@ -245,18 +288,9 @@ def test_fid_is_compared_where_inception_looked(tmp_path: Path) -> None:
 
 
 def test_accuracies_of_two_networks_are_not_compared() -> None:
-    claim = claim_of("dcgan-representation", "labelled-80")
-
-    class Taught(Logged):
-        def __init__(self, network: str) -> None:
-            self.network = network
-
-        def results(self, studying: Studying) -> list[Mapping[str, Any]]:
-            return [{"accuracy": {"80% generated": {"mean": 0.99}}, "protocol": {"network": self.network}}]
-
-    assert claim.measure
-    assert "ours of a small network" in verdict(claim, claim.measure.read(Taught("small"))).why
-    assert verdict(claim, claim.measure.read(Taught("efficientnet-b0"))).kind == "better"
+    ours, same = (claim_of("dcgan-representation", f"labelled-80{ending}") for ending in ("", "-efficientnet"))
+    assert "ours of a small network" in verdict(ours, Reading((99.0,))).why
+    assert verdict(same, Reading((99.0,))).kind == "better"
 
 
 class Logged:
@@ -415,7 +449,7 @@ def test_the_row_of_two_losses_says_how_often_g_moves() -> None:
 )
 def test_what_is_no_matter_of_training_is_judged_of_short_runs_too(report: str, name: str) -> None:
     measure = claim_of(report, name).measure
-    assert measure is not None and not measure.trained
+    assert measure is not None and measure.part == 0
 
 
 def test_a_range_of_several_runs_is_told_as_one() -> None:
@@ -435,3 +469,32 @@ def test_a_reports_names_are_its_own() -> None:
     claim = Claim(id="a", said="It is good.", reported=Reported(text="good"), incomparable="by eye")
     with pytest.raises(GanatomyError, match="two claims are called a"):
         Report(name="r", title="T.", data=(), claims=(claim, claim))
+
+
+@pytest.mark.parametrize(("count", "holds"), [(1_000, None), (100_000, True)])
+def test_generated_digits_teach_better_beyond_what_chance_makes(count: int, holds: bool | None) -> None:
+    accuracy = {"80% generated": {"mean": 0.95}, "100% real, turned": {"mean": 0.945}}
+    found = {"accuracy": accuracy, "protocol": {"held_out": count}}
+    assert dcgan_representation.order_seen(found)[1] is holds
+    turned = {**accuracy, "80% generated": {"mean": 0.94}}
+    assert dcgan_representation.order_seen({**found, "accuracy": turned})[1] is (None if holds is None else False)
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "holds"),
+    [((0.5, 0.499, 0.6, 0.7), True), ((0.5, 0.4, 0.6, 0.7), False), ((0.5, 0.5, 0.501, 0.502), None)],
+)
+def test_features_rise_with_what_the_gan_was_shown_beyond_chance(
+    accuracies: tuple[float, ...], holds: bool | None, tmp_path: Path
+) -> None:
+    by_name = {
+        study.name: share for study, share in zip(dcgan_representation.BY_EPOCHS.values(), accuracies, strict=True)
+    }
+
+    class Seen(Logged):
+        def results(self, studying: Studying) -> list[Mapping[str, Any]]:
+            trials = {"all": {"accuracy": by_name[studying.name]}}
+            return [{"discriminator": {"trials": trials}, "protocol": {"held_out": 10_000}}]
+
+    found = dcgan_representation.rising_features().read(Seen(RunFolder(tmp_path), D_real=1.0))
+    assert found.holds is holds and bool(found.why) is (holds is None)

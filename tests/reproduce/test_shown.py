@@ -171,6 +171,8 @@ def test_a_run_improves_where_its_distance_falls_from_half_to_end(
     done = Left(a=run_of(tmp_path, "a", 400_000, readings, 4.0, 400_000))
     found = improves(A).read(done)
     assert found.holds is holds and "(200,064 images)" in found.seen and "(400,064 images)" in found.seen
+    found = improves(A).read(Left(a=run_of(tmp_path / "odd", "a", 300_000, [50.0, 16.0, 9.0], 9.0, 400_000)))
+    assert found.holds and "(100,064 images)" in found.seen and "(200,064 images)" in found.seen
     with pytest.raises(Incomparable, match="too short: b has no readings in training at its half"):
         improves(B).read(Left(b=run_of(tmp_path, "b", 150_000, [9.0], 4.0, 400_000)))
 
