@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from ganatomy.core.spec import Spec
 from ganatomy.data.images import Images, ImageSet
 from ganatomy.data.packed import Split
-from ganatomy.experiments import ship_judge
+from ganatomy.experiments import judging, ship_judge
 from ganatomy.experiments.judging import Bench, find_judge, read_judge, shipped_judges
 from ganatomy.experiments.run import Run
 from ganatomy.experiments.train import train
@@ -129,6 +129,10 @@ def test_a_judge_that_was_trained_as_a_run_is_the_one_that_is_found(
     own = run.player("C").state_dict()
     assert all(torch.equal(value, own[name]) for name, value in found.network.state_dict().items())
     assert "This run has no player 'C'" in ganatomy_says("judge", trained.path).err
+    monkeypatch.setattr(judging, "SHIPPED", tmp_path)
+    refused = ganatomy_says("judge", run.path).err
+    assert f"right about {found.facts['accuracy']:.2%} of the held-out images and is not kept" in refused
+    assert f"{shipped.sha256[:12]}, and uses it ({shipped.facts['accuracy']:.2%})" in refused
 
 
 def test_a_floor_of_few_images_is_of_any_of_them() -> None:
