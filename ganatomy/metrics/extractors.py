@@ -35,10 +35,10 @@ from ganatomy.runs.files import told, write_bytes
 INCEPTION = "weights-inception-2015-12-05-6726825d.pth"
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 INCEPTION_ADDRESS = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{INCEPTION}"
-BATCH = 32
-"""Images that Inception looks at at a time. Measured twice, 64 images each, with one thread of an AMD EPYC with AVX-512
-beside other work: 8, 16, 32 and 64 made 3.75 and 3.79, 4.00 and 3.86, 3.77 and 3.58, 3.44 and 3.47 images/s. So 16 is
-6 to 8 % faster than 32 there; two threads and a GPU were not measured."""
+BATCH = {"cpu": 16}
+"""Images that Inception looks at at a time; 32 on other devices, where nothing was measured. With one thread of an AMD
+EPYC with AVX-512 beside other work, on two days, 8, 16, 32 and 64 made 3.8, 3.9, 3.7 and 3.5 images/s, and 8, 16 and 32
+made 7.6, 7.2 and 6.9. Two threads were not measured."""
 
 
 class Look(NamedTuple):
@@ -151,13 +151,14 @@ class Inception(Extractor):
             raise GanatomyError(f"{file} holds other weights than Inception-v3's: {one_line(error)}") from None
         self.network = network.fold().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.resize, self.layer, self.device = resize, layer, device
+        self.batch = BATCH.get(device.type, 32)
 
     @torch.inference_mode()
     @exactly()
     def look(self, images: Array) -> Look:
         features, probabilities = [], []
-        for start in range(0, len(images), BATCH):
-            x = scaled(torch.from_numpy(as_rgb(images[start : start + BATCH])), self.resize).to(self.device)
+        for start in range(0, len(images), self.batch):
+            x = scaled(torch.from_numpy(as_rgb(images[start : start + self.batch])), self.resize).to(self.device)
             seen = self.network(x, {self.layer, "logits_unbiased"})
             features.append(seen[self.layer].cpu().numpy())
             probabilities.append(seen["logits_unbiased"].cpu().double().softmax(1).numpy())

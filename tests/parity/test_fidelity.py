@@ -24,7 +24,7 @@ from benchmarks.metrics import random_weights
 from ganatomy.core.errors import GanatomyError
 from ganatomy.experiments.measuring import make_extractor
 from ganatomy.metrics.coverage import coverage, density
-from ganatomy.metrics.extractors import BATCH, INCEPTION, Inception
+from ganatomy.metrics.extractors import INCEPTION, Inception
 from ganatomy.metrics.frechet import frechet_distance
 from ganatomy.metrics.inception_score import inception_score_of_splits
 from ganatomy.metrics.kernel_distance import kernel_distance
@@ -156,7 +156,7 @@ def test_images_beyond_a_batch_are_looked_at(ours: Inception, monkeypatch: pytes
     monkeypatch.setattr(
         ours, "network", lambda x, names: {name: x.mean((2, 3)) for name in ("2048", "logits_unbiased")}
     )
-    images = pictures(2 * BATCH + 1, (8, 8))
+    images = pictures(2 * ours.batch + 1, (8, 8))
     seen = ours.look(images)
     wanted = scaled(torch.from_numpy(images)).mean((2, 3))
     assert np.allclose(seen.features, wanted, atol=1e-6)
