@@ -57,7 +57,7 @@ def on_cifar10(recipe: str, *overrides: str, minutes: float) -> Training:
 AS_OTHERS = "data.subset=all", "data.flip=true"  # for what is set against each other sees the same images
 DCGAN, WGAN = on_cifar10("cifar10-dcgan", minutes=60), on_cifar10("cifar10-wgan-report", *AS_OTHERS, minutes=40)
 CGAN, ACGAN = on_cifar10("cifar10-cgan", minutes=65), on_cifar10("cifar10-acgan", minutes=70)
-MIXED, BIGGAN = on_cifar10("cifar10-acgan-biggan", minutes=600), on_cifar10("cifar10-biggan", minutes=300)
+MIXED, BIGGAN = on_cifar10("cifar10-acgan-biggan", minutes=420), on_cifar10("cifar10-biggan", minutes=220)
 MODES = Studying(study="modes", settings=("run={0}", "seed={seed}"), of=(BIGGAN,), minutes=2, name="modes-biggan")
 
 

@@ -235,6 +235,13 @@ def test_collapse_is_told_and_protocols_are_kept_apart(tmp_path: Path) -> None:
     assert [list(part) for part in by_protocol(mixed)] == [["good", "bad", "dead"], ["other"]]
 
 
+def test_many_differences_are_said_to_be_tested_each_by_itself(tmp_path: Path) -> None:
+    groups = {name: [outcome(tmp_path, 6.0)] for name in "abc"}
+    for count, told in ((2, False), (3, True)):
+        ablation.write_summary(dict(list(groups.items())[:count]), tmp_path)
+        assert ("tested by itself" in (tmp_path / "results.md").read_text()) is told
+
+
 def test_a_difference_counts_where_it_exceeds_the_spread() -> None:
     assert "beyond the spread (p < 0.001)" in difference([7.0, 7.2, 6.9], [4.0, 4.1, 4.3])
     assert "within" in difference([7.0, 5.0, 6.0], [5.5, 6.5, 4.9])
