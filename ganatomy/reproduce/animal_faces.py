@@ -122,9 +122,9 @@ NARROW = "players.G.embedding=3", "players.D.embedding=3"
 LOOSE = of_classes(
     "animals64-cwgan-report",
     minutes=AT_64,
-    instead=on_mnist("mnist-cwgan", *NARROW, name="mnist-cwgan-embedding-3", minutes=25),
+    instead=on_mnist("mnist-cwgan", *NARROW, name="mnist-cwgan-embedding-3", minutes=40),
 )
-TOLD = of_classes("animals64-cwgan", minutes=2 * AT_64, instead=on_mnist("mnist-cwgan", minutes=25))
+TOLD = of_classes("animals64-cwgan", minutes=2 * AT_64, instead=on_mnist("mnist-cwgan", minutes=40))
 BIGAN = of_classes("animals64-bigan", minutes=1.5 * AT_64, instead=on_mnist("mnist-bigan", minutes=30))
 
 WALK = Studying(study="interpolate", settings=("run={0}", "seed={seed}"), of=(LOOSE,), minutes=1)

@@ -58,7 +58,7 @@ def on_cifar10(recipe: str, minutes: float) -> Training:
 
 DCGAN, WGAN = on_cifar10("cifar10-dcgan", 60), on_cifar10("cifar10-wgan-report", 40)
 CGAN, ACGAN = on_cifar10("cifar10-cgan", 65), on_cifar10("cifar10-acgan", 70)
-MIXED, BIGGAN = on_cifar10("cifar10-acgan-biggan", 600), on_cifar10("cifar10-biggan", 300)
+MIXED, BIGGAN = on_cifar10("cifar10-acgan-biggan", 420), on_cifar10("cifar10-biggan", 220)
 MODES = Studying(study="modes", settings=("run={0}", "seed={seed}"), of=(BIGGAN,), minutes=2, name="modes-biggan")
 
 
