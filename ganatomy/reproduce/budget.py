@@ -56,4 +56,5 @@ def chosen(claims: Sequence[tuple[float, Mapping[T, float]]], minutes: float) ->
         offers = [offer for _, wanted in claims if (offer := missing(wanted)) and cost(offer) <= rest]
         if not offers:
             return taken
-        taken |= max(offers, key=lambda offer: worth(offer) / cost(offer))
+        best: dict[T, float] = max(offers, key=lambda offer: worth(offer) / cost(offer))
+        taken.update(best)

@@ -571,7 +571,7 @@ def minutes(seconds: float) -> str:
     >>> minutes(12.0), minutes(90.0), minutes(300.0), minutes(7_500.0)
     ('12 s', '1.5 min', '5 min', '2 h 5 min')
     """
-    if seconds < 60:
+    if round(seconds) < 60:
         return f"{seconds:.0f} s"
     if seconds < 3_600:
         return f"{round(seconds / 60, 1):g} min"
