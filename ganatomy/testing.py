@@ -65,11 +65,10 @@ def check_game(recipe: str | Recipe, *, shape: Shape | None = None) -> None:
         tiny = found.replace(batch=2, accumulate=1, precision=precision)
         images = random_domains(shape) if tiny.data.part is Unpaired else random_images(shape)
         where = f"{found.name} in {precision}"
-        if _check_turns(build_engine(tiny, images, CPU), where):
+        one, other = (build_engine(tiny, images, CPU) for _ in range(2))
+        if _check_turns(one, where):
             for name in _check_turns(build_engine(tiny.replace(batch=4), images, CPU), where):
                 raise AssertionError(f"{where}: '{name}' never moved")
-        one, other = (build_engine(tiny, images, CPU) for _ in range(2))
-        one.play_round()
         other.restore(*one.state())
         one.play_round()
         other.play_round()
