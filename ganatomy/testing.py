@@ -164,11 +164,10 @@ def _given_and_wanted(network: nn.Module, shape: Shape, count: int) -> tuple[tup
 
 
 def _check_game(tiny: Recipe, images: ImageSet) -> None:
-    if _check_turns(build_engine(tiny, images, CPU)):
+    one, other = (build_engine(tiny, images, CPU) for _ in range(2))
+    if _check_turns(one):
         for name in _check_turns(build_engine(tiny.replace(batch=4), images, CPU)):
             raise AssertionError(f"'{name}' never moved")
-    one, other = (build_engine(tiny, images, CPU) for _ in range(2))
-    one.play_round()
     other.restore(*one.state())
     one.play_round()
     other.play_round()

@@ -3,7 +3,8 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +12,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
+from PIL import Image
 
 import ganatomy.recipes
 import ganatomy.studies  # noqa: F401 (and every study)
 from ganatomy.cli import main as program
 from ganatomy.core.recipe import find_recipe
+from ganatomy.experiments import observers
 from ganatomy.experiments.run import Run
 from ganatomy.experiments.train import train
 
@@ -37,10 +40,33 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+CURVES = observers.curves
+
+
+def leave_curves_blank() -> None:
+    """Those of a tiny run take four times as long to draw as it to train."""
+    observers.curves = lambda folder: Image.new("RGB", (1, 1))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def blank_curves() -> Iterator[None]:
+    leave_curves_blank()
+    yield
+    observers.curves = CURVES
+
+
+@contextmanager
+def drawing_curves() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(observers, "curves", CURVES)
+        yield
+
+
 @pytest.fixture(scope="session")
 def trained(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A tiny digits-dcgan, for reading only; `copied` gives one to write into."""
-    return train("digits-dcgan", *TINY, images=600, out=tmp_path_factory.mktemp("runs") / "dcgan")
+    with drawing_curves():
+        return train("digits-dcgan", *TINY, images=600, out=tmp_path_factory.mktemp("runs") / "dcgan")
 
 
 @pytest.fixture(scope="session")

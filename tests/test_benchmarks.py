@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from benchmarks import metrics, training
+from ganatomy.core.recipe import find_recipe
 from ganatomy.core.shape import Shape
 from ganatomy.metrics.extractors import Look
 
@@ -17,6 +18,9 @@ CPU = torch.device("cpu")
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "SECONDS", 0.01)
     monkeypatch.setattr(training, "IMAGES", 16)
+    monkeypatch.setattr(training, "OBSERVATIONS", 1)
+    narrow = find_recipe("digits-dcgan").overridden(["players.G.width=0.1", "players.D.width=0.1", "watch.log=32"])
+    monkeypatch.setattr(training, "find_recipe", lambda name: narrow)
     monkeypatch.setattr(training, "matrix_product_rate", lambda device: 1e9)
     monkeypatch.setattr(training, "CASES", {"digits-dcgan": training.Case("digits-dcgan", Shape(1, 8, 8), 8)})
 

@@ -1,6 +1,7 @@
 """A recipe is data: everything that decides a run, and nothing else. It can be written to YAML and read back."""
 
 import dataclasses
+import functools
 import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -176,6 +177,7 @@ class Recipe:
         ]
 
 
+@functools.cache
 def field_types() -> dict[str, Any]:
     return typing.get_type_hints(Recipe, include_extras=True)
 

@@ -115,10 +115,11 @@ def relatives_with(part: Callable[..., Any], setting: str) -> list[str]:
     return [n for n, there in classes if kinds(there) & kinds(part) and setting in declared_settings(there)]
 
 
-def handed_over(part: Callable[..., Any]) -> list[str]:
+@cache
+def handed_over(part: Callable[..., Any]) -> tuple[str, ...]:
     """The names of the positional parameters, which are handed over when the part is built."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return [p.name for p in inspect.signature(part).parameters.values() if p.kind in kinds]
+    return tuple(p.name for p in inspect.signature(part).parameters.values() if p.kind in kinds)
 
 
 def as_spec(value: Any) -> Any:
@@ -152,7 +153,7 @@ def checked_value(where: str, annotation: Any, value: Any) -> Any:
                 f"{where}: {value.name} does not belong here. "
                 + (f"What does: {options}." if options else "It takes no part.")
             )
-        return (value,) if fitting_parts(annotation) and takes_tuples(annotation) else value
+        return (value,) if takes_tuples(annotation) and fitting_parts(annotation) else value
     if isinstance(value, tuple) and (fitting_parts(annotation) or any(isinstance(item, Spec) for item in value)):
         element = next((a for a in typing.get_args(annotation) if a is not Ellipsis), Any)
         return tuple(checked_value(where, element, item) for item in value)
@@ -268,17 +269,18 @@ def unregistered(name: str) -> str:
     return f"'{name}' is not registered: put @part above it so that a recipe file can name it."
 
 
-def alternatives(annotation: Any) -> list[Any]:
+@cache
+def alternatives(annotation: Any) -> tuple[Any, ...]:
     """The members of a union, Annotated peeled off."""
     origin = typing.get_origin(annotation)
     if origin in UNIONS:
-        return [a for member in typing.get_args(annotation) for a in alternatives(member)]
+        return tuple(a for member in typing.get_args(annotation) for a in alternatives(member))
     if origin is typing.Annotated:
         base, *kinds = typing.get_args(annotation)
-        return kinds if base is Spec else alternatives(base)  # Annotated[Spec, Game]: a part of the kind Game
+        return tuple(kinds) if base is Spec else alternatives(base)  # Annotated[Spec, Game]: a part of the kind Game
     if origin is tuple:
-        return [a for member in typing.get_args(annotation) if member is not Ellipsis for a in alternatives(member)]
-    return [annotation]
+        return tuple(a for one in typing.get_args(annotation) if one is not Ellipsis for a in alternatives(one))
+    return (annotation,)
 
 
 def takes_tuples(annotation: Any) -> bool:
@@ -301,9 +303,10 @@ def admits(annotation: Any, part: Callable[..., Any]) -> bool:
 
 
 def fitting_parts(annotation: Any) -> list[Callable[..., Any]]:
-    if admits_anything(annotation):
+    kinds = tuple(a for a in alternatives(annotation) if isinstance(a, type) and a.__module__ != "builtins")
+    if not kinds or admits_anything(annotation):
         return []
-    return [parts[name] for name in parts if admits(annotation, parts[name])]
+    return [one for one in parts.values() if isinstance(one, type) and issubclass(one, kinds)]
 
 
 def to_plain(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.exact import exactly
 from ganatomy.core.players import Generator
+from ganatomy.core.prior import Prior
 from ganatomy.core.randomness import CPU
 from ganatomy.data.feed import to_uint8
 from ganatomy.engine.average import batch_norms, standing_statistics
@@ -17,6 +19,12 @@ from ganatomy.engine.average import batch_norms, standing_statistics
 CHUNK = 64  # images at a time; fixed, and the last chunk is padded, so that no pixel depends on how many were asked for
 STANDING_IMAGES = 2_048  # latents that batch-norm statistics are taken from
 STANDING_SEED = 0x5EED
+
+
+@cache
+def standing_latents(prior: Prior) -> Tensor:
+    """[STANDING_IMAGES, size]: the same whenever a run is looked at, so they are drawn once."""
+    return prior.sample(STANDING_SEED, 0, STANDING_IMAGES)
 
 
 class Sampler:
@@ -41,7 +49,7 @@ class Sampler:
         self.device = device
         if batch_norms(self.G):
             with exactly():
-                standing_statistics(self.G, self._inputs(STANDING_SEED, range(STANDING_IMAGES), None, None))
+                standing_statistics(self.G, self._standing_inputs())
 
     def tensors(self, seed: int, indices: Sequence[int], labels: Sequence[int] | None = None) -> Iterator[Tensor]:
         """Images [<= CHUNK, C, H, W] in [-1, 1] of these latents; labels default to index modulo classes."""
@@ -77,6 +85,12 @@ class Sampler:
     def labels(self, indices: Sequence[int]) -> list[int] | None:
         """The classes asked for where nobody says otherwise: all alike often."""
         return None if self.classes is None else [index % self.classes for index in indices]
+
+    def _standing_inputs(self) -> Iterator[tuple[Tensor, ...]]:
+        for start, z in zip(range(0, STANDING_IMAGES, CHUNK), standing_latents(self.prior).split(CHUNK), strict=True):
+            asked = self.labels(range(start, start + CHUNK))
+            y = () if asked is None else (torch.tensor(asked, device=self.device),)
+            yield z.to(self.device), *y
 
     def _inputs(
         self, seed: int, indices: Sequence[int], labels: Sequence[int] | None, truncation: float | None

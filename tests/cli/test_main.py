@@ -205,10 +205,10 @@ def test_what_is_shown_is_what_a_run_writes_down(ganatomy_says):
     assert Path("x/recipe.yaml").read_text() == shown.out
 
 
-@pytest.mark.parametrize("name", recipes)
-def test_a_recipe_that_is_shown_can_be_read(ganatomy_says, name):
-    Path("shown.yaml").write_text(ganatomy_says("recipes", "show", name).out)
-    assert find_recipe("shown.yaml") == find_recipe(name)
+@pytest.mark.parametrize("name", ["cifar10-biggan", "horse2zebra-cyclegan", "mnist-cdcgan-guided"])
+def test_what_is_shown_of_a_recipe_is_its_file(ganatomy_says, name):
+    """Which can be read back: see tests/core."""
+    assert ganatomy_says("recipes", "show", name).out == find_recipe(name).to_yaml()
 
 
 def test_the_list_names_every_recipe_with_data_game_size_score_and_time(ganatomy_says, monkeypatch):

@@ -41,8 +41,8 @@ def test_nested_parts_are_built_with_the_whole():
 
 
 def test_what_stands_before_the_star_is_handed_over_and_is_no_setting():
-    assert handed_over(DCGANGenerator) == ["shape", "classes"]
-    assert handed_over(Adversarial) == ["G", "D"]
+    assert handed_over(DCGANGenerator) == ("shape", "classes")
+    assert handed_over(Adversarial) == ("G", "D")
     assert "shape" not in declared_settings(DCGANGenerator)
 
 

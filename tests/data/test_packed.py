@@ -2,11 +2,11 @@ import errno
 import json
 import os
 import shutil
-import subprocess
-import sys
+import signal
 import time
 from collections import namedtuple
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ import ganatomy.data.packed as packed_module
 from ganatomy.core.errors import GanatomyError
 from ganatomy.data.images import Images
 from ganatomy.data.packed import Sheet, fair_order, set_aside
+from tests.processes import FORKED, started
 
 from .made import Pixels, damage, png, random_pixels, save_folder, save_idx, save_parquet, save_png
 
@@ -254,20 +255,25 @@ def test_an_interrupted_packing_leaves_nothing(
     assert entries(own_cache) == []
 
 
+def interrupted_while_packing(source: Path) -> None:
+    """As the terminal interrupts: everyone of the session."""
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+    packed_module.WORTH, packed_module.cores = 0, lambda: 2
+    put = Sheet.put
+
+    def interrupting(*given: Any) -> None:
+        put(*given)
+        os.killpg(0, signal.SIGINT)
+
+    Sheet.put = interrupting  # type: ignore[method-assign]
+    Images(source=str(source)).open()
+
+
 def test_an_interrupt_ends_the_decoding_processes_and_leaves_nothing(tmp_path: Path, own_cache: Path) -> None:
     save_folder(tmp_path / "x", ["1.png", "2.png", "3.png"])
-    program = (
-        "import os, signal, sys; import ganatomy.data.packed as packed; from ganatomy.data.images import Images\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background job ignores it
-        "packed.WORTH, packed.cores = 0, lambda: 2\n"
-        "put = packed.Sheet.put\n"
-        "packed.Sheet.put = lambda *all: (put(*all), os.killpg(0, signal.SIGINT))\n"  # as the terminal does it
-        "Images(source=sys.argv[1]).open()"
-    )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", program, str(tmp_path / "x")]
-    done = subprocess.run(command, env=environment, start_new_session=True, capture_output=True, text=True)
-    assert done.stderr.count("Traceback") == 1 and done.stderr.strip().endswith("KeyboardInterrupt")
+    done = started(tmp_path / "said", interrupted_while_packing, tmp_path / "x").ended()
+    assert done.err.count("Traceback") == 1 and done.err.strip().endswith("KeyboardInterrupt")
     assert entries(own_cache) == []
 
 
@@ -310,20 +316,19 @@ def test_what_a_killed_process_left_is_swept_after_a_day(tmp_path: Path, own_cac
     assert old not in left and new in left and foreign in left
 
 
+def packing(source: Path, all_ready: Any) -> None:
+    all_ready.wait()
+    print(Images(source=str(source)).open().content)
+
+
 def test_processes_that_pack_at_once_end_with_one_whole_entry(tmp_path: Path, own_cache: Path) -> None:
     save_folder(tmp_path / "x", [f"{n % 2}/{n}.png" for n in range(200)])
-    program = (
-        "import sys; from ganatomy.data.images import Images; "
-        "sys.stdin.readline(); print(Images(source=sys.argv[1]).open().content)"
-    )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", program, str(tmp_path / "x")]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": environment}
-    running = [subprocess.Popen(command, **pipes) for _ in range(3)]  # type: ignore[call-overload]
-    said = [process.communicate("go\n")[0] for process in running]
-    assert [process.returncode for process in running] == [0, 0, 0] and len(set(said)) == 1
+    all_ready = FORKED.Barrier(3)
+    running = [started(tmp_path / str(n), packing, tmp_path / "x", all_ready) for n in range(3)]
+    done = [one.ended() for one in running]
+    assert [one.code for one in done] == [0, 0, 0] and len({one.out for one in done}) == 1
     assert len(entries(own_cache)) == 1
-    assert json.loads((next(own_cache.iterdir()) / "meta.json").read_text())["content"] == said[0].strip()
+    assert json.loads((next(own_cache.iterdir()) / "meta.json").read_text())["content"] == done[0].out.strip()
 
 
 def test_the_slower_of_two_takes_what_the_faster_made(

@@ -1,11 +1,8 @@
 """Scores of runs and of sources under any extractor: protocol, floor, spread, and what is refused."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -41,6 +38,7 @@ from ganatomy.metrics.measured import Statistics, measure, remarks, statistics_o
 from ganatomy.metrics.moments import Array, Moments
 from ganatomy.runs.folder import RunFolder
 from tests.conftest import Program
+from tests.processes import program, together
 
 METRICS = ("fid", "kid", "prdc")
 
@@ -902,15 +900,24 @@ def test_mistakes_are_one_line(trained: Run, ganatomy_says: Program, words: tupl
     assert said in ran.err and ran.err.count("\n") == 1
 
 
-def test_two_processes_measure_what_one_does(trained: Run, packed_digits: None, tmp_path: Path) -> None:
+def of_both(place: Path, *words: object) -> list[dict[str, Any]]:
+    """What `ganatomy evaluate ... --json` says in two processes, of which one speaks."""
+    first, second = together(place, 2, program, "evaluate", *words, "--json")
+    assert first.code == second.code == 0, (first.err, second.err)
+    assert second.out == ""
+    return json.loads(first.out)
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was looked at before."""
+    monkeypatch.setenv("GANATOMY_CACHE", str(tmp_path / "cache"))
+
+
+def test_two_processes_measure_what_one_does(trained: Run, empty_cache: None, tmp_path: Path) -> None:
     """One writes and prints; each looks at its part of the samples, the reference and the held-out images."""
     run = shutil.copytree(trained.path, tmp_path / "run")
-    words = ["evaluate", str(run), "--metrics", "fid,kid,prdc,nearest", "--extractor", "random", "-n", "300", "--json"]
-    own = {"OMP_NUM_THREADS": "1", "GANATOMY_CACHE": str(tmp_path / "cache")}
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "ganatomy"]
-    both = subprocess.run([*command, *words], env={**os.environ, **own}, capture_output=True, text=True, timeout=240)
-    assert both.returncode == 0, both.stderr[-2000:]
-    told = json.loads(both.stdout)
+    told = of_both(tmp_path, run, "--metrics", "fid,kid,prdc,nearest", "--extractor", "random", "-n", 300)
     assert RunFolder(run).measurements.read()[-len(told) :] == told, "once"
     alone = measure_run(trained, Asked(Random(), (*METRICS, "nearest"), 300))
     for one, two in zip(alone, told, strict=True):
@@ -919,15 +926,10 @@ def test_two_processes_measure_what_one_does(trained: Run, packed_digits: None, 
             assert two[part] == pytest.approx(one[part], rel=1e-6, abs=1e-9)
 
 
-def test_two_processes_are_judged_as_one_is(conditional: Run, packed_digits: None, tmp_path: Path) -> None:
+def test_two_processes_are_judged_as_one_is(conditional: Run, empty_cache: None, tmp_path: Path) -> None:
     """A wrong order of the parts would show: each sample has a class that was asked for."""
     run = shutil.copytree(conditional.path, tmp_path / "run")
-    own = {"OMP_NUM_THREADS": "1", "GANATOMY_CACHE": str(tmp_path / "cache")}
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "ganatomy"]
-    words = [*command, "evaluate", str(run), "-n", "300", "--checkpoint", "last", "--json"]
-    both = subprocess.run(words, env={**os.environ, **own}, capture_output=True, text=True, timeout=240)
-    assert both.returncode == 0, both.stderr[-2000:]
-    (told,) = json.loads(both.stdout)
+    (told,) = of_both(tmp_path, run, "-n", 300, "--checkpoint", "last")
     before = load(run).folder.evaluations.read()
     assert before[-1] == told and len([one for one in before if one == told]) == 1, "one of them writes"
     (alone,) = load(run).evaluate(300, checkpoints=("last",))

@@ -15,6 +15,7 @@ from ganatomy.core.prior import Prior
 from ganatomy.engine.engine import Engine, Settings
 from ganatomy.engine.optimizers import SGD, Adam
 from ganatomy.engine.precision import find_device
+from ganatomy.experiments import judging
 from ganatomy.experiments.run import Samples
 from ganatomy.experiments.train import train
 from ganatomy.experiments.writing import write_samples
@@ -92,7 +93,11 @@ def test_a_damaged_environment_file_never_stops_a_run(copied: Callable[[], Path]
     assert run.checkpoint().state["drawn"] * run.recipe.batch >= 700
 
 
-def test_images_packed_larger_than_the_training_size_are_judged_by_their_center(tmp_path: Path) -> None:
+def test_images_packed_larger_than_the_training_size_are_judged_by_their_center(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "FEWEST", 1_000)
+    monkeypatch.setattr(judging, "MOST", 1_000)
     run = train("digits-dcgan", *TINY, "data.load_size=10", "scores.count=50", images=300, out=tmp_path / "run")
     assert run.evaluate(50)[0]["scores"]["count"] == 50
 

@@ -1,7 +1,6 @@
 """Fine-tuning, early stopping, truncated sampling, and Weights & Biases."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +23,7 @@ from ganatomy.experiments.train import train
 from ganatomy.networks.dcgan import DCGANGenerator
 from tests.conftest import TINY
 from tests.experiments.test_train import Told
+from tests.processes import program, started
 
 
 def test_a_run_starts_from_the_weights_of_another(trained: Run, tmp_path: Path) -> None:
@@ -201,16 +201,11 @@ def test_weights_and_biases_are_told_figures_and_scores(tmp_path: Path, monkeypa
 
 def test_a_login_that_fails_leaves_no_folder(tmp_path: Path) -> None:
     pytest.importorskip("wandb")
-    words = ["train", "digits-dcgan", "--images", "64", "watch.wandb=true", "--out", str(tmp_path / "run")]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
-    ran = subprocess.run(
-        [sys.executable, "-m", "ganatomy", *words],
-        env={**kept, "HOME": str(tmp_path), "WANDB_CONFIG_DIR": str(tmp_path / "config"), "OMP_NUM_THREADS": "1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-    )
-    assert ran.returncode == 1 and "log in, or set WANDB_MODE=offline" in ran.stderr.splitlines()[-1]
+    own = {"HOME": str(tmp_path), "WANDB_CONFIG_DIR": str(tmp_path / "config")}
+    words = ["train", "digits-dcgan", "--images", "64", "watch.wandb=true", "--out", str(tmp_path / "run")]
+    said = started(tmp_path / "said", program, *words, environment={**kept, **own}).ended()
+    assert said.code == 1 and "log in, or set WANDB_MODE=offline" in said.err.splitlines()[-1]
     assert not (tmp_path / "run").exists()
 
 

@@ -4,8 +4,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,8 +28,8 @@ from ganatomy.recipes.judges import judge
 from ganatomy.runs.checkpoints import TENSORS
 from ganatomy.runs.folder import RunFolder
 from tests.conftest import TINY
+from tests.processes import Started, program, started
 
-ROOT = Path(__file__).parents[2]
 QUICK = (*TINY, "scores=none", "watch.grid=0")
 
 
@@ -414,17 +412,14 @@ def test_a_signal_finishes_the_round_saves_and_hands_the_signals_back(tmp_path, 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_stopped_program_says_so_with_its_exit_code_and_can_go_on(tmp_path, number, code):
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "ganatomy", "train", "digits-dcgan", *QUICK, "--images=100000000", f"--out={out}"]
-    child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
+    words = ["train", "digits-dcgan", *QUICK, "--images=100000000", f"--out={out}"]
+    with started(tmp_path / "said", program, *words) as child:
         until(lambda: len(RunFolder(out).metrics.read()) > 2, child)
-        child.send_signal(number)
-        output, _ = child.communicate(timeout=30)
-    finally:
-        child.kill()
-    assert child.returncode == code, output
-    assert f"Stopped by {number.name}. Continue with the same command" in output
-    assert "Traceback" not in output
+        child.signal(number)
+        said = child.ended()
+    assert said.code == code, said.err
+    assert f"Stopped by {number.name}. Continue with the same command" in said.out + said.err
+    assert "Traceback" not in said.out + said.err
     found = RunFolder(out).checkpoints.newest()
     assert found is not None
     run = train("digits-dcgan", *QUICK, images=(found.round + 2) * 64, out=out)
@@ -432,10 +427,10 @@ def test_a_stopped_program_says_so_with_its_exit_code_and_can_go_on(tmp_path, nu
     assert rounds(out) == list(range(2, found.round + 3, 2))
 
 
-def until(met: Callable[[], bool], child: subprocess.Popen[str]) -> None:
+def until(met: Callable[[], bool], child: Started) -> None:
     end = time.monotonic() + 60
     while not met():
-        assert child.poll() is None, child.communicate()[0]
+        assert child.alive(), child.ended()
         assert time.monotonic() < end
         time.sleep(0.02)
 

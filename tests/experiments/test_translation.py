@@ -29,7 +29,7 @@ from ganatomy.experiments.translation import (
     translator_of,
 )
 from ganatomy.networks.translators import ResNetTranslator
-from tests.conftest import Program
+from tests.conftest import Program, drawing_curves
 
 ASKED = {"run": "made", "round": 7}
 SIZES = [(1, 1), (1, 9), (3, 2), (8, 8), (37, 64), (130, 95), (700, 1000)]
@@ -97,7 +97,8 @@ def test_tiles_have_the_tone_of_the_whole() -> None:
 
 @pytest.fixture(scope="module")
 def run(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return train("digits-cyclegan", *TINY, images=256, out=tmp_path_factory.mktemp("runs") / "cyclegan")
+    with drawing_curves():
+        return train("digits-cyclegan", *TINY, images=256, out=tmp_path_factory.mktemp("runs") / "cyclegan")
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,49 +10,49 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-BATCH, ROUNDS = 8, 400
-TRAIN = """
-import os, signal, sys
-import torch
-torch.set_num_threads(1)
 import ganatomy
-from ganatomy.core.observer import Observer
-out, images, score, kill = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
+from ganatomy.core.observer import Moment, Observer
+from ganatomy.runs import checkpoints
+from tests.processes import started
+
+BATCH, ROUNDS = 8, 60
+SETTINGS = (
+    *("batch=8", "players.G.channels=16,8", "players.D.channels=8,16", "players.D.noise=0.02"),
+    *("watch.log=64", "watch.checkpoint=80", "watch.grid=240", "watch.tensorboard=false"),
+    *("scores.count=100", "precision=bfloat16"),
+)
+
 
 class Killer(Observer):
-    def after_round(self, moment):
-        if kill.isdigit() and moment.round == int(kill):
+    """Kills this process after a round."""
+
+    def __init__(self, round: int) -> None:
+        self.round = round
+
+    def after_round(self, moment: Moment) -> None:
+        if moment.round == self.round:
             os.kill(os.getpid(), signal.SIGKILL)
 
-if kill.startswith("write"):
-    from ganatomy.runs import checkpoints
-    sync, left = checkpoints.sync_file, [int(kill[5:])]
-    def dying(path):
-        left[0] -= 1
-        if left[0] == 0:
+
+def training(out: Path, score: int, images: int, at: int, in_sync: int) -> None:
+    """`in_sync`: the so-manieth file that is to reach the disk never does."""
+    sync, left = checkpoints.sync_file, in_sync
+
+    def dying(path: Path) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         sync(path)
+
     checkpoints.sync_file = dying
-
-ganatomy.train(
-    "digits-dcgan", "batch=8", "players.G.channels=16,8", "players.D.channels=8,16", "players.D.noise=0.02",
-    "watch.log=64", "watch.checkpoint=400", "watch.grid=1600", f"watch.score={score}",
-    "watch.tensorboard=false", "scores.count=100", "precision=bfloat16", images=images, out=out, show=Killer(),
-)
-"""
+    ganatomy.train("digits-dcgan", *SETTINGS, f"watch.score={score}", images=images, out=out, show=Killer(at))
 
 
-def train(out: Path, *, score: int = 0, kill: str = "no", images: int = BATCH * ROUNDS) -> int:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", TRAIN, str(out), str(images), str(score), kill],
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode not in (0, -signal.SIGKILL):
-        raise AssertionError(done.stderr)
-    return done.returncode
+def train(out: Path, *, score: int = 0, images: int = BATCH * ROUNDS, at: int = 0, in_sync: int = 0) -> int:
+    said = started(out.with_name(f"{out.name}-said"), training, out, score, images, at, in_sync).ended()
+    assert said.code in (0, -signal.SIGKILL), said.err
+    return said.code
 
 
 def losses(out: Path) -> list[dict[str, Any]]:
@@ -89,20 +87,20 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_killed_three_times_ends_as_one_that_never_stopped(straight: Path, tmp_path: Path) -> None:
     """SIGKILL at two seeded rounds and inside a checkpoint's write, with scoring switched on besides."""
     out = tmp_path / "run"
-    assert train(out, score=800, kill="137") == -signal.SIGKILL
-    assert train(out, score=800, kill="write2") == -signal.SIGKILL
-    assert train(out, score=800, kill="311") == -signal.SIGKILL
-    assert train(out, score=800) == 0
+    assert train(out, score=160, at=27) == -signal.SIGKILL
+    assert train(out, score=160, in_sync=2) == -signal.SIGKILL
+    assert train(out, score=160, at=47) == -signal.SIGKILL
+    assert train(out, score=160) == 0
     assert_same_run(straight, out)
     rounds = [row["round"] for row in losses(out)]
     assert rounds == sorted(set(rounds)), "a line is double"
     scored = [json.loads(line)["round"] for line in (out / "scores.jsonl").read_text().splitlines()]
-    assert scored == [100, 200, 300, 400]
+    assert scored == [20, 40, 60]
 
 
 def test_a_longer_budget_continues_as_if_it_had_been_asked_for_at_once(straight: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    assert train(out, images=BATCH * 123) == 0
+    assert train(out, images=BATCH * 23) == 0
     assert train(out) == 0
     first, second = newest(straight), newest(out)
     assert all(torch.equal(value, second[name]) for name, value in first.items())

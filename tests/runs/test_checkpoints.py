@@ -4,8 +4,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,8 +12,7 @@ import torch
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.runs.checkpoints import STATE, TENSORS, Checkpoints
-
-ROOT = Path(__file__).parents[2]
+from tests.processes import started
 
 
 def filled(round: int) -> dict[str, torch.Tensor]:
@@ -272,26 +269,24 @@ def test_a_whole_checkpoint_survives_a_kill_at_any_call(tmp_path, before, now):
     assert call > 10
 
 
-ENDLESS = """
-import sys, torch
-from ganatomy.runs.checkpoints import Checkpoints
-checkpoints = Checkpoints(sys.argv[1])
-for round in range(1, 10**6):
-    checkpoints.write(round, {"weight": torch.full((100, 1000), float(round))}, {"images": round}, keep=(3,))
-    print(round, flush=True)
-"""
+def writing_without_end(folder: Path) -> None:
+    checkpoints = Checkpoints(folder)
+    for round in range(1, 10**6):
+        checkpoints.write(round, {"weight": torch.full((100, 1000), float(round))}, {"images": round}, keep=(3,))
+        print(round, flush=True)
 
 
 def test_a_whole_checkpoint_survives_kills_from_outside_at_seeded_moments(tmp_path):
     chance = random.Random(0)
     for trial in range(3):
         folder = tmp_path / str(trial)
-        child = subprocess.Popen([sys.executable, "-c", ENDLESS, str(folder)], cwd=ROOT, stdout=subprocess.PIPE)
-        assert child.stdout is not None
-        last = [int(child.stdout.readline()) for _ in range(5)][-1]
-        time.sleep(chance.uniform(0, 0.05))
-        child.kill()
-        last = [last, *map(int, child.communicate()[0].split())][-1]
+        with started(tmp_path / f"{trial}-said", writing_without_end, folder) as child:
+            while child.out().count("\n") < 5:
+                assert child.alive(), child.ended()
+                time.sleep(0.001)
+            time.sleep(chance.uniform(0, 0.05))
+            child.signal(signal.SIGKILL)
+            last = int(child.ended().out.split()[-1])
         newest = Checkpoints(folder).newest()
         assert newest.round in (last, last + 1)
         assert newest.damaged == ()

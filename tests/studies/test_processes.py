@@ -1,12 +1,15 @@
 """The study of several processes: two and one end at the same weights, but for rounding."""
 
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.reproduce.dcgan_representation import processes_seen
 from ganatomy.runs.files import read_json
+from ganatomy.studies import processes as room
 from ganatomy.studies.study import carry_out, declared
 from tests.conftest import TINY
 
@@ -24,8 +27,18 @@ def test_two_processes_train_what_one_does(cache: Path, tmp_path: Path) -> None:
     assert not processes_seen({**found, "weights_apart": 0.1})[1]
 
 
-def test_a_training_that_fails_says_why(cache: Path, tmp_path: Path) -> None:
-    with pytest.raises(
-        GanatomyError, match=r"^Training in 2 processes failed: A batch of 63 cannot be cut into 2 equal"
-    ):
-        carry_out(declared("processes", [*WORDS, "overrides=batch=63,players.D.dropout=0"]), tmp_path / "study")
+TOLD = "W1128 torchrun warns\nerror: A batch of 63 cannot be cut\nTraceback of torchrun\nit failed"
+
+
+@pytest.mark.parametrize(
+    ("said", "why"), [(TOLD, "A batch of 63 cannot be cut$"), ("\nKilled", "Killed$"), ("", "it said nothing$")]
+)
+def test_a_training_that_fails_says_why(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, why: str
+) -> None:
+    def launched(command: list[str], **how: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(command, 1, "", said)
+
+    monkeypatch.setattr(room.subprocess, "run", launched)
+    with pytest.raises(GanatomyError, match=f"^Training in 1 process failed: {why}"):
+        carry_out(declared("processes", WORDS), tmp_path / "study")

@@ -11,6 +11,7 @@ from PIL import Image
 import ganatomy
 from ganatomy.core.errors import GanatomyError
 from ganatomy.engine.engine import Engine
+from ganatomy.experiments import judging
 from ganatomy.experiments.run import Run
 from ganatomy.experiments.train import train
 from ganatomy.report.results import studied, study_command
@@ -240,7 +241,11 @@ def test_a_study_that_was_refused_after_its_training_is_corrected_in_its_folder(
     assert (carry_out(declared("embedding", [*RECIPE, "count=5"]), tmp_path / "study") / "tsne.png").exists()
 
 
-def test_a_recipe_beside_a_run_and_its_data_are_what_is_looked_at(trained: Run, tmp_path: Path) -> None:
+def test_a_recipe_beside_a_run_and_its_data_are_what_is_looked_at(
+    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "FEWEST", 1_000)
+    monkeypatch.setattr(judging, "MOST", 1_000)
     pair = declared("modes", [f"run={trained.path}", f"against={RECIPE[0][4:]}", *RECIPE[1:], "count=50"])
     found = read_json(carry_out(pair, tmp_path / "modes") / "result.json")["result"]
     assert found["run"]["round"] == trained.checkpoint().round and found["against"]["round"] == 6

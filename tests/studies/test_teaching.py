@@ -312,11 +312,11 @@ def test_labelled_data_killed_and_moved_ends_the_same(
 
 
 def test_killed_within_a_gans_training_or_a_pupils_it_goes_on_there(cache: Path, tmp_path: Path, dies: Dies) -> None:
-    words = ["data=digits", "recipe=digits-cdcgan", "portions=0.4", "images=640", "per_label=8", "shown=512"]
+    words = ["data=digits", "recipe=digits-cdcgan", "portions=0.4", "images=320", "per_label=8", "shown=512"]
     study, said = declared("labelled-data", [*words, f"{TINY},watch.checkpoint=64"]), list[str]()
     played = dies(Engine, "play_round", 10_000)
     whole = carry_out(study, tmp_path / "whole", said.append)
-    in_all, of_gan = len(played), 640 // 64
+    in_all, of_gan = len(played), 320 // 64
     assert in_all == of_gan + len(labelled.LESSONS) * 512 // 128
     assert any("512 of 512 images" in line for line in said), "how far a pupil is"
     for number, killed_at in enumerate((of_gan - 2, of_gan + 3, in_all - 1)):
