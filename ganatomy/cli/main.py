@@ -645,7 +645,7 @@ def compare(
     out: Annotated[Path, typer.Option("--out", metavar="FILE.png", help="The picture.")] = Path("comparison.png"),
 ) -> None:
     """Put runs side by side, in a table and a picture; runs whose protocols differ are refused, with the field."""
-    from ganatomy.report import comparison, translations
+    from ganatomy.report import comparison, courses, translations
     from ganatomy.report.png import write_png
     from ganatomy.runs.folder import find_run
 
@@ -657,7 +657,7 @@ def compare(
     else:
         groups = comparison.compared(folders)
         typer.echo(comparison.markdown(comparison.rows(groups)))
-        image = comparison.picture(groups)
+        image = courses.picture(groups)
     write_png(out, image)
     typer.echo(f"picture    {out}")
 

@@ -1,23 +1,16 @@
-"""Runs side by side, one or several seeds each: a table of numbers that may be compared, and a picture.
+"""Runs side by side, one or several seeds each: a table of numbers that may be compared.
 
 Numbers of different protocols never share a table. A run that failed, or that collapsed, is a row like any other.
 """
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter
-from PIL import Image
-from scipy.stats import ttest_ind
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.metrics.scores import times_floor
-from ganatomy.report.curves import COLORS, DOTS, INK, figure_names, panels_of, points_of, rendered, smoothed
 from ganatomy.report.results import deciding, newest_evaluations, recipe_of
 from ganatomy.runs.folder import RunFolder
 
@@ -25,7 +18,6 @@ COLLAPSED = 0.1  # of the real images' coverage
 SIGNIFICANT = 0.05
 THE_FIRST = "- (the first with scores)"
 MEASURE_IT = "without labels: ganatomy evaluate RUN --metrics fid,prdc --extractor random"
-GRIDS = 24  # shown in a picture, at most
 Record = Mapping[str, Any]
 
 
@@ -151,9 +143,6 @@ def by_protocol(groups: Groups) -> list[Groups]:
     return [{name: part[name] for name in groups if name in part} for part in found]
 
 
-# numbers
-
-
 def share_of_real(record: Record) -> float:
     return float(record["scores"]["classifier_score"] / record["floor"]["classifier_score"])
 
@@ -227,6 +216,8 @@ def welch(first: Sequence[float], other: Sequence[float]) -> Any:
     """Welch's test of two means, as scipy has it; None where one seed, or seeds all alike, leave no spread."""
     if min(len(first), len(other)) < 2 or np.std(first) == np.std(other) == 0:
         return None
+    from scipy.stats import ttest_ind  # here, because it takes half a second and one seed has no use for it
+
     return ttest_ind(first, other, equal_var=False)
 
 
@@ -268,99 +259,3 @@ def markdown(table: Sequence[Mapping[str, str]]) -> str:
     head = list(table[0])
     lines = [head, ["---"] * len(head), *([row[name].replace("|", "\\|") for name in head] for row in table)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-# a picture
-
-
-def picture(groups: Groups) -> Image.Image:
-    """Scores and losses by images shown, a line a group (its seeds' mean, and their range), and the last grids."""
-    grids = {name: grid for name, group in groups.items() if (grid := last_grid(group)) is not None}
-    shown, left_out = list(grids.items())[:GRIDS], len(grids) - GRIDS
-    figure = Figure((11.0, 6.8 + (3.2 * math.ceil(len(shown) / 4))), DOTS, layout="constrained")
-    cells = figure.add_gridspec(2 + math.ceil(len(shown) / 4), 4)
-    for number, (title, course) in enumerate(CURVES.items()):
-        across = 2 * (number % 2)
-        axes = figure.add_subplot(cells[number // 2, across : across + 2])
-        for color, (name, group) in zip(colors(len(groups)), groups.items(), strict=True):
-            draw_group(axes, [course(one.run) for one in group], name, color)
-        finish(axes, title, legend=number == 0, logarithmic=title == X_FLOOR)
-    for number, (name, image) in enumerate(shown):
-        axes = figure.add_subplot(cells[2 + number // 4, number % 4])
-        axes.imshow(image)
-        axes.set_title(name if len(name) < 34 else f"{name[:33]}…", fontsize=8, color=INK)
-        axes.set_axis_off()
-    if left_out > 0:
-        figure.supxlabel(f"and {left_out} more, whose grids lie in their run folders", fontsize=8, color=INK)
-    return rendered(figure)
-
-
-def colors(count: int) -> list[str]:
-    return [COLORS[i % len(COLORS)] for i in range(count)]
-
-
-Course = dict[int, float]  # a figure by images shown
-
-
-def draw_group(axes: Axes, found: Sequence[Course], name: str, color: str) -> None:
-    """The mean over seeds where all have a figure, and the range between them; an empty line where none has one."""
-    courses = [course for course in found if course] or [{}]
-    images = sorted(set.intersection(*(set(course) for course in courses)))
-    values = np.array([[course[i] for i in images] for course in courses])
-    axes.plot(images, values.mean(0), color=color, label=name, marker="." if len(images) < 8 else None)
-    if len(courses) > 1:
-        axes.fill_between(images, values.min(0), values.max(0), color=color, alpha=0.15, linewidth=0)
-
-
-def course_of(run: RunFolder, key: str) -> Course:
-    """A score by images shown, while training or as it was measured; the distance as a multiple of its floor."""
-    found = {}
-    for record in run.scores.read() or measured(run):
-        value, floor = record["scores"].get(key), record["floor"].get(key)
-        if value is not None:
-            found[int(record["images"])] = value / floor if key == "frechet" and floor else value
-    return found
-
-
-def loss_of(run: RunFolder, player: str) -> Course:
-    """What a player minimizes, the sum of its terms but for those of cycles, as a moving average."""
-    lines = run.metrics.read()
-    names = [name for name in panels_of(figure_names(lines))["Loss"] if name.startswith(player)]
-    sums = [
-        {"images": line["images"], "loss": sum(line[name] for name in names)}
-        for line in lines
-        if names and all(line.get(name) is not None for name in names)
-    ]
-    images, values = points_of(sums, "loss")
-    return dict(zip(images.astype(int).tolist(), smoothed(values).tolist(), strict=True)) if sums else {}
-
-
-X_FLOOR = "Fréchet distance, x floor"
-CURVES: Mapping[str, Callable[[RunFolder], Course]] = {
-    X_FLOOR: lambda run: course_of(run, "frechet"),
-    "coverage": lambda run: course_of(run, "coverage"),
-    "loss of G": lambda run: loss_of(run, "G"),
-    "loss of D": lambda run: loss_of(run, "D"),
-}
-
-
-def finish(axes: Axes, title: str, *, legend: bool, logarithmic: bool) -> None:
-    axes.set_title(title, fontsize=9, color=INK, loc="left")
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.set_xlabel("images shown", fontsize=8)
-    axes.tick_params(labelsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
-    if logarithmic:
-        axes.set_yscale("log")
-    if legend:
-        axes.legend(fontsize=7, frameon=False)
-
-
-def last_grid(group: Sequence[Outcome]) -> Image.Image | None:
-    """The newest samples of the group's first run."""
-    for outcome in group:
-        newest = max(outcome.run.samples.glob("*.png"), default=None)
-        if newest is not None:
-            with Image.open(newest) as image:
-                return image.convert("RGB")
-    return None

@@ -38,7 +38,6 @@ from ganatomy.reproduce.readings import (
     study_protocol,
     study_values,
 )
-from ganatomy.studies.pupil import PRETRAINED
 
 BY_EYE = "by eye"
 NOT_COMPARED = "by eye, and no number"
@@ -100,6 +99,14 @@ def latents(size: int) -> Training:
     return on_faces("celeba32-dcgan", f"players.G.latent={size}", name=f"celeba32-latent-{size}", weight=0.7)
 
 
+def without_efficientnet() -> str:
+    """What an EfficientNet wants that is not here."""
+    from ganatomy.studies.pupil import PRETRAINED  # here, for with it come all studies, which take seconds to import
+
+    lacks = what_lacks(PRETRAINED)
+    return lacks or ("" if find_device().type == "cuda" else "EfficientNet at 224 px takes days without a GPU")
+
+
 LATENT = 100  # of the recipe
 ALL = ("discriminator", "trials", "all", "accuracy")
 FACES_64 = on_faces("celeba64-dcgan", weight=3.0, least=8.0)
@@ -157,10 +164,7 @@ EFFICIENT = Studying(
     name="labelled-data-efficientnet",
     weight=12.0,
     least=250.0,
-    lacks=lambda: (
-        what_lacks(PRETRAINED)
-        or ("" if find_device().type == "cuda" else "EfficientNet at 224 px takes days without a GPU")
-    ),
+    lacks=without_efficientnet,
 )
 PROCESSES = Studying(
     study="processes",

@@ -23,7 +23,8 @@ from ganatomy.experiments.build import build_game, class_count
 from ganatomy.experiments.clock import Clock, State
 from ganatomy.experiments.scoring import scored
 from ganatomy.experiments.train import parse_duration, prepared, train
-from ganatomy.report.comparison import Groups, Outcome, by_protocol, markdown, numbers, outcome_of, picture, rows
+from ganatomy.report.comparison import Groups, Outcome, by_protocol, markdown, numbers, outcome_of, rows
+from ganatomy.report.courses import picture
 from ganatomy.report.png import write_png
 from ganatomy.runs.files import read_record, write_json, write_text
 from ganatomy.runs.folder import RunFolder

@@ -4,6 +4,8 @@ import csv
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -51,6 +53,19 @@ def test_the_commands_are_those_of_the_readme():
     told = {"train", "sample", "translate", "evaluate", "stats", "results", "recipes", "data", "data check"}
     told |= {"report", "ablate", "compare", "study", "reproduce", "judge"}
     assert set(commands()) == {"", *told}
+
+
+@pytest.mark.parametrize(
+    ("words", "needless"),
+    [("--help", {"torch", "numpy"}), ("train --help", {"torch", "numpy"}), ("recipes", {"matplotlib", "scipy.stats"})],
+)
+def test_a_command_imports_what_it_needs_alone(words, needless, tmp_path):
+    """Each takes a second or so; with scikit-learn and the studies, matplotlib and scipy.stats would come, too."""
+    command = [sys.executable, "-X", "importtime", "-m", "ganatomy", *words.split()]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    imported = {line.rsplit("|")[-1].strip() for line in ran.stderr.splitlines()}
+    assert ran.returncode == 0 and "ganatomy.cli.main" in imported
+    assert not needless & imported
 
 
 def test_version_is_told(ganatomy_says):

@@ -11,7 +11,7 @@ from PIL import Image
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.recipe import Recipe, find_recipe
 from ganatomy.experiments.run import Run
-from ganatomy.report import comparison
+from ganatomy.report import courses
 from ganatomy.report.comparison import THE_FIRST, Outcome, by_protocol, check_one_protocol, compared, difference, rows
 from ganatomy.runs.files import read_json, write_json, write_text
 from ganatomy.runs.folder import RunFolder
@@ -154,9 +154,9 @@ def test_a_picture_has_the_grid_of_every_group_up_to_its_limit(tmp_path: Path, m
     for name in groups:
         (tmp_path / name / "samples").mkdir(parents=True)
         Image.new("L", (8, 8)).save(tmp_path / name / "samples" / "0000000001.png")
-    whole = comparison.picture(groups).height
-    monkeypatch.setattr(comparison, "GRIDS", 8)
-    assert comparison.picture(groups).height < whole
+    whole = courses.picture(groups).height
+    monkeypatch.setattr(courses, "GRIDS", 8)
+    assert courses.picture(groups).height < whole
 
 
 def test_a_run_that_fails_is_in_the_table_and_the_others_go_on(
