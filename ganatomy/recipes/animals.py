@@ -35,7 +35,8 @@ def variant(name: str, paper: str, **fields: Any) -> Recipe:
 def animals64_dcgan() -> Recipe:
     """Animal faces: five convolutions in each player, 30 latents, Adam 1e-4, as the animal-faces report has it.
 
-    The first of G's five is the projection of the latent, the last of D's the score. Maps and batch are ours.
+    The first of G's five is the projection of the latent, the last of D's the score. Maps and batch are ours, and D's
+    first and G's last layer are without batch norm, as in the paper, where the report has it after every one.
 
     ganatomy train animals64-dcgan. Score and time: not measured; the data is not here. The report's four update ratios
     are `game.g_steps` 1, 2, 10 and 15, or `optimizers.D.lr` divided by as much, which is how it did it.

@@ -34,6 +34,7 @@ def imagenet32_dcgan() -> Recipe:
     return celeba32_dcgan().replace(
         name="imagenet32-dcgan",
         expected="not measured",
+        time="not measured",
         data=Spec(Images, source="imagenet-32", size=32, channels="rgb", flip=True),
         images=60 * IMAGENET,
     )
