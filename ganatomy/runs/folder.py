@@ -120,7 +120,8 @@ def find_run(path: Path | str) -> RunFolder:
     kind = "it is a file" if run.path.is_file() else "there is no such folder"
     problem = "it holds no recipe.yaml" if run.path.is_dir() else kind
     around = [run.path.parent] if RunFolder(run.path.parent).exists() else []
-    options = [str(found) for place in (run.path, run.path.parent, RUNS) for found in _runs_in(place)]
+    places = (RUNS, run.path.parent, run.path)  # the last one, near what was asked, says how a run is called
+    options = list({found.resolve(): str(found) for place in places for found in _runs_in(place)}.values())
     options += map(str, around)
     raise GanatomyError(f"{path} is not a run: {problem}. {near(str(path), options)}")
 

@@ -106,6 +106,9 @@ def test_a_run_is_found_or_the_nearest_is_named(tmp_path, monkeypatch):
         GanatomyError, match=r"runs is not a run: it holds no recipe\.yaml\. .*: runs/faces, runs/mnist-dcgan\."
     ):
         find_run("runs")
+    there = tmp_path / "runs"
+    with pytest.raises(GanatomyError, match=f"There are: {there}/faces, {there}/mnist-dcgan\\.$"):
+        find_run(there / "face")  # each once, and as it was asked for
     monkeypatch.chdir("/")
     with pytest.raises(GanatomyError, match=r"There are none\.$"):
         find_run(tmp_path / "nowhere" / "x")
