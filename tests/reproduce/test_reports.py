@@ -162,7 +162,7 @@ def served(place: Reproduction) -> dict[str, set[str]]:
         ("dcgan-representation", {"two-cards", "labelled-80", "labelled-rises"}),
         ("cifar10-architectures", {"wgan-black", "files", "biggan-slowest"}),
         ("unpaired-translation", {"vanilla-longer", "adversarial-rises", "resembles-target"}),
-        ("animal-faces", {"bigan-collapse", "bigan-latents", "interpolation"}),
+        ("animal-faces", {"bigan-collapse", "bigan-latents", "convolutions"}),
     ],
 )
 def test_half_an_hour_of_two_cores_is_for_what_it_can_decide(name: str, ids: set[str]) -> None:
