@@ -39,7 +39,8 @@ def keep(run: Run) -> tuple[Path, dict[str, Any]]:
         if (shipped := read_judge(file, facts["content"])) is not None:
             raise GanatomyError(
                 f"{run.path} is right about {facts['accuracy']:.2%} of the held-out images and is not kept: the "
-                f"package has a judge of these pixels, {shipped.sha256[:12]}, and uses it ({shipped.facts['accuracy']:.2%})."
+                f"package has a judge of these pixels, {shipped.sha256[:12]}, and uses it "
+                f"({shipped.facts['accuracy']:.2%})."
             )
     file = kept_judge(facts["content"])
     written(file, facts, tensors)

@@ -248,7 +248,7 @@ def write_summary(groups: Groups, out: Path, missing: Sequence[str] = ()) -> Non
         return
     notes = ["Means and deviations over seeds; distances are multiples of their floor; p by Welch's test on the last."]
     if len(groups) > 2:
-        notes.append("Each setting is tested by itself: of twenty that are alike, one lies beyond the spread by chance.")
+        notes.append("Each setting is tested by itself: of twenty alike, one lies beyond the spread by chance.")
     if len(tables) > 1:
         notes.append("The settings change what is compared with, so there are several tables.")
     if missing:
