@@ -304,6 +304,8 @@ def evaluate(
     measuring.refuse_unknown(asked_for)
     settings = {} if real is None else image_settings(real, assignments, size)
     opened = None if run is None else load(run)
+    if real is not None and fake is not None:
+        comparing.refuse_absent(real, fake)
     if not measuring.needs_features(asked_for):
         refuse("scores of features; ssim compares the pictures", {"--extractor": extractor is not None, **inception})
     named = extractor is not None or any(inception.values())

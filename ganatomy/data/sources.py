@@ -58,10 +58,13 @@ class Place(Source):
 
     path: Path
 
-    def fingerprint(self) -> Fingerprint:
-        """Names, sizes and times of all files."""
+    def refuse_absent(self) -> None:
         if not self.path.exists():
             raise GanatomyError(missing(self.path, beside=sources if len(self.path.parts) == 1 else ()))
+
+    def fingerprint(self) -> Fingerprint:
+        """Names, sizes and times of all files."""
+        self.refuse_absent()
         marks: Fingerprint = ["path", str(self.path.resolve())]
         for file in sorted(files_below(self.path)) if self.path.is_dir() else [self.path]:
             status = status_of(file)

@@ -14,6 +14,7 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.core.randomness import CPU
 from ganatomy.core.spec import Spec
 from ganatomy.data.images import Images, ImageSet
+from ganatomy.data.sources import Place, source_of
 from ganatomy.experiments.judging import known_judge
 from ganatomy.experiments.measuring import FEWEST as FEWEST_OF
 from ganatomy.experiments.measuring import (
@@ -465,6 +466,13 @@ def refuse_what_does_not_fit(a: Side, b: Side, asked: Asked, settings: Mapping[s
         raise GanatomyError(f"-n is for images; {b.source} is a file of statistics, of which no part can be taken.")
     if asked.count > len(b.rows()):
         raise GanatomyError(f"-n {asked.count:,}: {b.name} has only {len(b.rows()):,} images.")
+
+
+def refuse_absent(*named: str) -> None:
+    """Paths that are not there; to be known before an extractor is made, which may fetch weights."""
+    for source in map(source_of, named):
+        if isinstance(source, Place):
+            source.refuse_absent()
 
 
 def refuse_what_is_not_there(a: Side, b: Side, asked: Asked) -> None:
