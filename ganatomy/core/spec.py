@@ -211,7 +211,8 @@ def parsed(where: str, annotation: Any, text: str) -> Any:
             readings.clear()  # YAML would drop what follows a # in a path
         readings.append(text)
         if takes_tuples(annotation) and not isinstance(readings[0], list):
-            readings.append([readings[0]])
+            wrapped = [[reading] for reading in readings]
+            readings = wrapped if is_tuple(annotation) else [*readings, wrapped[0]]  # errors are of what is meant
     failure: GanatomyError | None = None
     for reading in readings:
         try:
@@ -289,6 +290,13 @@ def takes_tuples(annotation: Any) -> bool:
         return takes_tuples(typing.get_args(annotation)[0])
     members = typing.get_args(annotation) if typing.get_origin(annotation) in UNIONS else (annotation,)
     return any(typing.get_origin(member) is tuple for member in members)
+
+
+def is_tuple(annotation: Any) -> bool:
+    """Whether nothing but tuples will do."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return is_tuple(typing.get_args(annotation)[0])
+    return typing.get_origin(annotation) is tuple
 
 
 def admits_anything(annotation: Any) -> bool:

@@ -145,6 +145,8 @@ def test_other_held_out_images_are_another_study_of_the_same_run(
         ("probe", ["run=digits-dcgan", "data={unlabelled}"], "has no labels of two classes or more"),
         ("modes", ["run={run}", "count=1"], "greater than or equal to 2"),
         ("features", ["run={run}", "labels=40,40"], "labels=40,40: 40 is named twice"),
+        ("features", ["run={run}", "against=pixel"], "^against=pixel: Input should be 'pixels', 'pca' or 'untrained'"),
+        ("features", ["run={run}", "labels=al"], "^labels=al: Input should be a valid integer"),
         ("arithmetic", ["run={run}", "other=Smiling"], "Smiling is named twice"),
     ],
 )
