@@ -15,6 +15,7 @@ from ganatomy.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganatomy.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganatomy.objectives.adversarial import Hinge, NonSaturating
 from ganatomy.objectives.constraints import SpectralNormalization
+from ganatomy.objectives.penalties import R1
 from ganatomy.recipes.judges import judge
 from ganatomy.recipes.mnist import CONDITIONAL_REPORT, mnist_dcgan, mnist_dcgan_medium
 
@@ -133,6 +134,27 @@ def mnist_cdcgan_ls() -> Recipe:
     return with_smoothing(mnist_cdcgan(), "mnist-cdcgan-ls").replace(
         expected="Fréchet 1.5 x floor, coverage 0.86 of 0.94, score 1.00 of real (seed 0, 391,488 images)",
         time="16 min, 1 CPU core",
+    )
+
+
+@recipe
+def mnist_cdcgan_tuned() -> Recipe:
+    """`mnist-cdcgan-ls` with what took `mnist-dcgan-medium-tuned` furthest: G's second step, R1, minibatch deviation.
+
+    ganatomy train mnist-cdcgan-tuned --data ../shared/data/mnist. Score and time: not measured. Trained so on 80 % of
+    the images, 250,000 shown in 15 min of a CPU core, it taught a small classifier 98.2 % of the test images (study
+    `labelled-data`), where `mnist-cdcgan-ls` after 400,000 taught 97.8 %. The game is that of Mirza and Osindero
+    (2014), the label smoothing the mnist-conditional report's; see there for the rest.
+    """
+    base, unhurried = mnist_cdcgan_ls(), Spec(Adam, lr=1e-3, beta1=0.0, beta2=0.99)
+    alone = base.players["D"].replace(normalization="none", dropout=0.0, minibatch_deviation=True)
+    return base.replace(
+        name="mnist-cdcgan-tuned",
+        expected="not measured",
+        time="not measured",
+        game=base.game.replace(g_steps=2, penalties=[Spec(R1, gamma=0.5, every=16)]),
+        players={**base.players, "D": alone},
+        optimizers={"G": unhurried, "D": unhurried},
     )
 
 

@@ -214,7 +214,7 @@ REPORTED: dict[str, Said] = {
 }
 
 OURS = {
-    *("mnist-dcgan-deep", "mnist-dcgan-medium-tuned", "mnist-dcgan-1024", "mnist-guide"),
+    *("mnist-dcgan-deep", "mnist-dcgan-medium-tuned", "mnist-cdcgan-tuned", "mnist-dcgan-1024", "mnist-guide"),
     *("mnist-wgan", "mnist-wgan-sn", "mnist-wgan-dense", "mnist-cwgan", "mnist-bigan"),
     *("celeba64-smile-cyclegan", "celeba64-smile-cyclegan-cr", "digits-cyclegan"),
     *("animals64-wgan", "animals64-wgan-gp", "animals64-cwgan", "animals64-cdcgan", "animals64-r3gan"),
