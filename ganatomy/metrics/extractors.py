@@ -35,10 +35,10 @@ from ganatomy.runs.files import told, write_bytes
 INCEPTION = "weights-inception-2015-12-05-6726825d.pth"
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 INCEPTION_ADDRESS = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{INCEPTION}"
-BATCH = {"cpu": 16}
-"""Images that Inception looks at at a time; 32 on other devices, where nothing was measured. With one thread of an AMD
-EPYC with AVX-512 beside other work, on two days, 8, 16, 32 and 64 made 3.8, 3.9, 3.7 and 3.5 images/s, and 8, 16 and 32
-made 7.6, 7.2 and 6.9. Two threads were not measured."""
+BATCH = {"cpu": 8}
+"""Images that Inception looks at at a time; 32 on other devices, where nothing was measured. With two threads of an AMD
+EPYC with AVX-512, nothing else running, 8, 16, 32 and 64 made 15.5, 14.6, 14.2 and 13.6 images/s; with one, beside
+other work on two days, 3.8, 3.9, 3.7 and 3.5, and the first three 7.6, 7.2 and 6.9."""
 
 
 class Look(NamedTuple):

@@ -141,17 +141,19 @@ def mnist_cdcgan_ls() -> Recipe:
 def mnist_cdcgan_tuned() -> Recipe:
     """`mnist-cdcgan-ls` with what took `mnist-dcgan-medium-tuned` furthest: G's second step, R1, minibatch deviation.
 
-    ganatomy train mnist-cdcgan-tuned --data ../shared/data/mnist. Score and time: not measured. Trained so on 80 % of
-    the images, 250,000 shown in 15 min of a CPU core, it taught a small classifier 98.2 % of the test images (study
-    `labelled-data`), where `mnist-cdcgan-ls` after 400,000 taught 97.8 %. The game is that of Mirza and Osindero
-    (2014), the label smoothing the mnist-conditional report's; see there for the rest.
+    ganatomy train mnist-cdcgan-tuned --data ../shared/data/mnist --images 250000, 16 min of one CPU core with AVX-512 and
+    bfloat16, other work on the other one. Seed 0, last checkpoint: Fréchet distance 1.6 times its floor, coverage 0.90
+    (real 0.94), classifier score 1.01 of the real one, 99.2 % recognized as asked. Trained on 80 % of the images, it
+    taught a small classifier that saw nothing else 98.2 % of the test images (study `labelled-data`), where
+    `mnist-cdcgan-ls` after 400,000 taught 97.8 %. The game is that of Mirza and Osindero (2014), the label smoothing
+    the mnist-conditional report's.
     """
     base, unhurried = mnist_cdcgan_ls(), Spec(Adam, lr=1e-3, beta1=0.0, beta2=0.99)
     alone = base.players["D"].replace(normalization="none", dropout=0.0, minibatch_deviation=True)
     return base.replace(
         name="mnist-cdcgan-tuned",
-        expected="not measured",
-        time="not measured",
+        expected="Fréchet 1.6 x floor, coverage 0.90 of 0.94, as asked 99 % (seed 0, 250,048 images)",
+        time="16 min, 1 CPU core",
         game=base.game.replace(g_steps=2, penalties=[Spec(R1, gamma=0.5, every=16)]),
         players={**base.players, "D": alone},
         optimizers={"G": unhurried, "D": unhurried},
