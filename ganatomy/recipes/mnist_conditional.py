@@ -141,8 +141,8 @@ def mnist_cdcgan_ls() -> Recipe:
 def mnist_cdcgan_tuned() -> Recipe:
     """`mnist-cdcgan-ls` with what took `mnist-dcgan-medium-tuned` furthest: G's second step, R1, minibatch deviation.
 
-    ganatomy train mnist-cdcgan-tuned --data ../shared/data/mnist --images 250000, 16 min of one CPU core with AVX-512 and
-    bfloat16, other work on the other one. Seed 0, last checkpoint: Fréchet distance 1.6 times its floor, coverage 0.90
+    ganatomy train mnist-cdcgan-tuned --data ../shared/data/mnist --images 250000, 16 min of one CPU core with AVX-512
+    and bfloat16, other work on the other. Seed 0, last checkpoint: Fréchet distance 1.6 times its floor, coverage 0.90
     (real 0.94), classifier score 1.01 of the real one, 99.2 % recognized as asked. Trained on 80 % of the images, it
     taught a small classifier that saw nothing else 98.2 % of the test images (study `labelled-data`), where
     `mnist-cdcgan-ls` after 400,000 taught 97.8 %. The game is that of Mirza and Osindero (2014), the label smoothing
