@@ -1,0 +1,84 @@
+"""What several commands ask for, and what they do with it alike."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ganatomy.core.errors import GanatomyError
+
+if TYPE_CHECKING:
+    from ganatomy.core.spec import Spec
+
+ImportFile = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--import", metavar="FILE.py", help="Import one's own networks, games and recipes from a Python file."
+    ),
+]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.", show_default=False)]
+WeightsFile = Annotated[
+    Path | None, typer.Option("--weights-file", help="Inception's weights, where they are not in the cache.")
+]
+Resizing = Annotated[
+    Literal["legacy", "clean"], typer.Option(help="Inception's: as TensorFlow 1 did, or antialiased bicubic.")
+]
+Layer = Annotated[Literal["64", "192", "768", "2048"], typer.Option(help="Inception's: which of its features.")]
+Out = Annotated[Path | None, typer.Option("--out", help="The folder to write into.", show_default=False)]
+
+
+def prepare(files: list[Path] | None) -> None:
+    """Register the package's own parts and recipes, those of installed packages, and those of the files named."""
+    import ganatomy.recipes
+    from ganatomy.experiments.outside import import_file, import_installed
+
+    assert ganatomy.recipes
+    import_installed()
+    for file in files or []:
+        import_file(file)
+
+
+def announced(text: str) -> None:
+    from ganatomy.distributed.processes import leads
+
+    if leads():
+        typer.echo(text, err=True)
+
+
+def refuse(what: str, options: Mapping[str, bool]) -> None:
+    """Options of something else are not silently ignored; each by its name, with whether it was said."""
+    for option, said in options.items():
+        if said:
+            raise GanatomyError(f"{option} is for {what}.")
+
+
+def images_of(source: str, assignments: list[str]) -> "Spec":
+    """A source's images, as `data.KEY=VALUE` prepare them."""
+    from ganatomy.core.spec import Spec, key_and_value, overridden
+    from ganatomy.data.images import Images
+
+    images = Spec(Images, source=source)
+    for key, text in map(key_and_value, assignments):
+        images = overridden(key, key.removeprefix("data.").split("."), images, text)
+    return images
+
+
+def whole_numbers(option: str, text: str) -> list[int]:
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError:
+        raise GanatomyError(f"{option} {text}: whole numbers are wanted, with commas between.") from None
+
+
+@contextmanager
+def stopping() -> Iterator[None]:
+    """A signal ends a training in here; what was done is kept, and the program says how to go on."""
+    from ganatomy.experiments.train import Stopped
+
+    try:
+        yield
+    except Stopped as stopped:
+        typer.echo(f"Stopped by {stopped}. Continue with the same command.", err=True)
+        raise typer.Exit(128 + stopped.number) from None
