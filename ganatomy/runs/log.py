@@ -32,15 +32,16 @@ class Log:
         self.path = Path(path)
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Add a line in one write. What a killed writer left of its last line is dropped first."""
+        """Add a line in one write, beside those of others; what a killed writer left of its last is dropped first."""
         line = (json_text(record) + "\n").encode()
         with told(f"Cannot write {self.path}"):
             make_folder(self.path.parent)
             with open(self.path, "a+b", buffering=0) as file:
-                end = _end_of_lines(file)
-                file.truncate(end)
-                if (written := file.write(line)) != len(line):  # a disk that fills up takes part of a line
+                size = file.seek(0, os.SEEK_END)  # known first: lines that come meanwhile are whole
+                if (end := _end_of_lines(file)) < size:
                     file.truncate(end)
+                if (written := file.write(line)) != len(line):  # a disk that fills up takes part of a line
+                    file.truncate(file.tell() - written)
                     raise OSError(f"only {written} of {len(line)} bytes could be written, the disk may be full")
 
     def refuse_unwritable(self) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.runs import log as module
 from ganatomy.runs.log import Log
 
 values = (
@@ -52,6 +53,21 @@ def test_a_log_cut_at_any_byte_keeps_its_whole_lines_and_can_be_added_to(tmp_pat
     assert log.read() == kept
     log.append({"round": 7})
     assert log.read() == [*kept, {"round": 7}]
+
+
+def test_a_line_that_another_adds_meanwhile_is_kept(tmp_path, monkeypatch):
+    log, found = Log(tmp_path / "measurements.jsonl"), module._end_of_lines
+    log.append({"round": 1})
+
+    def meanwhile(file):
+        end = found(file)
+        with open(log.path, "ab") as other:
+            other.write(b'{"round": 2}\n')
+        return end
+
+    monkeypatch.setattr(module, "_end_of_lines", meanwhile)
+    log.append({"round": 3})
+    assert log.read() == [{"round": 1}, {"round": 2}, {"round": 3}]
 
 
 def test_what_is_not_finite_becomes_null(tmp_path):
