@@ -33,9 +33,11 @@ def sample(
     """Write samples of a run's generator."""
     prepare(imports)
     from ganatomy.experiments.run import load
-    from ganatomy.experiments.writing import write_samples
+    from ganatomy.experiments.writing import refuse_taken, write_samples
 
     opened = load(run)
+    if out is not None:
+        refuse_taken(out)
     samples = opened.samples(
         n, per_class=per_class, seed=seed, weights=weights, checkpoint=checkpoint, truncation=truncation
     )

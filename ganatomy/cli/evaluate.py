@@ -404,9 +404,11 @@ def stats(
     from ganatomy.engine.precision import find_device
     from ganatomy.experiments.measuring import judge_of_source
     from ganatomy.experiments.statistics import Part, about_images, kept_statistics, write_statistics
+    from ganatomy.runs.files import refuse_unwritable
 
     if out.suffix != ".npz":
         raise GanatomyError(f"Statistics are an .npz, not '{out}'.")
+    refuse_unwritable(out.parent)
     settings = image_settings(source, assignments or [], size)
     images = Spec(Images, source=source, **settings)
     with together(lambda: find_device(device)) as place, looking(Console(stderr=True), leads()) as shown:

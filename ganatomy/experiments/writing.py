@@ -5,7 +5,8 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +16,7 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.experiments.run import Samples
 from ganatomy.report.grid import grid
 from ganatomy.report.png import write_png
-from ganatomy.runs.files import told
+from ganatomy.runs.files import refuse_unwritable, told
 
 Format = Literal["png", "npz"]
 MANIFEST = "manifest.csv"
@@ -30,14 +31,8 @@ def write_samples(samples: Samples, out: Path, format: Format = "png") -> Path:
     and `classes` where there are any: what `--data` reads. A folder that holds earlier samples is replaced; any other
     is refused.
     """
-    if out.suffix in (".npz", ".png") and not out.exists():
-        raise GanatomyError(f"{out} would be a folder, for samples are written into one: leave out {out.suffix}.")
-    place = Path(os.path.abspath(out))
-    shown = place.with_name(place.name + ".png")
-    if out.exists() and not holds_only_samples(out):
-        raise GanatomyError(f"{out} exists and holds other things than samples: choose another --out.")
-    if shown.exists() and not out.exists():
-        raise GanatomyError(f"{shown}, where the picture of the samples would go, exists: choose another --out.")
+    refuse_taken(out)
+    place = out.resolve()
     with told(f"Cannot write {out}"):
         place.parent.mkdir(parents=True, exist_ok=True)
         writing = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
@@ -45,15 +40,44 @@ def write_samples(samples: Samples, out: Path, format: Format = "png") -> Path:
             files = _write_pictures(samples, writing) if format == "png" else _write_array(samples, writing)
             _write_manifest(samples, files, writing / MANIFEST)
             writing.chmod(0o755)
-            if place.exists():
-                shutil.rmtree(place)
-            os.rename(writing, place)
-        except BaseException:
+            with put_aside(place, writing.with_name(f"{writing.name}-before")):
+                os.rename(writing, place)
+        except BaseException:  # Ctrl-C too
             shutil.rmtree(writing, ignore_errors=True)
             raise
     if samples.images.shape[3] in (1, 3, 4):
-        write_png(shown, grid(samples.images[:SHOWN]))
+        write_png(picture_beside(place), grid(samples.images[:SHOWN]))
     return out
+
+
+def refuse_taken(out: Path) -> None:
+    """Raise where samples may not be written; to be known before they are drawn."""
+    refuse_unwritable(out.parent)
+    if out.suffix in (".npz", ".png") and not out.exists():
+        raise GanatomyError(f"{out} would be a folder, for samples are written into one: leave out {out.suffix}.")
+    if out.exists() and not holds_only_samples(out):
+        raise GanatomyError(f"{out} exists and holds other things than samples: choose another --out.")
+    shown = picture_beside(out.resolve())
+    if shown.exists() and not out.exists():
+        raise GanatomyError(f"{shown}, where the picture of the samples would go, exists: choose another --out.")
+
+
+def picture_beside(place: Path) -> Path:
+    return place.with_name(place.name + ".png")
+
+
+@contextmanager
+def put_aside(folder: Path, aside: Path) -> Iterator[None]:
+    """In here a folder has another name: it is back after a failure, and removed when another took its place."""
+    try:
+        if folder.exists():
+            os.rename(folder, aside)
+        yield
+    except BaseException:  # Ctrl-C too
+        if aside.exists() and not folder.exists():
+            os.rename(aside, folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def holds_only_samples(folder: Path) -> bool:

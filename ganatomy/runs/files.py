@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from ganatomy.core.errors import GanatomyError, one_line
@@ -92,6 +93,14 @@ def _plain(value: Any, lossless: bool) -> Any:
     if isinstance(value, float) and not math.isfinite(value) and not lossless:
         return None
     return value
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Raise before long work what making a file in this folder would raise after it; nothing is left there."""
+    with told(f"Cannot write into {folder}"):
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        with TemporaryFile(dir=there):
+            pass
 
 
 @contextmanager

@@ -19,6 +19,7 @@ import ganatomy
 from ganatomy.cli import main as program
 from ganatomy.core.recipe import find_recipe, recipes
 from ganatomy.core.registry import parts
+from ganatomy.experiments.run import Run
 from tests.conftest import TINY, Said
 
 QUICK = (*TINY, "scores=none", "watch.grid=0")
@@ -97,6 +98,7 @@ MISTAKES = {
     "sample nope": "nope is not a run: there is no such folder.",
     "sample empty": "empty is not a run: it holds no recipe.yaml.",
     "evaluate nope": "nope is not a run: there is no such folder.",
+    "stats digits --out file/x.npz": "Cannot write into file: Not a directory.",
     "recipes show nope": "No recipe called 'nope'.",
     "recipes show": "Which recipe? For instance: ganatomy recipes show digits-dcgan",
     "recipes a b": "One pattern, please, not 2; or: ganatomy recipes show NAME",
@@ -141,6 +143,15 @@ def test_samples_that_cannot_be_had_are_one_line(ganatomy_says, trained, words, 
     said = ganatomy_says("sample", trained.path, *words.split())
     assert_one_line(said)
     assert fragment in said.err
+
+
+def test_where_samples_cannot_go_is_said_before_they_are_drawn(ganatomy_says, trained, monkeypatch):
+    monkeypatch.delattr(Run, "samples")
+    Path("busy").mkdir()
+    Path("busy", "thesis.txt").write_text("")
+    said = ganatomy_says("sample", trained.path, "--out", "busy")
+    assert_one_line(said)
+    assert "busy exists and holds other things than samples" in said.err
 
 
 def test_a_run_of_another_recipe_is_one_line(ganatomy_says, trained):

@@ -1,6 +1,8 @@
 """Samples as files, whole or not at all."""
 
 import csv
+import os
+import shutil
 
 import numpy as np
 import pytest
@@ -97,6 +99,25 @@ def test_a_failure_leaves_the_earlier_samples_and_nothing_else(tmp_path, monkeyp
         write_samples(samples(3), out)
     assert sorted(tmp_path.rglob("*")) == before
     assert len(rows(out)) == 6
+
+
+@pytest.mark.parametrize("step", ["rename", "rmtree"])
+def test_an_interrupt_while_earlier_samples_are_replaced_leaves_one_of_the_two_whole(tmp_path, monkeypatch, step):
+    out = write_samples(samples(6), tmp_path / "out").resolve()
+    room, interrupts = {"rename": os, "rmtree": shutil}[step], [KeyboardInterrupt()]
+    as_ever = getattr(room, step)
+
+    def interrupted(path, *more, **how) -> None:
+        if interrupts and (step == "rmtree" or more[0] == out):
+            raise interrupts.pop()
+        as_ever(path, *more, **how)
+
+    monkeypatch.setattr(room, step, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_samples(samples(2, seed=5), out)
+    assert not interrupts and {row["seed"] for row in rows(out)} == {"4" if step == "rename" else "5"}
+    assert len(rows(out)) == len(list(out.rglob("*.png")))
+    assert len(rows(write_samples(samples(4), out))) == 4, "and the next ones can be written"
 
 
 def test_two_channels_are_no_picture_but_an_array(tmp_path):

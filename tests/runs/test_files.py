@@ -75,3 +75,11 @@ def test_what_json_would_change_or_cannot_hold_is_refused(value):
 def test_lossless_json_refuses_what_is_not_finite():
     with pytest.raises(GanatomyError, match="Not JSON"):
         files.json_text({"best": float("inf")}, lossless=True)
+
+
+def test_a_folder_that_cannot_be_written_into_is_known_before_and_one_that_can_is_left_as_it_is(tmp_path):
+    files.refuse_unwritable(tmp_path / "new" / "deep")
+    assert names(tmp_path) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(GanatomyError, match=r"^Cannot write into .*file: Not a directory\.$"):
+        files.refuse_unwritable(tmp_path / "file")
