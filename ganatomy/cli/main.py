@@ -1,5 +1,7 @@
 """The front door: parses, looks up, calls. Commands import what they need, so that `--help` is quick."""
 
+import os
+import signal
 import sys
 from typing import Annotated
 
@@ -90,8 +92,16 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
         raise typer.Exit
 
 
+def terminated(number: int, frame: object) -> None:
+    """As an interrupt ends the program: what is half written is removed on the way out."""
+    print("Terminated.", file=sys.stderr)
+    raise SystemExit(128 + number)
+
+
 def main() -> None:
-    """The program: a caller's mistake is one line on standard error and exit code 1."""
+    """The program: a caller's mistake is one line on standard error and exit code 1, a signal one line and 128 + it."""
+    if "WORLD_SIZE" not in os.environ:  # of several processes, those that wait for a lost one have to be killed
+        signal.signal(signal.SIGTERM, terminated)
     try:
         app()
     except GanatomyError as error:
