@@ -221,12 +221,17 @@ class Engine:
 
         torch's default generators stand where the part that is taken has its own numbers.
         """
-        rows, dtype = self._rows(), weights_dtype(self.precision)
-        for part, ((x, y), own) in enumerate(zip(self._data(rows), rows, strict=True)):
+        rows = self._rows()
+        for part, (drawn, own) in enumerate(zip(self._data(rows), rows, strict=True)):
             reseed_default_generator(*key, part, processes.rank())
-            draws = Draws(key, own, self.settings.batch, self.device, dtype)
-            y = y.to(dtype) if y is not None and y.is_floating_point() else y
-            yield Batch(x.to(dtype), y, Play(self.round, self.images, draws))
+            yield self._batch(key, own, drawn)
+
+    def _batch(self, key: Key, rows: slice, drawn: tuple[Tensor, Tensor | None]) -> Batch:
+        """Images, those of a second domain too, in the precision of the weights."""
+        dtype, (x, y) = weights_dtype(self.precision), drawn
+        draws = Draws(key, rows, self.settings.batch, self.device, dtype)
+        y = y.to(dtype) if y is not None and y.is_floating_point() else y
+        return Batch(x.to(dtype), y, Play(self.round, self.images, draws))
 
     def _rows(self) -> list[slice]:
         """Where in a batch this process' parts are."""
@@ -267,16 +272,14 @@ class Engine:
         """
         if self.held_out is None:
             return {}
-        key, dtype = (self.settings.seed, self.round, "held out"), weights_dtype(self.precision)
-        batch, parts = self.settings.batch, self._rows()  # a whole batch may not fit
+        key, parts = (self.settings.seed, self.round, "held out"), self._rows()  # a whole batch may not fit
         buffers = [buffer.clone() for buffer in self.game.buffers()]
         reseed_default_generator(*key)
         figures: dict[str, float] = {}
         for rows in parts:
-            x, y = self.held_out.batch(self.round, batch, rows)
-            draws = Draws(key, rows, batch, self.device, dtype)
+            batch = self._batch(key, rows, self.held_out.batch(self.round, self.settings.batch, rows))
             with autocast(self.precision, self.device), all_here():
-                terms = self.game.held_out(Batch(x.to(dtype), y, Play(self.round, self.images, draws)))
+                terms = self.game.held_out(batch)
             for name, value in terms.items():
                 figures[f"held_out/{name}"] = figures.get(f"held_out/{name}", 0.0) + float(value) / len(parts)
         for buffer, before in zip(self.game.buffers(), buffers, strict=True):

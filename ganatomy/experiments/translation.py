@@ -83,9 +83,9 @@ def columns_of(x: Tensor, there: nn.Module, back: nn.Module) -> list[Tensor]:
 
 
 def averaged_or_not(engine: Engine, name: str) -> nn.Module:
-    if name in engine.averaged:
-        return engine.averaged[name].module
-    return copy.deepcopy(engine.players[name]).eval()
+    """A player as it stands, in float32 and evaluation mode."""
+    player = engine.averaged[name].module if name in engine.averaged else engine.players[name]
+    return copy.deepcopy(player).float().eval()
 
 
 def translator_of(

@@ -157,6 +157,13 @@ def test_training_shows_both_directions(run: Run) -> None:
     assert "held_out/D_X_accuracy_real" in figures
 
 
+def test_translators_train_in_float64(tmp_path: Path) -> None:
+    """Figures of held-out images, and pictures, of the second domain too."""
+    run = train("digits-cyclegan", *TINY, "precision=float64", images=64, out=tmp_path / "run")
+    assert "held_out/D_Y_accuracy_real" in run.folder.metrics.read()[-1]
+    assert run.checkpoint().tensors["game.G.body.1.weight"].dtype is torch.float64
+
+
 def test_a_domain_is_named_or_lettered(run: Run) -> None:
     assert translator_of(run, "digits-inverted-bold")[1] == translator_of(run, "Y")[1] == "digits-inverted-bold"
     assert translator_of(run, "x")[1] == "digits"
@@ -167,6 +174,15 @@ def test_a_domain_is_named_or_lettered(run: Run) -> None:
 def test_other_runs_hold_no_translator(trained: Run) -> None:
     with pytest.raises(GanatomyError, match="holds no translator"):
         translator_of(trained, "Y")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "told"), [("digits-dcgan", "it has no player D"), ("digits-judge", "it has no player C")]
+)
+def test_another_game_does_not_start_from_translators(run: Run, tmp_path: Path, recipe: str, told: str) -> None:
+    with pytest.raises(GanatomyError, match=rf"^Cannot start from .*: {told}\.$"):
+        train(recipe, init_from=run.path, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_pictures_are_read_as_data_sets_are(tmp_path: Path) -> None:
