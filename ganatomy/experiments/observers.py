@@ -197,11 +197,11 @@ class Plateau(Observer):
         return [distance for distance in found if distance is not None]
 
 
-class Grids(Observer):
-    """samples/: the same latents, again and again, so progress can be watched."""
+class Pictures(Observer):
+    """samples/: a picture of the same again and again, so progress can be watched."""
 
-    def __init__(self, folder: RunFolder, watch: Watch, engine: Engine, classes: Sequence[str] | None) -> None:
-        self.folder, self.every, self.engine, self.classes = folder.samples, watch.grid, engine, classes
+    def __init__(self, folder: RunFolder, watch: Watch) -> None:
+        self.folder, self.every = folder.samples, watch.grid
         self._drawn = -1
 
     def begin(self, moment: Moment) -> None:
@@ -216,12 +216,23 @@ class Grids(Observer):
         if self.every and moment.images != self._drawn:
             self.draw(moment.images)
 
-    def draw(self, images: int) -> Path:
-        path = self.folder / f"{images:010d}.png"
+    def draw(self, images: int) -> None:
+        write_png(self.folder / f"{images:010d}.png", self.picture())
         self._drawn = images
-        engine = self.engine
-        write_png(path, labelled_grid(sampler_of(engine), engine.settings.seed, self.classes))
-        return path
+
+    def picture(self) -> Any:
+        raise NotImplementedError
+
+
+class Grids(Pictures):
+    """What G makes of the watched latents."""
+
+    def __init__(self, folder: RunFolder, watch: Watch, engine: Engine, classes: Sequence[str] | None) -> None:
+        super().__init__(folder, watch)
+        self.engine, self.classes = engine, classes
+
+    def picture(self) -> Any:
+        return labelled_grid(sampler_of(self.engine), self.engine.settings.seed, self.classes)
 
 
 class Scorer(Observer):

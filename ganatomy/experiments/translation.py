@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from torch.nn.functional import batch_norm, interpolate
 
 from ganatomy.core.errors import GanatomyError, near, one_line
-from ganatomy.core.observer import Moment, Observer
 from ganatomy.core.players import Translator
 from ganatomy.core.watch import Watch
 from ganatomy.data.decoding import Channels, Encoded, Preparation, Unreadable, decode
@@ -29,6 +28,7 @@ from ganatomy.data.feed import free_bytes, to_uint8, to_unit
 from ganatomy.data.reading import SUFFIXES, files_below
 from ganatomy.data.unpaired import UnpairedFeed, UnpairedSet, unpaired_feed
 from ganatomy.engine.engine import Engine
+from ganatomy.experiments.observers import Pictures
 from ganatomy.experiments.run import Run, Weights, Which
 from ganatomy.metrics.moments import Array
 from ganatomy.report.grid import grid
@@ -46,34 +46,22 @@ MARGIN = 64  # pixels around a tile that are translated with it and thrown away
 CPU = torch.device("cpu")
 
 
-class TranslationGrids(Observer):
-    """samples/IMAGES.png: the same held-out pictures of both domains, translated, reconstructed, and left alone."""
+class TranslationGrids(Pictures):
+    """The same held-out pictures of both domains, translated, reconstructed, and left alone."""
 
     def __init__(self, folder: RunFolder, watch: Watch, engine: Engine, data: UnpairedSet, seed: int) -> None:
-        self.folder, self.watch, self.engine, self.names = folder, watch, engine, data.names
+        super().__init__(folder, watch)
+        self.engine, self.names = engine, data.names
         feed: UnpairedFeed = unpaired_feed(data, "held_out", seed=seed, device=engine.device)
         self.x, self.y = feed.batch(0, WATCHED)
 
-    def begin(self, moment: Moment) -> None:
-        if moment.images == 0 and self.watch.grid:
-            self.draw(moment.images)
-
-    def after_round(self, moment: Moment) -> None:
-        if moment.passed(self.watch.grid):
-            self.draw(moment.images)
-
-    def end(self, moment: Moment) -> None:
-        if self.watch.grid:
-            self.draw(moment.images)
-
     @torch.no_grad()
-    def draw(self, images: int) -> None:
+    def picture(self) -> Image.Image:
         G, F = (averaged_or_not(self.engine, name) for name in ("G", "F"))
         rows = [columns_of(self.x, G, F), columns_of(self.y, F, G)]
         pictures = np.concatenate([to_uint8(torch.stack(row, 1).flatten(0, 1)) for row in rows])
         names = [name for name in self.names for _ in range(WATCHED)]
-        page = grid(pictures, columns=len(COLUMNS), row_names=names, column_names=COLUMNS)
-        write_png(self.folder.samples / f"{images:010}.png", page)
+        return grid(pictures, columns=len(COLUMNS), row_names=names, column_names=COLUMNS)
 
 
 def columns_of(x: Tensor, there: nn.Module, back: nn.Module) -> list[Tensor]:
