@@ -18,6 +18,7 @@ from torch import Tensor, nn
 import ganatomy.recipes  # noqa: F401 (registers them)
 from ganatomy.core.errors import one_line
 from ganatomy.core.players import Discriminator, Encoder, Generator, PairDiscriminator, Translator
+from ganatomy.core.randomness import CPU
 from ganatomy.core.recipe import Recipe, find_recipe
 from ganatomy.core.shape import Shape
 from ganatomy.core.spec import Spec, declared_settings
@@ -26,7 +27,6 @@ from ganatomy.data.unpaired import Unpaired, UnpairedSet, unpaired, without_labe
 from ganatomy.engine.engine import Engine
 from ganatomy.experiments.build import build_engine
 
-CPU = torch.device("cpu")
 CLASSES, IMAGES = 3, 24
 CHANNELS = {"gray": 1, "rgb": 3, "rgba": 4}  # of images that are converted to them
 STEPS = 4  # within which every weight of a network must have been sent something

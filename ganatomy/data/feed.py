@@ -14,11 +14,10 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from ganatomy.core.errors import GanatomyError
-from ganatomy.core.randomness import keyed
+from ganatomy.core.randomness import CPU, keyed
 from ganatomy.core.shape import Shape
 from ganatomy.data.packed import Split
 
-CPU = torch.device("cpu")
 HALF_RANGE = 127.5
 CGROUP = Path("/sys/fs/cgroup")  # of this container, where there is one
 

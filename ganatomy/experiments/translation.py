@@ -22,6 +22,7 @@ from torch.nn.functional import batch_norm, interpolate
 
 from ganatomy.core.errors import GanatomyError, near, one_line
 from ganatomy.core.players import Translator
+from ganatomy.core.randomness import CPU
 from ganatomy.core.watch import Watch
 from ganatomy.data.decoding import Channels, Encoded, Preparation, Unreadable, decode
 from ganatomy.data.feed import free_bytes, to_uint8, to_unit
@@ -43,7 +44,6 @@ MANIFEST = "translation.json"  # in the folder written into: what was asked, so 
 HELD = 3  # times the largest layer's input and output: 1.5 to 2.5 times were held at 448 px, by 16, 32 and 64 maps
 LOOKED_AT = 64  # pixels of the sides of the picture that a translator's layers are measured on
 MARGIN = 64  # pixels around a tile that are translated with it and thrown away
-CPU = torch.device("cpu")
 
 
 class TranslationGrids(Pictures):

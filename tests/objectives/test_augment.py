@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ganatomy.core.game import Play
-from ganatomy.core.randomness import Draws
+from ganatomy.core.randomness import CPU, Draws
 from ganatomy.core.recipe import find_recipe
 from ganatomy.core.registry import parts
 from ganatomy.core.shape import Shape
@@ -12,7 +12,7 @@ from ganatomy.core.spec import Spec
 from ganatomy.experiments.build import build_engine
 from ganatomy.games.adversarial import Adversarial
 from ganatomy.objectives.augment import AdaptiveAugment, Augment, DiffAugment, InstanceNoise, flipped, shifted
-from ganatomy.testing import CPU, random_images
+from ganatomy.testing import random_images
 
 AUGMENTS = [p for p in parts.values() if isinstance(p, type) and issubclass(p, Augment)]
 X = torch.randn(8, 3, 12, 10, generator=torch.Generator().manual_seed(0))
