@@ -369,6 +369,7 @@ def find_npz(path: Path) -> Found:
     `arr_0` and `arr_1`, as np.savez calls what has no name, are images and labels, too: files of samples have these.
     """
     try:
+        refuse_other_than_npz(path)
         with np.load(path, allow_pickle=False) as arrays:
             names = list(arrays)
             keys = NAMED if "images" in arrays else UNNAMED
@@ -402,3 +403,10 @@ def find_npz(path: Path) -> Found:
         raise GanatomyError(f"The labels in {path} are names; with 'classes' they must be numbers into it.")
     numbers, classes = numbered({"train": labels}, classes, str(path))
     return found_of({"train": Listing(listing, numbers["train"])}, classes, path)
+
+
+def refuse_other_than_npz(path: Path) -> None:
+    """Raise a ValueError where np.load would speak of a pickle, or give a single array."""
+    with path.open("rb") as file:
+        if not zipfile.is_zipfile(file):
+            raise ValueError("it is no .npz, or was cut off")

@@ -19,6 +19,7 @@ import numpy as np
 from ganatomy.core.errors import GanatomyError, one_line
 from ganatomy.data.images import Images, ImageSet
 from ganatomy.data.packed import Sheet, cache_folder
+from ganatomy.data.reading import refuse_other_than_npz
 from ganatomy.distributed import processes
 from ganatomy.metrics.extractors import Extractor
 from ganatomy.metrics.frechet import has_negative
@@ -271,9 +272,7 @@ def write_statistics(file: Path, statistics: Statistics, about: Mapping[str, Any
 def read_statistics(file: Path) -> StoredStatistics | None:
     """What `write_statistics` wrote, or pytorch-fid's mu and sigma; None of an .npz that holds neither."""
     try:
-        with open(file, "rb") as archive:
-            if not zipfile.is_zipfile(archive):
-                raise ValueError("it is no .npz, or was cut off")
+        refuse_other_than_npz(file)
         with np.load(file, allow_pickle=False) as arrays:
             if not {"mu", "sigma"} <= set(arrays.files):
                 return None

@@ -272,5 +272,7 @@ def test_npz_files_that_cannot_serve_say_why(tmp_path: Path) -> None:
     assert "has label 5, but names only 2 classes" in message(path)
     np.savez(path, images=np.array([{}], dtype=object))
     assert "cannot be read" in message(path)
-    path.write_bytes(b"nothing")
-    assert "cannot be read" in message(path)
+    np.save(tmp_path / "one.npy", images)
+    for other in (b"nothing", (tmp_path / "one.npy").read_bytes()):
+        path.write_bytes(other)
+        assert message(path).endswith("a.npz cannot be read: it is no .npz, or was cut off")
