@@ -46,9 +46,8 @@ from ganatomy.runs.environment import environment
 from ganatomy.runs.files import read_json, write_json, write_text
 from ganatomy.runs.folder import LOCK, RUNS, RunFolder
 
-SAME_RUN = DESCRIPTION | WATCHING | {"data.source"}
+SAME_RUN = DESCRIPTION | WATCHING | {"data.source", "data.other"}
 """Where a recipe may differ and still continue a run; that the data are the same is seen by their content."""
-
 
 ENOUGH = 1  # the time is up, or nothing improves; smaller than the number of any signal that is obeyed
 
@@ -104,10 +103,9 @@ def _train(
     leading = processes.rank() == 0
     fresh = fresh and not processes.restarted()
     folder = RunFolder(out if out is not None else RUNS / recipe.name)
-    if folder.path.exists() and not folder.path.is_dir():
-        raise GanatomyError(f"{folder.path} is a file, not a folder to train into.")
+    refuse_foreign(folder)
     if not fresh:
-        check_place(folder, recipe)
+        refuse_another_recipe(folder, recipe)
     anew = fresh or not folder.checkpoints.rounds()
     if anew and recipe.init_from is not None:
         start, _ = find_start(recipe.init_from)
@@ -118,7 +116,7 @@ def _train(
     with processes.first_alone():
         opened: ImageSet = recipe.data.build().open(progress=leading)
     session = Session(recipe, opened, folder, where, show if leading else Observer(), anew)
-    if fresh and leading and folder.path.exists():
+    if fresh and leading and folder.exists():
         show.announce(f"The run that was there is now {folder.move_aside()}.")
     processes.wait()
     with folder.lock() if leading else nullcontext():
@@ -167,11 +165,17 @@ def described(data: Path | str) -> str:
     return os.path.abspath(data) if str(data) not in sources and os.path.exists(data) else str(data)
 
 
-def check_place(folder: RunFolder, recipe: Recipe) -> None:
-    """A run goes into a folder that is new, or empty, or holds a run of the same recipe."""
+def refuse_foreign(folder: RunFolder) -> None:
+    """A run goes into a folder that is new, or empty, or holds a run; no other is moved aside, either."""
+    if folder.path.exists() and not folder.path.is_dir():
+        raise GanatomyError(f"{folder.path} is a file, not a folder to train into.")
+    if folder.path.is_dir() and not folder.exists() and any(entry.name != LOCK for entry in folder.path.iterdir()):
+        raise GanatomyError(f"{folder.path} holds other things than a run: choose another folder with --out.")
+
+
+def refuse_another_recipe(folder: RunFolder, recipe: Recipe) -> None:
+    """A run is continued by its own recipe, unless it never came to a checkpoint."""
     if not folder.exists():
-        if folder.path.is_dir() and any(entry.name != LOCK for entry in folder.path.iterdir()):
-            raise GanatomyError(f"{folder.path} holds other things than a run: choose another folder with --out.")
         return
     differences = read_recipe(folder.recipe_file).differences(recipe, ignoring=SAME_RUN)
     if differences and folder.checkpoints.rounds():

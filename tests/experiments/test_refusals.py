@@ -52,10 +52,11 @@ def test_a_picture_beside_the_samples_is_not_overwritten(tmp_path: Path) -> None
     assert not (tmp_path / "pix").exists()
 
 
-def test_training_into_a_foreign_folder_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fresh", [True, False])
+def test_training_into_a_foreign_folder_is_refused_and_changes_nothing(tmp_path: Path, fresh: bool) -> None:
     (tmp_path / "metrics.jsonl").write_text("not ours\n")
     with pytest.raises(GanatomyError, match="holds other things than a run"):
-        train("digits-dcgan", *QUICK, images=64, out=tmp_path)
+        train("digits-dcgan", *QUICK, images=64, out=tmp_path, fresh=fresh)
     assert (tmp_path / "metrics.jsonl").read_text() == "not ours\n"
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.jsonl"]
 

@@ -21,7 +21,7 @@ from ganatomy.distributed import processes
 from ganatomy.engine.ledger import NonFiniteError
 from ganatomy.experiments import judging
 from ganatomy.experiments.observers import best_round
-from ganatomy.experiments.train import Stopped, check_place, parse_duration, train
+from ganatomy.experiments.train import SAME_RUN, Stopped, parse_duration, refuse_another_recipe, train
 from ganatomy.networks.dcgan import DCGANDiscriminator
 from ganatomy.objectives.adversarial import NonSaturating
 from ganatomy.recipes.judges import judge
@@ -128,10 +128,16 @@ def test_another_recipe_is_refused_with_its_differences(copied):
 
 def test_only_what_decides_a_weight_makes_another_run(trained):
     same = trained.recipe.overridden(["images=5", "watch.log=7", "scores=none", "data.source=x", "time=long"])
-    check_place(trained.folder, same.replace(name="other"))
+    refuse_another_recipe(trained.folder, same.replace(name="other"))
     for assignment in ("seed=1", "batch=32", "precision=float64", "average=none", "data.flip=true", "accumulate=2"):
         with pytest.raises(GanatomyError, match=assignment.split("=")[0]):
-            check_place(trained.folder, trained.recipe.overridden([assignment]))
+            refuse_another_recipe(trained.folder, trained.recipe.overridden([assignment]))
+
+
+def test_a_second_domain_from_elsewhere_is_the_same_run():
+    recipe = find_recipe("digits-cyclegan")
+    moved = recipe.overridden(["data.source=a", "data.other=b"])
+    assert recipe.differences(moved) and not recipe.differences(moved, ignoring=SAME_RUN)
 
 
 def test_fresh_moves_the_run_aside_and_begins_anew(copied):
