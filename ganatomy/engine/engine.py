@@ -105,9 +105,9 @@ class Engine:
     def play(self, until: int, stop: Callable[[], bool] = lambda: False) -> None:
         """Play whole rounds until `until` images were shown, or `stop` says so."""
         moment = Moment(self.round, self.images, self.seconds, self.images)
-        for observer in self.observers:
-            observer.begin(moment)
         try:
+            for observer in self.observers:
+                observer.begin(moment)
             while self.images < until and not stop():
                 moment = self._timed_round()
                 if moment.passed(self.settings.log_every):

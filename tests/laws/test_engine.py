@@ -220,6 +220,22 @@ def test_watching_changes_nothing() -> None:
         assert torch.equal(value, watched.game.state_dict()[name]), name
 
 
+def test_who_watches_gives_back_what_it_holds_also_if_another_cannot_begin() -> None:
+    closed = list[str]()
+
+    class Bar(Observer):
+        def close(self) -> None:
+            closed.append("bar")
+
+    class Broken(Observer):
+        def begin(self, moment: Moment) -> None:
+            raise GanatomyError("no")
+
+    with pytest.raises(GanatomyError, match="no"):
+        engine(observers=(Bar(), Broken())).play(8)
+    assert closed == ["bar"]
+
+
 def test_the_time_of_the_device_counts_and_not_only_that_of_handing_it_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """A device that is late with all it was given, wherever that is waited for."""
     waits = list[float]()
