@@ -48,7 +48,9 @@ def native_bfloat16(device: torch.device) -> bool:
 
 
 def resolved(precision: Precision, device: torch.device) -> Precision:
-    """What `auto` means on this device."""
+    """What `auto` means on this device. Raises GanatomyError for what it cannot compute with."""
+    if precision == "float64" and device.type == "mps":
+        raise GanatomyError("Apple's GPUs have no float64: take precision=float32, or --device cpu.")
     if precision == "auto":
         return "bfloat16" if native_bfloat16(device) else "float32"
     return precision

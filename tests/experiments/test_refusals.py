@@ -14,7 +14,7 @@ from ganatomy.core.observer import Moment, Observer
 from ganatomy.core.prior import Prior
 from ganatomy.engine.engine import Engine, Settings
 from ganatomy.engine.optimizers import SGD, Adam
-from ganatomy.engine.precision import find_device
+from ganatomy.engine.precision import find_device, resolved
 from ganatomy.experiments import judging
 from ganatomy.experiments.run import Samples
 from ganatomy.experiments.train import train
@@ -158,6 +158,11 @@ def test_latents_do_not_depend_on_the_kind_of_the_index() -> None:
     from ganatomy.core.randomness import keyed
 
     assert keyed(np.int64(3), "a").random() == keyed(3, "a").random()  # type: ignore[arg-type]
+
+
+def test_a_precision_that_a_device_lacks_is_one_line() -> None:
+    with pytest.raises(GanatomyError, match="no float64: take precision=float32, or --device cpu"):
+        resolved("float64", torch.device("mps"))
 
 
 def test_a_device_that_is_no_device_is_one_line() -> None:
