@@ -34,8 +34,8 @@ from ganatomy.experiments.statistics import (
     Part,
     StoredStatistics,
     about_images,
+    all_labels,
     kept_statistics,
-    labels_at,
     opened,
     pictures_at,
     read_statistics,
@@ -241,9 +241,9 @@ class Side:
 
     def similar(self, asked: Asked) -> dict[str, float]:
         assert isinstance(self.found, ImageSet)
-        count, labels = asked.count or PAIRED, self.found.train.labels
+        count, labels = asked.count or PAIRED, all_labels(self.found)
         rows = self.rows(each=count)[: min(PAIRED, count)]
-        return similarities(pictures_at(self.found, rows), None if labels is None else labels_at(self.found, rows))
+        return similarities(pictures_at(self.found, rows), None if labels is None else labels[rows])
 
 
 def measure_sources(

@@ -24,10 +24,10 @@ from ganatomy.experiments.statistics import (
     STEP,
     Part,
     Shown,
+    all_labels,
     in_parts,
     kept_features,
     kept_statistics,
-    labels_at,
     pictures_at,
     rows_of,
     seen_together,
@@ -223,8 +223,8 @@ class Reference:
             self.floor = {**self._compared(self.held_out), **self._nearest(None), **self.floor}
         if "ssim" in asked.metrics:
             rows = shuffled(rows_of(data, self.part))[: min(self.count, PAIRED)]
-            labels = None if data.train.labels is None else labels_at(data, rows)
-            self.floor |= similarities(pictures_at(data, rows), labels)
+            labels = all_labels(data)
+            self.floor |= similarities(pictures_at(data, rows), None if labels is None else labels[rows])
 
     def score(self, sampler: Sampler, seeds: Sequence[int]) -> dict[str, Any]:
         """Scores of a generator's samples of these seeds, their floor, and what one should know of them."""

@@ -107,10 +107,18 @@ def shuffled(rows: Array) -> Array:
     return np.random.default_rng(SHUFFLE).permutation(rows)
 
 
-def labels_at(data: ImageSet, rows: Array) -> Array:
+def all_labels(data: ImageSet) -> Array | None:
+    """Of all rows; None where the images to train on or those held out have none."""
     if data.train.labels is None or data.held_out.labels is None:
+        return None
+    return np.concatenate([data.train.labels, data.held_out.labels])
+
+
+def labels_at(data: ImageSet, rows: Array) -> Array:
+    labels = all_labels(data)
+    if labels is None:
         raise GanatomyError(f"{data.source} has no labels, so there are no classes to look at one by one.")
-    return np.concatenate([data.train.labels, data.held_out.labels])[rows]
+    return labels[rows]
 
 
 def pictures_at(data: ImageSet, rows: Array) -> Array:

@@ -609,6 +609,16 @@ def test_collapse_shows_as_similarity_and_copies_as_nearness(cache: Path, tmp_pa
         Asked(metrics=("ssim", "fid"))
 
 
+def test_images_whose_held_out_ones_have_no_labels_are_alike_without_classes(cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "real" / "train").mkdir(parents=True)
+    folder(tmp_path / "real" / "test", noise(8, 0))
+    for number, name in enumerate(("a", "b")):
+        folder(tmp_path / "real" / "train" / name, noise(8, number + 1))
+    source = str(tmp_path / "real")
+    found = measure_sources(source, source, Asked(metrics=("ssim",)))
+    assert set(found["scores"]) == {"ssim"}
+
+
 def test_each_sample_is_drawn_once_for_all_that_is_measured(
     trained: Run, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
