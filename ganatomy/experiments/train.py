@@ -401,7 +401,9 @@ def parse_duration(text: str | float | None) -> float | None:
         return None
     if isinstance(text, (int, float)):
         return positive(text, text)
-    match = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", text.strip())
+    if re.fullmatch(r"\d+(?:\.\d+)?", text.strip()):
+        return positive(float(text), text)
+    match = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?", text.strip())
     if not text.strip() or match is None:
         raise GanatomyError(f"'{text}' is not a duration, such as 90s, 20m or 1h30m.")
     hours, minutes, seconds = (float(part or 0) for part in match.groups())

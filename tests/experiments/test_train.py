@@ -382,7 +382,7 @@ def test_a_duration_is_read_as_people_write_it(text, seconds):
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "soon", "-5m", "20 minutes", "m", "1m1h", "1e3", "nan", "inf"])
+@pytest.mark.parametrize("text", ["", "soon", "-5m", "20 minutes", "m", "1m1h", "1h30", "1e3", "nan", "inf"])
 def test_what_is_no_duration_is_told(text):
     with pytest.raises(GanatomyError, match="is not a duration, such as 90s, 20m or 1h30m"):
         parse_duration(text)
