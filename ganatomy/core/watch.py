@@ -19,9 +19,7 @@ class Watch:
     score: NonNegativeInt = 100_000  # a line in scores.jsonl, and a checkpoint
     checkpoint: NonNegativeInt = 50_000
     tensorboard: bool = True
-    wandb: bool = (
-        False  # Weights & Biases, of the extra `wandb`; WANDB_MODE=offline keeps all of it in the run's folder
-    )
+    wandb: bool = False  # Weights & Biases, an extra; WANDB_MODE=offline keeps all of it in the run's folder
 
 
 @part

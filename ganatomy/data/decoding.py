@@ -138,9 +138,7 @@ def sight(encoded: Encoded) -> Sight:
     kind = kind_of(image)
     digest = hashlib.blake2b(f"{kind} {pixels.shape}".encode(), digest_size=16)
     digest.update(pixels.data)
-    if (
-        isinstance(image, Image.Image) and image.mode == "P"
-    ):  # equal indices into different palettes are different images
+    if isinstance(image, Image.Image) and image.mode == "P":  # equal indices into palettes that differ
         digest.update(bytes(image.getpalette() or []))
     return Sight(encoded.name, kind, pixels.shape[0], pixels.shape[1], digest.digest(), None)
 

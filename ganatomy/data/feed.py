@@ -108,9 +108,8 @@ class Feed:
             return pixels
         drawn = keyed(self.seed, "crop", number).integers(0, np.array(spare) + 1, size=(size, 2))[rows]
         top, left = torch.from_numpy(drawn.T.copy()).to(self.device, non_blocking=True)
-        windows = pixels.unfold(1, self.shape.height, 1).unfold(
-            2, self.shape.width, 1
-        )  # [n, tops, lefts, C, h, w], a view
+        # [n, tops, lefts, C, h, w], a view
+        windows = pixels.unfold(1, self.shape.height, 1).unfold(2, self.shape.width, 1)
         return windows[torch.arange(len(pixels), device=self.device), top, left].permute(0, 2, 3, 1)
 
     def rotated(self, x: Tensor, number: int, size: int, rows: slice) -> Tensor:

@@ -117,9 +117,8 @@ class Hub(Source):
     def load(self, split: str) -> "Dataset":
         """Download the split, or take it from the library's cache. Raises GanatomyError without a network."""
         if hub_is_out_of_reach():
-            os.environ["HF_HUB_OFFLINE"] = (
-                "1"  # read when `datasets` is imported: its cache still serves, without retries
-            )
+            # read when `datasets` is imported: its cache still serves, without retries
+            os.environ["HF_HUB_OFFLINE"] = "1"
 
         import datasets  # here, because it takes a second and paths do not need it
 
@@ -200,9 +199,8 @@ for source in (
     Hub("cifar100", hub="uoft-cs/cifar100"),  # `fine_label`, the hundred classes, is recognized before `coarse_label`
     Hub("celeba", hub="flwrlabs/celeba", crop=0.7),
     Hub("lsun-bedroom", hub="pcuenq/lsun-bedrooms", crop={32: 0.5, 64: 0.7}),
-    Hub(
-        "imagenet-32", hub="benjamin-paine/imagenet-1k-32x32", held_out="validation", flip=True
-    ),  # test labels are hidden
+    # the test images' labels are hidden
+    Hub("imagenet-32", hub="benjamin-paine/imagenet-1k-32x32", held_out="validation", flip=True),
     Hub("afhq", hub="huggan/AFHQ", held_out=None),
     Hub("horses", hub="gigant/horse2zebra", config="horse", counts=(1067, 120)),
     Hub("zebras", hub="gigant/horse2zebra", config="zebra", counts=(1334, 140)),

@@ -45,9 +45,7 @@ def over_processes(
 ) -> Generator[T, None, None]:
     with ExitStack() as stack:
         pool = ThreadPoolExecutor(processes)
-        stack.callback(
-            pool.shutdown, cancel_futures=True
-        )  # called last: the children end first, and free their threads
+        stack.callback(pool.shutdown, cancel_futures=True)  # last: the children end first, and free their threads
         children: SimpleQueue[Child] = SimpleQueue()
         for _ in range(processes):
             children.put(stack.enter_context(closing(Child())))
