@@ -42,4 +42,4 @@ class Stop:
         """
         if self.patience is None or len(distances) <= self.patience:
             return False
-        return min(distances[-self.patience :]) > min(distances[: -self.patience]) * (1 - self.by)
+        return min(distances[-self.patience :]) >= min(distances[: -self.patience]) * (1 - self.by)

@@ -124,6 +124,7 @@ def test_patience_with_images_that_have_no_judge_is_refused(tmp_path: Path) -> N
 )
 def test_when_patience_is_at_its_end(distances: list[float], due: bool) -> None:
     assert Stop(patience=2).due(distances) is due
+    assert Stop(patience=2, by=0).due([5, 5, 5]), "as low as before is no lower"
     assert not Stop().due(distances * 100)
 
 
