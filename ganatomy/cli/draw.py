@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from ganatomy.cli.options import ImportFile, Out, RunPath, prepare
+from ganatomy.cli.options import ImportFile, KeptWeights, Out, RunPath, prepare
 
 
 def sample(
@@ -18,9 +18,7 @@ def sample(
         Literal["png", "npz"], typer.Option(help="png: a file each and a manifest; npz: one array.")
     ] = "png",
     seed: Annotated[int, typer.Option(help="Latent i depends on the seed and i alone.")] = 0,
-    weights: Annotated[
-        Literal["average", "raw"], typer.Option(help="average: the moving average; raw: the weights as trained.")
-    ] = "average",
+    weights: KeptWeights = "average",
     checkpoint: Annotated[
         Literal["last", "best"], typer.Option(help="last, or best by its Fréchet distance in training.")
     ] = "last",
@@ -66,9 +64,7 @@ def translate(
         str, typer.Option("--to", help="The domain to translate into: its name, X or Y.", show_default=False)
     ],
     out: Annotated[Path, typer.Option("--out", help="The folder to write into.", show_default=False)],
-    weights: Annotated[
-        Literal["average", "raw"], typer.Option(help="average: the moving average; raw: the weights as trained.")
-    ] = "average",
+    weights: KeptWeights = "average",
     tile: Annotated[
         int | None,
         typer.Option(min=16, help="Cut pictures into tiles of so many pixels; by itself, where memory is short."),

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from ganatomy.cli.options import (
     ImportFile,
+    KeptWeights,
     Layer,
     Resizing,
     RunPath,
@@ -39,13 +40,13 @@ def evaluate(
     ] = None,
     n: Annotated[
         int | None,
-        typer.Option("-n", min=2, help="How many samples; as the recipe says unless options.", show_default=False),
+        typer.Option("-n", min=2, help="How many samples; as the recipe says unless said.", show_default=False),
     ] = None,
     seed: Annotated[int, typer.Option(help="The seed of the samples.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Every number with its protocol, as JSON.")] = False,
     metrics: Annotated[
         str | None,
-        typer.Option(help="Of fid, kid, is, prdc, ssim, nearest, commas between; the judge's scores unless options."),
+        typer.Option(help="Of fid, kid, is, prdc, ssim, nearest, commas between; the judge's scores unless said."),
     ] = None,
     extractor: Annotated[
         str | None,
@@ -60,9 +61,7 @@ def evaluate(
     per_class: Annotated[
         bool, typer.Option("--per-class", help="Also class by class, of a conditional run or of two labelled sources.")
     ] = False,
-    weights: Annotated[
-        Literal["average", "raw"], typer.Option(help="average: the moving average; raw: the weights as trained.")
-    ] = "average",
+    weights: KeptWeights = "average",
     checkpoint: Annotated[
         Literal["last", "best"] | None, typer.Option(help="One of the two alone.", show_default=False)
     ] = None,
@@ -72,10 +71,10 @@ def evaluate(
     ] = None,
     fake: Annotated[str | None, typer.Option(metavar="SOURCE", help="The others, or statistics in an .npz.")] = None,
     real_split: Annotated[
-        Literal["train", "held-out", "all"] | None, typer.Option(help="Which of the real images; all unless options.")
+        Literal["train", "held-out", "all"] | None, typer.Option(help="Which of the real images; all unless said.")
     ] = None,
     fake_split: Annotated[
-        Literal["train", "held-out", "all"] | None, typer.Option(help="Which of the others; all unless options.")
+        Literal["train", "held-out", "all"] | None, typer.Option(help="Which of the others; all unless said.")
     ] = None,
     size: Annotated[int | None, typer.Option(help="Convert both sources to so many pixels: data.size.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps; where networks look at images.")] = "auto",
@@ -389,7 +388,7 @@ def stats(
     layer: Layer = "2048",
     split: Annotated[
         Literal["train", "held-out", "all"] | None,
-        typer.Option(help="Which of the images; all unless options, under a judge the half that it has not seen."),
+        typer.Option(help="Which of the images; all unless said, under a judge the half that it has not seen."),
     ] = None,
     size: Annotated[int | None, typer.Option(help="Convert them to so many pixels: data.size.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",

@@ -26,6 +26,9 @@ Resizing = Annotated[
     Literal["legacy", "clean"], typer.Option(help="Inception's: as TensorFlow 1 did, or antialiased bicubic.")
 ]
 Layer = Annotated[Literal["64", "192", "768", "2048"], typer.Option(help="Inception's: which of its features.")]
+KeptWeights = Annotated[
+    Literal["average", "raw"], typer.Option(help="average: the moving average; raw: the weights as trained.")
+]
 Out = Annotated[Path | None, typer.Option("--out", help="The folder to write into.", show_default=False)]
 
 
