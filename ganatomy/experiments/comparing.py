@@ -304,7 +304,12 @@ def measure_sources(
         record["per_class"] = {
             name: of_class(a, draws, asked, number, len(classes), half) for number, (name, half) in enumerate(classes)
         }
-    record["protocol"] = {
+    return {**record, "protocol": protocol_of(a, b, asked, count, repeats)}
+
+
+def protocol_of(a: Side, b: Side, asked: Asked, count: int | None, draws: int) -> dict[str, Any]:
+    """All that has to agree before two scores may stand in one column."""
+    return {
         "reference": a.name,
         "reference_count": a.count,
         "content": a.about.get("content"),
@@ -313,7 +318,7 @@ def measure_sources(
         "generated_content": b.about.get("content"),
         "generated_held_out_content": b.about.get("held_out_content"),
         "count": count,
-        "draws": repeats,
+        "draws": draws,
         "shuffle_seed": SHUFFLE,
         "shape": a.shape or b.shape,
         "reference_prepared": a.about.get("settings") or None,
@@ -321,7 +326,6 @@ def measure_sources(
         **asked.facts(),
         **parameters(asked.metrics, count),
     }
-    return record
 
 
 def same_images(a: Side, b: Side) -> list[str]:
