@@ -43,7 +43,7 @@ from ganatomy.experiments.starting import find_start, load_pretrained, start_fro
 from ganatomy.experiments.translation import TranslationGrids
 from ganatomy.experiments.translation_scores import TranslationScorer
 from ganatomy.runs.environment import environment
-from ganatomy.runs.files import read_json, write_json, write_text
+from ganatomy.runs.files import read_json, refuse_unwritable, write_json, write_text
 from ganatomy.runs.folder import LOCK, RUNS, RunFolder
 
 SAME_RUN = DESCRIPTION | WATCHING | {"data.source", "data.other"}
@@ -104,6 +104,8 @@ def _train(
     fresh = fresh and not processes.restarted()
     folder = RunFolder(out if out is not None else RUNS / recipe.name)
     refuse_foreign(folder)
+    if leading:
+        refuse_unwritable(folder.path)
     if not fresh:
         refuse_another_recipe(folder, recipe)
     anew = fresh or not folder.checkpoints.rounds()

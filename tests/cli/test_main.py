@@ -94,7 +94,7 @@ MISTAKES = {
     "train digits-dcgan players.G.conditional=true": "set players.G.conditional and players.D.conditional alike",
     "train digits-dcgan game.order=simultaneous game.d_steps=2": "simultaneous play is one step of each;",
     "train digits-dcgan batch=10 accumulate=3": "digits-dcgan: a batch of 10 cannot be cut into 3 equal parts.",
-    "train digits-dcgan --out file/run": "Cannot lock file/run: Not a directory.",
+    "train digits-dcgan --data ./empty --out file/run": "Cannot write into file/run: Not a directory.",
     "sample nope": "nope is not a run: there is no such folder.",
     "sample empty": "empty is not a run: it holds no recipe.yaml.",
     "evaluate nope": "nope is not a run: there is no such folder.",
