@@ -300,7 +300,7 @@ def evaluate_translation(run: "Run", options: Options) -> None:
     from ganatomy.distributed.processes import leads, together
     from ganatomy.engine.precision import find_device
     from ganatomy.experiments import translation_scores as scoring
-    from ganatomy.experiments.measuring import Asked
+    from ganatomy.experiments.measuring import Asked, Judged, refuse_unknown
 
     refuse("samples; translations are looked at on the CPU", {"--device": options.device != "auto"})
     drawn = {
@@ -311,11 +311,14 @@ def evaluate_translation(run: "Run", options: Options) -> None:
         "--checkpoint": options.checkpoint is not None,
     }
     refuse("samples; translations are of all held-out pictures of the last checkpoint, and nothing is drawn", drawn)
+    scores = metric_names(options.metrics or "kid,fid")
+    refuse_unknown(scores)
+    scoring.refuse_metrics(scores)
     with together(lambda: find_device("cpu")) as place:
-        judge = scoring.judge_of_domains(run, announce=announced)
         extractor = replace(options.extractor, name=options.extractor.name or "judge")
-        asked = Asked(extractor.make(lambda: judge, place), metric_names(options.metrics or "kid,fid"))
-        record = scoring.measure_translation(run, judge, asked, weights=options.weights)
+        looker = extractor.make(lambda: scoring.judge_of_domains(run, announce=announced), place)
+        judge = looker if isinstance(looker, Judged) else scoring.judge_of_domains(run, announce=announced)
+        record = scoring.measure_translation(run, judge, Asked(looker, scores), weights=options.weights)
     if not leads():
         return
     if options.as_json:

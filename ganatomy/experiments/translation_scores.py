@@ -70,9 +70,7 @@ def measure_translation(
     checkpoint: Which = "last",
 ) -> dict[str, Any]:
     """Both directions of a run's last checkpoint; the worst pictures go to failures.png in its folder."""
-    if asked.per_class or (wrong := [name for name in asked.metrics if name not in METRICS]):
-        named = "per class" if asked.per_class else wrong[0]
-        raise GanatomyError(f"Translations are scored by {' and '.join(METRICS)}, not {named}.")
+    refuse_metrics([*asked.metrics, *(["per class"] if asked.per_class else [])])
     data = both(run)
     assert data.classes is not None
     if processes.rank() == 0:
@@ -109,6 +107,13 @@ def measure_translation(
         write_failures(run, ways)
         run.folder.measurements.append(record)
     return record
+
+
+def refuse_metrics(names: Sequence[str]) -> None:
+    """Scores that translations do not have; to be known before a judge is trained."""
+    for name in names:
+        if name not in METRICS:
+            raise GanatomyError(f"Translations are scored by {' and '.join(METRICS)}, not {name}.")
 
 
 @dataclass

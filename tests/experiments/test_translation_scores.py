@@ -227,3 +227,19 @@ def test_from_the_command_line(run: Run, judge: Judged, ganatomy_says: Program) 
     assert told["extractor"].startswith("random") and told["weights"] == "raw"
     ran = ganatomy_says("evaluate", str(run.path), "-n", "10")
     assert ran.code == 1 and "-n is for samples" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--metrics prdc", "Translations are scored by kid and fid, not prdc."),
+        ("--metrics ,", "No metric is named."),
+        ("--extractor inceptoin", "Did you mean 'inception'?"),
+    ],
+)
+def test_what_cannot_be_scored_is_told_before_a_judge_is_trained(
+    run: Run, ganatomy_says: Program, monkeypatch: pytest.MonkeyPatch, words: str, told: str
+) -> None:
+    monkeypatch.delattr(room, "judge_of_domains")
+    ran = ganatomy_says("evaluate", str(run.path), *words.split())
+    assert ran.code == 1 and told in ran.err
