@@ -413,12 +413,12 @@ def stats(
     refuse_unwritable(out.parent)
     settings = image_settings(source, assignments or [], size)
     images = Spec(Images, source=source, **settings)
+    part: Part = split or ("second-half" if extractor == "judge" else "all")
+    if part in ("train", "all"):
+        trained_on = "images that the judge was not trained on: leave it out, or take held-out"
+        refuse(trained_on, {f"--split {part}": extractor == "judge"})
     with together(lambda: find_device(device)) as place, looking(Console(stderr=True), leads()) as shown:
         data = images.build().open()
-        part: Part = split or ("second-half" if extractor == "judge" else "all")
-        if part in ("train", "all"):
-            trained_on = "images that the judge was not trained on: leave it out, or take held-out"
-            refuse(trained_on, {f"--split {part}": extractor == "judge"})
         looker = ExtractorOptions(extractor, weights_file, resize, layer).make(
             lambda: judge_of_source(images, announced, place), place
         )
