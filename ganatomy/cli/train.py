@@ -55,8 +55,9 @@ def train(
     except Stopped as stopped:
         if not leads():
             raise typer.Exit(128 + stopped.number) from None
+        same = "the same command without --fresh" if fresh else "the same command"
         console.print(
-            f"Stopped by {stopped}. Continue with the same command; {stopped.run.path} holds all of it.",
+            f"Stopped by {stopped}. Continue with {same}; {stopped.run.path} holds all of it.",
             highlight=False,
             markup=False,
         )

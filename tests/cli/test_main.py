@@ -2,8 +2,10 @@
 
 import csv
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +19,7 @@ from PIL import Image
 
 import ganatomy
 from ganatomy.cli import main as program
+from ganatomy.cli.console import Watcher
 from ganatomy.core.recipe import find_recipe, recipes
 from ganatomy.core.registry import parts
 from ganatomy.experiments.run import Run
@@ -207,6 +210,13 @@ def test_training_goes_on_where_the_folder_stands_and_fresh_moves_it_aside(ganat
     assert "The run that was there is now x.1." in fresh.out
     assert yaml.safe_load(Path("x.1/recipe.yaml").read_text())["images"] == 256
     assert yaml.safe_load(Path("x/recipe.yaml").read_text())["seed"] == 1
+
+
+def test_a_run_begun_anew_is_not_continued_by_the_same_command(ganatomy_says, monkeypatch):
+    monkeypatch.setattr(Watcher, "after_round", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    said = ganatomy_says("train", "digits-dcgan", *QUICK, "--out", "x", "--fresh")
+    assert said.code == 130
+    assert "Stopped by SIGINT. Continue with the same command without --fresh; x holds all of it." in said.out
 
 
 def test_what_is_shown_is_what_a_run_writes_down(ganatomy_says):
