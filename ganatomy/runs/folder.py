@@ -88,7 +88,7 @@ class RunFolder:
             with told(f"Cannot lock {self.path}"):
                 if not _locked(handle):
                     owner = os.read(handle, 20).decode(errors="replace").strip() or "that has just begun"
-                    raise GanatomyError(f"{self.path} is being trained by process {owner}.")
+                    raise GanatomyError(f"{self.path} is in use by process {owner}.")
                 if not os.path.samestat(os.fstat(handle), os.stat(file)):
                     raise GanatomyError(f"{self.path} was moved aside just now: try again.")
                 os.ftruncate(handle, 0)

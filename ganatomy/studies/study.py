@@ -7,6 +7,7 @@ import io
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -23,19 +24,21 @@ from ganatomy.core.recipe import Recipe, recipes
 from ganatomy.core.registry import Registry, part
 from ganatomy.core.spec import Spec, declared_settings, key_and_value, parsed, to_plain
 from ganatomy.data.images import ImageSet
+from ganatomy.distributed.processes import leads
 from ganatomy.experiments.build import build_players, class_count
 from ganatomy.experiments.run import Run, load
 from ganatomy.experiments.train import prepared, train
 from ganatomy.report.png import write_png
 from ganatomy.report.results import typed
 from ganatomy.runs.files import read_record, write_json, write_text
-from ganatomy.runs.folder import RunFolder, find_run
+from ganatomy.runs.folder import LOCK, RunFolder, find_run
 
 RUN_SETTINGS = ("run", "against")  # settings that, as text, name a run: its folder, or a recipe to be trained first
 TRAINING = ("study", "recipe", "data", "images", "overrides")  # settings that decide what lies in runs/
 TRAINS_FIRST = (
     "run=RECIPE trains that recipe first: on data=SOURCE, for images=N, with overrides=, where they are said."
 )
+SETTINGS = "settings.json"
 STUDIES = Path("studies")  # where `ganatomy study` puts a study that is given no folder
 S = TypeVar("S", bound="type[Study]")
 
@@ -238,31 +241,41 @@ def carry_out(study: Study, out: Path | str | None = None, announce: Callable[[s
     """Carry a study out in its folder, or finish one that was stopped there; the folder's result.json has the numbers.
 
     A folder that holds the same study with other settings, of runs that were trained on since or of other images, is
-    refused, and so is one that holds other things. A run is known by its checkpoint, wherever it lies.
+    refused, and so is one that holds other things, or in which another process is at work. A run is known by its
+    checkpoint, wherever it lies.
     """
     folder = StudyFolder(out if out is not None else STUDIES / study.name, announce)
-    if folder.path.exists() and not folder.path.is_dir():
-        raise GanatomyError(f"{folder.path} is a file, not a folder for a study: choose another with --out.")
+    check_place(folder.path)
     study.check()
     asked = {"study": study.name, **plain(study)}
     trainings = study.recipes() if isinstance(study, OfRuns) else {}
-    if isinstance(study, OfRuns) and trainings:
+    if isinstance(study, OfRuns):
         for recipe in trainings.values():
             if not (folder.path / place_of(recipe)).exists():
                 study.check_recipe(recipe)
-        note(folder.path, asked, [*TRAINING, *trainings])
-        study = study.trained(trainings, folder)
-    settings = {**asked, **checkpoints(study), **contents(study)}
-    note(folder.path, settings, settings if begun(folder.path) else TRAINING)
-    write_json(folder.path / "result.json", {**settings, "result": study.carry_out(folder)})
+    looked_at = {} if trainings else {**checkpoints(study), **contents(study)}
+    with RunFolder(folder.path).lock() if leads() else nullcontext():
+        if isinstance(study, OfRuns) and trainings:
+            note(folder.path, asked, [*TRAINING, *trainings])
+            study = study.trained(trainings, folder)
+            looked_at = {**checkpoints(study), **contents(study)}
+        settings = {**asked, **looked_at}
+        note(folder.path, settings, settings if begun(folder.path) else TRAINING)
+        write_json(folder.path / "result.json", {**settings, "result": study.carry_out(folder)})
     return folder.path
+
+
+def check_place(path: Path) -> None:
+    """A study goes into a folder that is new, or empty, or holds a study."""
+    if path.exists() and not path.is_dir():
+        raise GanatomyError(f"{path} is a file, not a folder for a study: choose another with --out.")
+    if path.is_dir() and not (path / SETTINGS).exists() and any(entry.name != LOCK for entry in path.iterdir()):
+        raise GanatomyError(f"{path} holds other things than a study: choose another folder with --out.")
 
 
 def note(path: Path, settings: Mapping[str, Any], deciding: Collection[str]) -> None:
     """Write down what a folder is of; refused where something was begun there, and one that decides was another."""
-    file = path / "settings.json"
-    if not file.exists() and path.exists() and any(path.iterdir()):
-        raise GanatomyError(f"{path} holds other things than a study: choose another folder with --out.")
+    file = path / SETTINGS
     if begun(path) or (path / "runs").exists():
         there = read_record(file, f"Remove {path} to begin anew, or choose another folder with --out.")
         different = [name for name in settings if name in deciding and not alike(name, there, settings)]
@@ -280,9 +293,9 @@ def alike(name: str, there: Mapping[str, Any], settings: Mapping[str, Any]) -> b
 
 
 def checkpoints(study: Study) -> dict[str, str]:
-    """The newest checkpoints of the runs that a study names, by their round and the beginning of their hash."""
-    named = {name: getattr(study, name, None) for name in RUN_SETTINGS}
-    return {f"checkpoint_of_{name}": checkpoint(path) for name, path in named.items() if isinstance(path, str)}
+    """The newest checkpoints of the runs that a study looks at, by their round and the beginning of their hash."""
+    runs = study.runs() if isinstance(study, OfRuns) else {}
+    return {f"checkpoint_of_{name}": checkpoint(path) for name, path in runs.items()}
 
 
 def checkpoint(path: str) -> str:

@@ -159,7 +159,7 @@ def test_two_processes_cannot_train_in_one_folder(copied):
     folder = copied()
     with RunFolder(folder).lock():
         for fresh in (False, True):
-            with pytest.raises(GanatomyError, match=rf"copied is being trained by process {os.getpid()}\.$"):
+            with pytest.raises(GanatomyError, match=rf"copied is in use by process {os.getpid()}\.$"):
                 train(str(folder), images=900, out=folder, fresh=fresh)
     assert rounds(folder)[-1] == 10
 

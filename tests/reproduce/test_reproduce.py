@@ -312,7 +312,7 @@ def test_a_claim_of_so_many_images_is_not_judged_by_fewer(tmp_path: Path, monkey
 
 def test_two_processes_do_not_work_in_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Fake(monkeypatch)
-    with RunFolder(tmp_path / "r").lock(), pytest.raises(GanatomyError, match="is being trained by process"):
+    with RunFolder(tmp_path / "r").lock(), pytest.raises(GanatomyError, match="is in use by process"):
         reproduce(made_of(seeds_read(PLAIN)), budget="full", out=tmp_path / "r")
     reproduce(made_of(seeds_read(PLAIN)), budget="full", out=tmp_path / "r")
 

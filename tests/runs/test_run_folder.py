@@ -48,9 +48,9 @@ def test_a_folder_holds_a_run_when_it_holds_a_recipe(tmp_path):
 
 def test_a_second_process_is_told_who_trains_and_a_killed_one_does_not_block(tmp_path, owner):
     run = RunFolder(tmp_path / "run")
-    with pytest.raises(GanatomyError, match=rf"^.*run is being trained by process {owner.pid}\.$"), run.lock():
+    with pytest.raises(GanatomyError, match=rf"^.*run is in use by process {owner.pid}\.$"), run.lock():
         pass
-    with pytest.raises(GanatomyError, match="is being trained"):
+    with pytest.raises(GanatomyError, match="is in use"):
         run.move_aside()
     owner.kill()
     owner.wait()

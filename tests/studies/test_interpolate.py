@@ -111,3 +111,4 @@ def test_mistakes_are_told(trained: Run, tmp_path: Path) -> None:
     (tmp_path / "other" / "file").write_text("")
     with pytest.raises(GanatomyError, match="holds other things"):
         carry_out(declared("interpolate", [f"run={trained.path}"]), tmp_path / "other")
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["file"]

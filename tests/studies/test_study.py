@@ -1,5 +1,6 @@
 """What every study promises: its settings are the command, its images are those it began with, its folder can move."""
 
+import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from ganatomy.experiments.run import Run
 from ganatomy.experiments.train import train
 from ganatomy.report.results import studied, study_command
 from ganatomy.runs.files import read_json, write_json
+from ganatomy.runs.folder import RunFolder
 from ganatomy.studies import arithmetic
 from ganatomy.studies import study as studying
 from ganatomy.studies.embedding import Embedding
@@ -170,6 +172,14 @@ def test_a_folder_that_is_a_file_is_told(trained: Run, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(GanatomyError, match="taken is a file"):
         carry_out(declared("interpolate", [f"run={trained.path}"]), tmp_path / "taken")
+
+
+def test_one_process_at_a_time_works_in_a_folder(trained: Run, tmp_path: Path) -> None:
+    study, place = declared("interpolate", [f"run={trained.path}", "pairs=1", "steps=3"]), tmp_path / "walk"
+    with RunFolder(place).lock(), pytest.raises(GanatomyError, match=rf"walk is in use by process {os.getpid()}\.$"):
+        carry_out(study, place)
+    assert [path.name for path in place.iterdir()] == [".lock"]
+    assert (carry_out(study, place) / "result.json").exists(), "a lock that was let go leaves a folder for a study"
 
 
 def test_a_study_is_called_from_python(trained: Run, tmp_path: Path) -> None:
