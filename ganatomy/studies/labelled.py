@@ -176,7 +176,7 @@ class LabelledData(Study):
         for key, text in map(key_and_value, self.overrides):
             if key == "data.only":
                 raise GanatomyError(f"overrides: {key}={text} would leave one class, and the study needs all.")
-        check_generates(self._as_told(), "it makes no lessons")
+        check_generates(self._as_told(), f"recipe={self.recipe}", "it makes no lessons")
 
     def _as_told(self) -> Recipe:
         return prepared(self.recipe, self.overrides, data=self.data, images=None, seed=None)

@@ -107,9 +107,17 @@ class OfRuns(Study):
 
     def check_recipe(self, recipe: Recipe) -> None:
         """Raises GanatomyError before an hour's training whose run this study could not look at."""
-        check_generates(recipe, "there is nothing to study")
+        check_generates(recipe, f"recipe={recipe.name}")
         data: ImageSet = recipe.data.build().open(progress=True)
         self.check_looks(build_players(recipe, data.shape, class_count(data.classes)), data, recipe.name)
+
+    def check_runs(self, trainings: Mapping[str, Recipe], folder: "StudyFolder") -> None:
+        """Raises GanatomyError for what is no GAN, trained or to be trained, before anything is looked at."""
+        for name, path in self.runs().items():
+            if name not in trainings:
+                check_generates(load(path).recipe, path)
+            elif not (folder.path / place_of(trainings[name])).exists():
+                self.check_recipe(trainings[name])
 
     def trained(self, trainings: Mapping[str, Recipe], folder: "StudyFolder") -> "OfRuns":
         """The same study of the runs of these recipes."""
@@ -141,11 +149,11 @@ def is_recipe(name: str, text: str) -> bool:
     return False
 
 
-def check_generates(recipe: Recipe, so: str) -> None:
+def check_generates(recipe: Recipe, whose: str, so: str = "there is nothing to study") -> None:
     """Whether a recipe is one of a GAN, and not of a classifier or a translator; `so`: what comes of it."""
     G = recipe.players.get("G")
     if G is None or (isinstance(G.part, type) and not issubclass(G.part, Generator)):
-        raise GanatomyError(f"recipe={recipe.name} has no generator of images out of latents: {so}.")
+        raise GanatomyError(f"{whose} has no generator of images out of latents: {so}.")
 
 
 studies: Registry[type[Study]] = Registry("study")
@@ -250,9 +258,7 @@ def carry_out(study: Study, out: Path | str | None = None, announce: Callable[[s
     asked = {"study": study.name, **plain(study)}
     trainings = study.recipes() if isinstance(study, OfRuns) else {}
     if isinstance(study, OfRuns):
-        for recipe in trainings.values():
-            if not (folder.path / place_of(recipe)).exists():
-                study.check_recipe(recipe)
+        study.check_runs(trainings, folder)
     looked_at = {} if trainings else {**checkpoints(study), **contents(study)}
     with RunFolder(folder.path).lock() if leads() else nullcontext():
         if isinstance(study, OfRuns) and trainings:

@@ -11,12 +11,13 @@ from PIL import Image
 
 import ganatomy
 from ganatomy.core.errors import GanatomyError
+from ganatomy.core.recipe import find_recipe
 from ganatomy.engine.engine import Engine
 from ganatomy.experiments import judging
 from ganatomy.experiments.run import Run
 from ganatomy.experiments.train import train
 from ganatomy.report.results import studied, study_command
-from ganatomy.runs.files import read_json, write_json
+from ganatomy.runs.files import read_json, write_json, write_text
 from ganatomy.runs.folder import RunFolder
 from ganatomy.studies import arithmetic
 from ganatomy.studies import study as studying
@@ -172,6 +173,27 @@ def test_a_folder_that_is_a_file_is_told(trained: Run, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(GanatomyError, match="taken is a file"):
         carry_out(declared("interpolate", [f"run={trained.path}"]), tmp_path / "taken")
+
+
+OF_RUNS = [name for name, kind in studies.items() if issubclass(kind, OfRuns)]
+
+
+@pytest.mark.parametrize("recipe", ["digits-judge", "digits-cyclegan"])
+@pytest.mark.parametrize("name", OF_RUNS)
+def test_a_run_of_no_gan_is_told_and_leaves_nothing(tmp_path: Path, name: str, recipe: str) -> None:
+    write_text(tmp_path / "run" / "recipe.yaml", find_recipe(recipe).to_yaml())
+    with pytest.raises(GanatomyError, match="run has no generator of images out of latents: there is nothing to study"):
+        carry_out(declared(name, [f"run={tmp_path / 'run'}"]), tmp_path / "study")
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_second_run_of_no_gan_is_told_before_the_first_is_looked_at(
+    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StudyFolder, "step", lambda *a, **k: pytest.fail("looked at"))
+    write_text(tmp_path / "run" / "recipe.yaml", find_recipe("digits-judge").to_yaml())
+    with pytest.raises(GanatomyError, match="has no generator"):
+        carry_out(declared("modes", [f"run={trained.path}", f"against={tmp_path / 'run'}"]), tmp_path / "modes")
 
 
 def test_one_process_at_a_time_works_in_a_folder(trained: Run, tmp_path: Path) -> None:
