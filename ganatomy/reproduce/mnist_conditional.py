@@ -110,7 +110,7 @@ RETRAIN = Studying(
     settings=("run={0}", "few=10", "seeds={seed}"),
     of=(PLAIN,),
     scaled=(("shown", 200_000), ("few_images", 100_000)),
-    minutes=20,
+    minutes=23,
 )
 PCA = Studying(study="pca", settings=("run={0}",), of=(PLAIN,), minutes=4)
 EMBEDDING = Studying(study="embedding", settings=("run={0}", "seed={seed}"), of=(PLAIN,), minutes=1)

@@ -54,12 +54,14 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Retrain(OfRuns):
     """Classifiers taught with portions of real and generated images of a conditional run; then with few real ones.
 
-    The grid crosses `shares` of the real training images with shares of as many generated ones (`generated`, which may
-    be 0; None: the same), examined on the held-out images and on fresh samples, beside classical augmentation of the
-    real ones. Its GAN has learned from the labels of all of the run's images, whatever the share: the grid tells what
-    samples are worth, not what few labels are. That is told with `few` real images of each class (0: leave it): a GAN
-    is trained on just those, for `few_images`, and its samples are used in the ways that the report asks about, beside
-    classical augmentation. A seed draws the images, too; several tell whether the best of these ways is a gain.
+    The grid crosses `shares` of the real training images, above 0 and up to 1, with shares of as many generated ones
+    (`generated`, up to 1; None: the same) and with none, examined on the held-out images and on fresh samples, beside
+    classical augmentation of the real ones: grid.csv, on_real.png, on_generated.png. Its GAN has learned from the
+    labels of all of the run's images, whatever the share: the grid tells what samples are worth, not what few labels
+    are. That is told with `few` real images of each class (0: leave it), in few.csv and few.png: a GAN, `few_recipe`
+    with `few_overrides`, is trained on just those for `few_images`, and its samples are used in the ways that the
+    report asks about, beside classical augmentation. Every classifier sees `shown` images. A seed draws the images,
+    too; several tell whether the best of these ways is a gain.
     """
 
     shares: Annotated[tuple[Part, ...], Field(min_length=1)] = (0.1, 0.2, 0.5, 1.0)
@@ -123,7 +125,8 @@ class Retrain(OfRuns):
     # portions crossed
 
     def _grid(self, folder: StudyFolder, run: Run, data: ImageSet) -> list[dict[str, Any]]:
-        exam, made_shares = lesson_of(data, data.held_out), self.made_shares()
+        exam = lesson_of(data, data.held_out)
+        made_shares = tuple(dict.fromkeys((0.0, *self.made_shares())))  # what samples add shows beside none of them
         device = find_device(self.device)
 
         @cache

@@ -355,8 +355,9 @@ def test_retrain_from_end_to_end_and_killed_in_the_middle(conditional: Run, tmp_
     assert not (tmp_path / "killed" / "result.json").exists()
     carry_out(study, tmp_path / "killed")
     one, other = (read_json(path / "result.json") for path in (whole, tmp_path / "killed"))
-    assert one == other and len(one["result"]["grid"]) == 6
-    assert [row["augmentation"] for row in one["result"]["grid"]] == ["none", "none", "classical"] * 2
+    assert one == other and len(one["result"]["grid"]) == 8
+    assert [row["augmentation"] for row in one["result"]["grid"]] == ["none", "none", "none", "classical"] * 2
+    assert [row["generated"] for row in one["result"]["grid"]] == [0, 0.1, 1, 0] * 2, "real ones alone, too"
     assert len(one["result"]["few"]["kept"]) == 1 and "real_share" in (whole / "few.csv").read_text()
     assert len(list((whole / "steps").glob("few-pupil*"))) == len(one["result"]["few"]["accuracy"])
     assert one["result"]["few"]["verdict"] == "one seed: no spread to judge by"
