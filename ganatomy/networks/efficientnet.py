@@ -13,6 +13,7 @@ from ganatomy.core.registry import part
 from ganatomy.core.shape import Shape
 from ganatomy.networks.mlp import Probability
 
+PRETRAINED = "google/efficientnet-b0"
 NEEDED = "EfficientNet needs transformers, an extra: pip install 'ganatomy[efficientnet]'"
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colors, in [0, 1]
 
@@ -33,7 +34,7 @@ class EfficientNetClassifier(nn.Module):
         shape: Shape,
         classes: int | None = None,
         *,
-        weights: str | None = "google/efficientnet-b0",
+        weights: str | None = PRETRAINED,
         size: PositiveInt = 224,
         hidden: PositiveInt = 512,
         dropout: Probability = 0.3,
@@ -87,6 +88,6 @@ def pretrained(weights: str | None, width: float) -> Any:
         return EfficientNetModel.from_pretrained(weights)
     except (OSError, ValueError) as error:
         raise GanatomyError(
-            f"The weights {weights} are not here and could not be downloaded ({one_line(error)[:100]}): name a folder "
-            "that holds them with the setting weights."
+            f"The weights {weights} are not here and could not be downloaded ({one_line(error)[:100]}): put "
+            f"config.json and model.safetensors of {PRETRAINED} into a folder, and name it by the setting weights."
         ) from None

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from ganatomy.engine.precision import find_device
-from ganatomy.networks.efficientnet import what_lacks
+from ganatomy.networks.efficientnet import PRETRAINED, what_lacks
 from ganatomy.reproduce.claims import (
     UNDECIDED,
     Claim,
@@ -103,8 +103,6 @@ def latents(size: int) -> Training:
 
 def without_efficientnet() -> str:
     """What an EfficientNet wants that is not here."""
-    from ganatomy.studies.pupil import PRETRAINED  # here, for with it come all studies, which take seconds to import
-
     lacks = what_lacks(PRETRAINED)
     return lacks or ("" if find_device().type == "cuda" else "EfficientNet at 224 px takes days without a GPU")
 

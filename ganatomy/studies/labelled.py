@@ -15,13 +15,14 @@ from ganatomy.core.recipe import Recipe
 from ganatomy.core.spec import Spec, key_and_value
 from ganatomy.data.images import ImageSet, Part
 from ganatomy.engine.precision import find_device
+from ganatomy.experiments.build import build_players, class_count
 from ganatomy.experiments.run import load
 from ganatomy.experiments.train import prepared
+from ganatomy.networks.efficientnet import PRETRAINED
 from ganatomy.report.charts import bars
 from ganatomy.studies.pupil import (
     GENTLE_SHIFT,
     GENTLE_TURN,
-    PRETRAINED,
     Lesson,
     Network,
     School,
@@ -32,6 +33,7 @@ from ganatomy.studies.pupil import (
     lesson_of,
     teach,
 )
+from ganatomy.studies.real import labels_of
 from ganatomy.studies.study import Study, StudyFolder, check_each_once, check_generates, refuse_said_by_settings, study
 
 SAMPLES_SEED = 7
@@ -49,8 +51,10 @@ class LabelledData(Study):
     A conditional recipe is one GAN for each portion; any other, one for each class, `images` shared among them. Taught
     on `per_label` samples of each class alone, on the real images of the portion, either also turned, shifted and
     flipped a little, the real ones turned by up to 30 degrees, and both, half of what is shown of each; examined on the
-    held-out images. Which images are a portion is the seed's choice. Pupils see `shown` images each, 200,000 unless
-    said, or their lesson `epochs` times. `weights` are EfficientNet's: a name on the hub, or a folder.
+    held-out images, by which nothing is chosen: accuracy.csv, accuracy.png. `portions`, above 0 and up to 1, are of
+    each class; which images they are is the seed's choice. Pupils see `shown` images each, 200,000 unless said, or
+    their lesson `epochs` times. `network` is small, or efficientnet-b0 with its `weights`: a name on the hub, or a
+    folder with config.json and model.safetensors.
     """
 
     data: str
@@ -145,7 +149,7 @@ class LabelledData(Study):
 
     def _gans(self, folder: StudyFolder, portion: float, seed: int, data: ImageSet) -> dict[str, Any]:
         """Train a conditional GAN, or one for each class; the folders of the runs, below the study's."""
-        names = [None] if self._conditional() else list(data.classes or ())
+        names = [None] if self._conditional(data) else list(data.classes or ())
         places, rounds = [], []
         for name in names:
             places.append(f"runs/{portion:g}-seed{seed}{'' if name is None else f'-{name}'}")
@@ -165,6 +169,8 @@ class LabelledData(Study):
             raise GanatomyError(
                 f"shown={self.shown} and epochs={self.epochs} say the same twice: leave one of them out."
             )
+        if self.network == "small" and self.weights != PRETRAINED:
+            raise GanatomyError(f"weights={self.weights} is for network=efficientnet-b0; the small network has none.")
         settings = {
             "data.portion": "portions",
             "data.draw": "seeds",
@@ -181,14 +187,14 @@ class LabelledData(Study):
     def _as_told(self) -> Recipe:
         return prepared(self.recipe, self.overrides, data=self.data, images=None, seed=None)
 
-    def _conditional(self) -> bool:
-        return bool(self._as_told().players["G"].settings.get("conditional", False))
+    def _conditional(self, data: ImageSet) -> bool:
+        G = build_players(self._as_told(), data.shape, class_count(data.classes))["G"]
+        return G.classes is not None
 
     def _opened(self, portion: float, draw: int = 0) -> tuple[ImageSet, Spec]:
         spec = self._as_told().data.replace(portion=portion, draw=draw)
         data: ImageSet = spec.build().open()
-        if not data.classes or data.held_out.labels is None:
-            raise GanatomyError(f"{self.data} has no labels to train on and to be examined by.")
+        labels_of(data)
         return data, spec
 
 

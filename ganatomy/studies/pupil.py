@@ -23,12 +23,11 @@ from ganatomy.experiments.build import build_engine, build_players, class_count
 from ganatomy.games.classification import Classification
 from ganatomy.metrics.moments import Array
 from ganatomy.networks.classifier import ConvClassifier
-from ganatomy.networks.efficientnet import EfficientNetClassifier
+from ganatomy.networks.efficientnet import PRETRAINED, EfficientNetClassifier
 from ganatomy.recipes.judges import judge
 from ganatomy.runs.checkpoints import Checkpoints
 
 Network = Literal["small", "efficientnet-b0"]
-PRETRAINED = "google/efficientnet-b0"
 BATCH = 250
 SHIFT, CLASSICAL_TURN = 1 / 8, 15.0  # of the size; degrees
 GENTLE_SHIFT, GENTLE_TURN = 1 / 14, 10.0  # costs nothing where images are many

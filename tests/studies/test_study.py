@@ -146,6 +146,7 @@ def test_other_held_out_images_are_another_study_of_the_same_run(
         ("embedding", ["run=digits-dcgan", "count=601"], "only 600 images of digits are held out"),
         ("embedding", ["run=digits-dcgan", "data={unlabelled}"], "has no labels of two classes or more"),
         ("probe", ["run=digits-dcgan", "data={unlabelled}"], "has no labels of two classes or more"),
+        ("labelled-data", ["data={unlabelled}", "recipe=digits-cdcgan"], "has no labels of two classes or more"),
         ("modes", ["run={run}", "count=1"], "greater than or equal to 2"),
         ("features", ["run={run}", "labels=40,40"], "labels=40,40: 40 is named twice"),
         ("features", ["run={run}", "against=pixel"], "^against=pixel: Input should be 'pixels', 'pca' or 'untrained'"),

@@ -149,6 +149,8 @@ def test_labelled_data_refuses_what_it_says_itself_and_knows_a_class_called_none
             carry_out(declared("labelled-data", ["data=digits", f"overrides={word}"]), tmp_path / "labelled")
     with pytest.raises(GanatomyError, match="shown=100 and epochs=2 say the same twice"):
         carry_out(declared("labelled-data", ["data=digits", "shown=100", "epochs=2"]), tmp_path / "labelled")
+    with pytest.raises(GanatomyError, match="weights=there is for network=efficientnet-b0"):
+        carry_out(declared("labelled-data", ["data=digits", "weights=there"]), tmp_path / "labelled")
     study = declared("labelled-data", ["data=digits", "recipe=digits-dcgan"])
     assert isinstance(study, LabelledData)
     assert study._recipe(0.4, 0, 64, "none").data.settings["only"] == "none"
@@ -398,7 +400,7 @@ def test_efficientnet_sees_small_gray_images() -> None:
     assert operators
     other = EfficientNetClassifier(Shape(1, 8, 8), 10, weights=None, size=32, hidden=8, width=0.1)
     assert hash_of(network) == hash_of(network) != hash_of(other), "the hash is of the weights"
-    with pytest.raises(GanatomyError, match="could not be downloaded"):
+    with pytest.raises(GanatomyError, match=r"could not be downloaded .*: put config.json and model.safetensors of google/"):
         EfficientNetClassifier(Shape(1, 8, 8), 10, weights="/nowhere/efficientnet")
 
 
