@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from scipy.stats import binomtest
 from torch import Tensor, nn
 
@@ -48,8 +48,9 @@ class Arithmetic(OfRuns):
     Of `pool` latents the judges of both attributes pick the terms: with (attribute, not other), without (neither) and
     other (other, not attribute). A trial adds the means of `group` of each, drawn anew; before the arithmetic it is the
     mean of the last. `others` are more attributes that should stay as they are before. By hand, `picked` has three
-    lists of numbers out of numbered.png, which is one trial: its result and eight around it, with `noise`, are graded
-    where the data has the attributes, as boolean columns; without, it is a picture.
+    lists of numbers out of numbered.png, which is one trial: its result and eight around it, in arithmetic.png and
+    result.png, are graded where the data has the attributes, as boolean columns; without, they are pictures. Measured
+    trials are in trials.csv and trials.png. `noise`: the deviation of each number of a latent among the eight.
     """
 
     attribute: str = "Smiling"
@@ -60,12 +61,14 @@ class Arithmetic(OfRuns):
     pool: PositiveInt = 2_000
     noise: NonNegativeFloat = 0.1
     picked: tuple[tuple[int, ...], ...] = ()
-    seed: int = 0
+    seed: NonNegativeInt = 0
 
     def check(self) -> None:
         if self.picked:
             check_picked(self.picked)
         check_each_once(attributes=self.attributes())
+        if not self.picked and self.pool < len(TERMS) * self.group:
+            raise GanatomyError(f"pool={self.pool} is too few for {len(TERMS)} terms of group={self.group} each.")
 
     def check_looks(self, players: Mapping[str, nn.Module], data: ImageSet, whose: str) -> None:
         check_not_told(players["G"], whose)
@@ -93,7 +96,7 @@ class Arithmetic(OfRuns):
         if self.picked:
             return self._by_hand(folder, run, sampler, why_not)
         if why_not is not None:
-            raise GanatomyError(why_not)
+            raise GanatomyError(f"{why_not} Or pick by hand, with picked=, out of {folder.path / 'numbered.png'}.")
         return self._by_judges(folder, run, sampler)
 
     def _why_not(self, run: Run) -> str | None:

@@ -36,12 +36,13 @@ PERPLEXITY = 30.0  # of t-SNE, or a third of the points where they are few
 class Embedding(OfRuns):
     """Embeds `count` held-out and as many generated images, marked by origin, and colored by class, then by origin.
 
+    tsne.png, pca.png and points.csv; confidence.png is how sure a judge is of each. count: from 5 to 1,000.
     The class of a real image is its label and that of a generated one the class asked for, or, of a generator that is
     not conditional, the class that the judge sees.
     """
 
     count: Annotated[int, Field(ge=5, le=1000)] = 100
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0  # as t-SNE takes it
 
     def check_looks(self, players: Mapping[str, nn.Module], data: ImageSet, whose: str) -> None:
         labels_of(data)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 from torch.nn.functional import one_hot
 
@@ -18,6 +18,7 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.experiments.run import load
 from ganatomy.experiments.sampling import Sampler
 from ganatomy.metrics.moments import Array
+from ganatomy.report.charts import bars
 from ganatomy.report.grid import grid
 from ganatomy.studies.real import facts
 from ganatomy.studies.study import OfRuns, StudyFolder, study
@@ -30,14 +31,18 @@ Path = Literal["linear", "spherical"]
 class Interpolate(OfRuns):
     """Walk between `pairs` of latents in `steps` images each; of a conditional run, between classes as well.
 
+    steps: three or more, the two ends among them: latents.png and classes.png, a walk in a row.
+    path: between latents, linear or spherical; between classes it is linear.
+
     The smoothness of a walk is the length of its mean step over that of its longest: 1 where each step changes as much
     as any other, 1 / (steps - 1) where all happens in one jump. Lengths are root mean squares of pixels in [-1, 1].
+    smoothness.csv has that of every walk, smoothness.png the means and ranges.
     """
 
     pairs: PositiveInt = 8
     steps: PositiveInt = 10
     path: Path = "spherical"
-    seed: int = 0
+    seed: NonNegativeInt = 0
 
     def check(self) -> None:
         if self.steps < 3:
@@ -49,12 +54,21 @@ class Interpolate(OfRuns):
         walks = {"latents": partial(between_latents, sampler, self.pairs, self.steps, self.path, self.seed)}
         if sampler.classes is not None:
             walks["classes"] = partial(between_classes, sampler, self.pairs, self.steps, self.seed)
-        result, rows = {}, []
-        for name, walk in walks.items():
-            found = folder.step(name, partial(self._walked, folder, name, walk), draws=(f"{name}.png",))["smoothness"]
-            rows += [{"walk": name, "pair": pair, "smoothness": value} for pair, value in enumerate(found)]
-            result[name] = {"smoothness": float(np.mean(found)), "deviation": float(np.std(found))}
+        smooth = {
+            name: folder.step(name, partial(self._walked, folder, name, walk), draws=(f"{name}.png",))["smoothness"]
+            for name, walk in walks.items()
+        }
+        rows = [
+            {"walk": name, "pair": pair, "smoothness": value}
+            for name, found in smooth.items()
+            for pair, value in enumerate(found)
+        ]
         folder.table("smoothness.csv", rows)
+        folder.picture("smoothness.png", bars(smooth, "smoothness, 1 where every step changes as much", ".2f"))
+        result = {
+            name: {"smoothness": float(np.mean(found)), "deviation": float(np.std(found))}
+            for name, found in smooth.items()
+        }
         protocol = {
             **facts(run, "G"),
             "classes": "evenly mixed, at the latent of the walk" if "classes" in walks else None,

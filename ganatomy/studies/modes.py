@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, NonNegativeInt
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.randomness import keyed
@@ -44,15 +44,17 @@ MATES, DRAWS = 64, 5  # images in a batch, for what batch-mates change, and how 
 class Modes(OfRuns):
     """`count` samples of a run beside as many held-out images: classes, diversity, duplicates, batch-mates.
 
-    A class is missing if the judge sees it a tenth as often as in the real images, or less. A duplicate is a pair that
-    is as near in the judge's features as the nearest two different real images, or nearer. `against` is another run to
-    stand beside it, for instance the same recipe with virtual batch norm. Without labels for a judge there are no
-    classes, and duplicates are told in random features.
+    A class is missing if the judge sees it a tenth as often as in the real images, or less (classes.csv,
+    classes-run.png). A duplicate is a pair that is as near in the judge's features as the nearest two different real
+    images, or nearer (birthday.csv; closest-run.png is the nearest). Where fewer than `count` images are held out, all
+    of them are taken, and as many samples. `against` is another run to stand beside it, for instance the same recipe
+    with virtual batch norm. Without labels for a judge there are no classes, and duplicates are those of random
+    features.
     """
 
     against: str | None = None
     count: Annotated[int, Field(ge=2)] = 2_000
-    seed: int = 0
+    seed: NonNegativeInt = 0
 
     def check_looks(self, players: Mapping[str, torch.nn.Module], data: ImageSet, whose: str) -> None:
         if len(data.held_out) < 2:
@@ -62,6 +64,8 @@ class Modes(OfRuns):
         return {name: load(path).data() for name, path in self.runs().items()}
 
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
+        for path in self.runs().values():
+            self.check_looks({}, load(path).data(), path)
         found = {
             title: folder.step(title, partial(self._look, folder, path, title), draws=(f"closest-{title}.png",))
             for title, path in self.runs().items()
@@ -80,7 +84,6 @@ class Modes(OfRuns):
     def _look(self, folder: StudyFolder, path: str, title: str) -> Mapping[str, Any]:
         run = load(path)
         data, sampler = run.data(), run.sampler()
-        self.check_looks({}, data, path)
         judged = can_be_judged(data)
         extractor = judge_of_run(run, folder.announce) if judged else make_extractor("random")
         real = pictures_at(data, keyed(0, "modes").permutation(rows_of(data, "held-out"))[: self.count])

@@ -15,9 +15,9 @@ from typing import Annotated, Any, Protocol
 
 import numpy as np
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 from sklearn.decomposition import PCA
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.randomness import keyed
@@ -47,7 +47,8 @@ RATE = 0.05  # Adam's, falling to zero, on latents
 class PrincipalComponents(OfRuns):
     """A PCA's samples under the judge that scores the GAN's, and the reconstructions of both.
 
-    Without labels for a judge, samples of both are compared with the training images in random features.
+    Without labels for a judge, samples of both are compared with the training images in random features. scores.csv,
+    samples.png; reconstruction.csv, reconstruction.png.
 
     components: how many, each a model of its own; no more than there are.
     inverted: held-out images that G's latents are sought for, in `steps` steps of gradient descent from `starts` draws.
@@ -57,7 +58,17 @@ class PrincipalComponents(OfRuns):
     inverted: PositiveInt = 64
     steps: PositiveInt = 300
     starts: PositiveInt = 4
-    seed: int = REPORTING_SEED
+    seed: NonNegativeInt = REPORTING_SEED
+
+    def check_looks(self, players: Mapping[str, nn.Module], data: ImageSet, whose: str) -> None:
+        if not can_be_judged(data) and len(data.held_out) < FEWEST["fid"]:
+            raise GanatomyError(f"{data.source} holds out {len(data.held_out)} images; {FEWEST['fid']} are the least.")
+        if players["G"].classes is not None:
+            assert data.train.labels is not None
+            counts = np.bincount(data.train.labels[fitted(len(data.train))], minlength=len(data.classes or ()))
+            if counts.min() < 2:
+                name = (data.classes or ())[int(counts.argmin())]
+                raise GanatomyError(f"{data.source} has {counts.min()} images of {name} to train on; a PCA needs two.")
 
     def looks_at(self) -> Mapping[str, ImageSet]:
         return {"run": load(self.run).data()}
@@ -65,6 +76,7 @@ class PrincipalComponents(OfRuns):
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         run = load(self.run)
         sampler, data = run.sampler(), run.data()
+        self.check_looks({"G": sampler.G}, data, self.run)
         scorer = scorer_of(run, data, folder)
         model = LinearModel.of(data, sampler.classes)
         sizes = sorted({min(size, model.most) for size in self.components})
@@ -184,8 +196,6 @@ class Unjudged:
 
     def __init__(self, data: ImageSet, count: int) -> None:
         self.count = min(count, len(data.held_out))
-        if self.count < FEWEST["fid"]:
-            raise GanatomyError(f"{data.source} holds out {self.count} images; {FEWEST['fid']} are the least.")
         metrics = tuple(name for name in ("fid", "prdc") if FEWEST[name] <= self.count)
         self.reference = Reference(data, Asked(make_extractor("random"), metrics, self.count))
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from sklearn.decomposition import PCA
@@ -58,6 +58,8 @@ WEIGHTS = "encoder.safetensors"
 class Probe(OfRuns):
     """Latents of real images under a linear classifier, an RBF SVM and the nearest neighbour, against a PCA as large.
 
+    accuracy.csv and accuracy.png; encoder.safetensors is an encoder that was trained here.
+
     data: another source to look at; None: what the run was trained on. Of a recipe: what it is trained on.
     encoder_images: generated, that an encoder is trained on where the run has none; `encoder_width` scales its maps.
     linear_images, svm_images, nearest_images: real ones with their labels, at most, of each classifier.
@@ -68,12 +70,15 @@ class Probe(OfRuns):
     linear_images: PositiveInt = 60_000
     svm_images: PositiveInt = 10_000
     nearest_images: PositiveInt = 60_000
-    seed: int = 0
+    seed: NonNegativeInt = 0
 
     of_recipes = ("images", "overrides")
 
     def check_looks(self, players: Mapping[str, nn.Module], data: ImageSet, whose: str) -> None:
-        labels_of(data)
+        labels, _ = labels_of(data)
+        for name, count in self.counts().items():
+            if len(np.unique(labels[self.order(data)[:count]])) < 2:
+                raise GanatomyError(f"{name}_images={count}: these images of {data.source} are all of one class.")
 
     def looks_at(self) -> Mapping[str, ImageSet]:
         return {"data": real_images(load(self.run), self.data)}
@@ -81,9 +86,9 @@ class Probe(OfRuns):
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         run = load(self.run)
         data = real_images(run, self.data)
+        self.check_looks({}, data, self.run)
         labels, held_out_labels = labels_of(data)
-        order = keyed(self.seed, "probe").permutation(len(data.train))[: max(self.counts().values())]
-        real = Real(data, order, labels, held_out_labels)
+        real = Real(data, self.order(data), labels, held_out_labels)
         own = "E" in run.recipe.players
         E, trained = (own_encoder(run), {}) if own else self.taught(run, folder)
         looks = {"latents": lambda: latents(E, real), "pca": lambda: principal(E.size, real)}
@@ -103,6 +108,10 @@ class Probe(OfRuns):
             "seed": self.seed,
         }
         return {**found, **({"encoder": trained} if trained else {}), "protocol": protocol}
+
+    def order(self, data: ImageSet) -> Array:
+        """The rows of the images to train on, as many as any classifier takes; each takes the first of them."""
+        return keyed(self.seed, "probe").permutation(len(data.train))[: max(self.counts().values())]
 
     def counts(self) -> dict[str, int]:
         return {"linear": self.linear_images, "svm": self.svm_images, "nearest": self.nearest_images}

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Annotated, Any
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.data.images import ImageSet
@@ -34,7 +34,7 @@ class Processes(Study):
     recipe: str = "mnist32-dcgan"
     count: Annotated[int, Field(ge=2)] = 2
     images: PositiveInt = 1_280
-    seed: int = 0
+    seed: NonNegativeInt = 0
     overrides: tuple[str, ...] = ()
 
     def looks_at(self) -> Mapping[str, ImageSet]:

@@ -1,5 +1,6 @@
 """What tests of studies share."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,21 @@ from PIL import Image
 
 from ganatomy.experiments.run import Run
 from ganatomy.experiments.train import train
+from ganatomy.studies.study import studies
 from tests.conftest import TINY
 
 Dies = Callable[[Any, str, int], list[int]]
+
+
+def promised(name: str) -> set[str]:
+    """The tables and pictures that a study's docstring names."""
+    found = set(re.findall(r"[\w-]+\.(?:csv|png)", studies[name].__doc__ or ""))
+    assert found
+    return found
+
+
+def files_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from ganatomy.studies.arithmetic import Arithmetic, sum_of
 from ganatomy.studies.study import StudyFolder, carry_out, declared
 from tests.conftest import TINY
 from tests.data.made import png, save_parquet
-from tests.studies.conftest import Dies
+from tests.studies.conftest import Dies, files_in, promised
 
 
 def test_a_linear_generator_gives_the_direction_exactly() -> None:
@@ -224,6 +224,7 @@ def test_from_end_to_end_and_the_same_when_killed(
     assert set(result["before"]) == {"above", "left"} and sum(result["in_pool"].values()) <= 200
     assert result["protocol"]["content"] and result["protocol"]["judges_sha256"] == {"above": "above", "left": "left"}
     assert all(count >= 3 for count in result["in_pool"].values())
+    assert promised("arithmetic") <= files_in(folder)
     pooled, _ = dies(Arithmetic, "_pool", 99), dies(Arithmetic, "_tried", 1)
     with pytest.raises(KeyboardInterrupt):
         carry_out(study, tmp_path / "killed")
@@ -260,7 +261,7 @@ def test_few_are_a_page_and_a_refused_study_is_corrected_in_its_folder(trained: 
         with pytest.raises(GanatomyError, match=said):
             carry_out(declared("arithmetic", [f"run={trained.path}", f"picked={picked}"]), tmp_path / "few")
     assert not (tmp_path / "few").exists()
-    with pytest.raises(GanatomyError, match="Smiling"):
+    with pytest.raises(GanatomyError, match=r"Smiling.* Or pick by hand, with picked=, out of .*few/numbered.png\."):
         carry_out(declared("arithmetic", [f"run={trained.path}"]), tmp_path / "few")
     (tmp_path / "few" / "numbered.png").write_bytes(b"of a study that was refused later")
     carry_out(declared("arithmetic", [f"run={trained.path}", "picked=[[1],[2],[3]]"]), tmp_path / "few")

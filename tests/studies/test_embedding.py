@@ -15,7 +15,7 @@ from ganatomy.report.scatter import class_colors, histograms, scatter
 from ganatomy.runs.files import read_json
 from ganatomy.studies.embedding import Embedding, neighbours
 from ganatomy.studies.study import carry_out, declared
-from tests.studies.conftest import Dies
+from tests.studies.conftest import Dies, files_in, promised
 
 PICTURES = ("tsne.png", "pca.png", "confidence.png")
 AXES = 840  # pixels: left of the legend
@@ -95,6 +95,7 @@ def test_no_more_images_than_are_held_out(trained: Run, tmp_path: Path) -> None:
 def test_killed_in_the_middle_it_ends_the_same(trained: Run, tmp_path: Path, dies: Dies) -> None:
     study = declared("embedding", [f"run={trained.path}", "count=10"])
     whole = carry_out(study, tmp_path / "whole")
+    assert promised("embedding") <= files_in(whole)
     looked, _ = dies(Embedding, "_seen", 99), dies(Embedding, "tsne", 1)
     with pytest.raises(KeyboardInterrupt):
         carry_out(study, tmp_path / "killed")

@@ -20,7 +20,7 @@ from ganatomy.runs.files import read_json
 from ganatomy.studies.features import Convolutions, Features, Scale, Shuffled, through, untrained
 from ganatomy.studies.study import carry_out, declared
 from tests.conftest import TINY
-from tests.studies.conftest import Dies
+from tests.studies.conftest import Dies, files_in, promised
 
 SMALL = ("labels=all,40", "draws=2", "strengths=0.1,1", "components=16")
 
@@ -99,6 +99,7 @@ def test_from_end_to_end_and_the_same_when_interrupted(trained: Run, tmp_path: P
     assert set(result) == {"discriminator", "pixels", "pca", "untrained", "protocol"}
     assert result["pixels"]["size"] == 64 and result["pca"]["size"] == 16
     assert len((whole / "accuracy.csv").read_text().splitlines()) == 9
+    assert promised("features") <= files_in(whole)
 
     tried = dies(Features, "trial", 6)
     with pytest.raises(KeyboardInterrupt):

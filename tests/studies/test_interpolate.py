@@ -13,7 +13,7 @@ from ganatomy.runs.files import read_json
 from ganatomy.studies import interpolate
 from ganatomy.studies.interpolate import between, between_classes, between_latents, smoothness
 from ganatomy.studies.study import carry_out, declared
-from tests.studies.conftest import Dies
+from tests.studies.conftest import Dies, files_in, promised
 
 
 def test_walks_begin_and_end_at_the_latents_and_keep_their_length_on_the_sphere() -> None:
@@ -93,7 +93,8 @@ def test_killed_between_two_walks_it_ends_the_same_and_removed_pictures_come_bac
     assert len(walked) == 5, "the walks between latents are not walked again"
     (tmp_path / "killed" / "latents.png").unlink()
     carry_out(study, tmp_path / "killed")
-    for name in ("result.json", "smoothness.csv", "latents.png", "classes.png"):
+    assert promised("interpolate") <= files_in(whole)
+    for name in ("result.json", "smoothness.csv", "smoothness.png", "latents.png", "classes.png"):
         assert (tmp_path / "killed" / name).read_bytes() == (whole / name).read_bytes()
 
 

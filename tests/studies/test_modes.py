@@ -15,7 +15,7 @@ from ganatomy.studies import modes
 from ganatomy.studies.modes import batch_mates, birthday, closest, distinct, diversity, histogram, missing
 from ganatomy.studies.study import carry_out, declared
 from tests.conftest import TINY
-from tests.studies.conftest import Dies
+from tests.studies.conftest import Dies, files_in, promised
 
 
 class ClassAlone(torch.nn.Module):
@@ -138,6 +138,7 @@ def test_from_end_to_end_beside_another_run_and_killed_between_the_two(
         assert result[side]["real"]["diversity"] > 0 and (folder / f"closest-{side}.png").exists()
         assert result[side]["extractor_sha256"] and result[side]["content"] and result[side]["count"] == 200
         assert (folder / f"classes-{side}.png").exists()
+    assert promised("modes") <= files_in(folder)
     assert result["protocol"]["count"] == 200
     shares = list(csv.DictReader((folder / "classes.csv").open()))
     assert len(shares) == 20 and sum(float(row["real"]) for row in shares) == pytest.approx(2)

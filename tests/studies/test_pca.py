@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 from torch.optim import Adam
 
+from ganatomy.core.errors import GanatomyError
 from ganatomy.core.players import Generator
 from ganatomy.core.prior import Prior
 from ganatomy.data.feed import to_unit
@@ -22,7 +23,7 @@ from ganatomy.studies import pca
 from ganatomy.studies.pca import LinearModel, error, invert, wins
 from ganatomy.studies.real import flat
 from ganatomy.studies.study import carry_out, declared
-from tests.studies.conftest import Dies
+from tests.studies.conftest import Dies, files_in, promised
 
 SMALL = ("components=4,16,64,1000", "inverted=6", "steps=20", "starts=1")
 
@@ -69,6 +70,23 @@ def test_latents_are_found_where_they_can_be(tmp_path: Path) -> None:
     assert torch.allclose(found, best.clamp(-1, 1), atol=0.02)
 
 
+def test_a_class_of_one_image_is_told_before_any_pca(conditional: Run, tmp_path: Path) -> None:
+    data = conditional.data()
+    assert data.train.labels is not None
+    rows = np.concatenate([np.flatnonzero(data.train.labels != 7), np.flatnonzero(data.train.labels == 7)[:1]])
+    rare = replace(data, train=Split(data.train.images[rows], data.train.labels[rows]))
+    study = pca.PrincipalComponents(run=str(conditional.path))
+    study.check_looks({"G": conditional.player("G")}, data, "run")
+    with pytest.raises(GanatomyError, match="digits has 1 images of 7 to train on; a PCA needs two"):
+        study.check_looks({"G": conditional.player("G")}, rare, "run")
+
+
+def test_a_single_image_held_out_is_told_before_the_recipe_is_trained(unlabelled: Run) -> None:
+    data, study = unlabelled.data(), pca.PrincipalComponents(run="digits-dcgan")
+    with pytest.raises(GanatomyError, match="holds out 1 images; 2 are the least"):
+        study.check_looks({"G": unlabelled.player("G")}, replace(data, held_out=data.held_out.first(1)), "run")
+
+
 def test_who_wins_is_read_from_the_numbers() -> None:
     scores = {
         "gan": {"frechet": 1.0, "coverage": 0.5, "classifier_score": 9.0, "accuracy": None},
@@ -94,6 +112,7 @@ def test_from_end_to_end_and_the_same_when_interrupted(
     study, said = declared("pca", [f"run={run.path}", *SMALL]), list[str]()
     whole = carry_out(study, tmp_path / "whole", said.append)
     assert any("start 1 of 1: step 15 of 20" in line for line in said)
+    assert promised("pca") <= files_in(whole)
     result = read_json(whole / "result.json")["result"]
     assert list(result["scores"]) == ["gan", "pca-4", "pca-16", "pca-64"]
     assert result["reconstruction"]["pca"]["64"] == 0 and result["scores"]["pca-64"]["coverage"] > 0.2

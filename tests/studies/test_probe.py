@@ -28,7 +28,7 @@ from ganatomy.studies import probe
 from ganatomy.studies.probe import latent_error, new_encoder, teach
 from ganatomy.studies.study import carry_out, declared
 from tests.conftest import TINY
-from tests.studies.conftest import Dies
+from tests.studies.conftest import Dies, files_in, promised
 
 
 def digits_bigan() -> Recipe:
@@ -92,6 +92,7 @@ def test_an_encoder_taught_afterwards_and_the_same_when_interrupted(
     assert result["encoder"]["images"] == 320 and 0 < result["encoder"]["error"] < 1.5
     assert result["latents"]["size"] == result["pca"]["size"] == 32
     assert result["pca"]["svm"] > 0.95
+    assert promised("probe") <= files_in(whole)
 
     with monkeypatch.context() as broken:
         broken.setattr(probe, "latents", lambda *_: 1 / 0)

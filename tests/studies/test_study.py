@@ -152,6 +152,11 @@ def test_other_held_out_images_are_another_study_of_the_same_run(
         ("features", ["run={run}", "against=pixel"], "^against=pixel: Input should be 'pixels', 'pca' or 'untrained'"),
         ("features", ["run={run}", "labels=al"], "^labels=al: Input should be a valid integer"),
         ("arithmetic", ["run={run}", "other=Smiling"], "Smiling is named twice"),
+        ("arithmetic", ["run={run}", "pool=8"], "pool=8 is too few for 3 terms of group=3 each"),
+        ("probe", ["run={run}", "linear_images=1"], "linear_images=1: these images of digits are all of one class"),
+        ("probe", ["run=digits-dcgan", "svm_images=1"], "svm_images=1: these images of digits are all of one class"),
+        ("modes", ["run={run}", "seed=-1"], "greater than or equal to 0"),
+        ("embedding", ["run={run}", "seed=4294967296"], "less than 4294967296"),
     ],
 )
 def test_bad_input_is_told(
