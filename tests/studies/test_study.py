@@ -1,5 +1,6 @@
 """What every study promises: its settings are the command, its images are those it began with, its folder can move."""
 
+import json
 import os
 import shlex
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from PIL import Image
 import ganatomy
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.recipe import find_recipe
+from ganatomy.core.spec import Spec
 from ganatomy.engine.engine import Engine
 from ganatomy.experiments import judging
 from ganatomy.experiments.run import Run
@@ -55,6 +57,13 @@ def test_the_command_that_is_printed_is_the_study(name: str, words: list[str]) -
     program, command, said, *settings = shlex.split(study_command(found))
     assert (program, command, said) == ("ganatomy", "study", name)
     assert declared(said, settings) == study
+
+
+@pytest.mark.parametrize(("name", "words"), COMMANDS)
+def test_settings_are_given_from_python_as_lists_and_numbers(name: str, words: list[str]) -> None:
+    study = declared(name, words)
+    settings = {key: value for key, value in json.loads(json.dumps(plain(study))).items() if key != "use"}
+    assert Spec(studies[name], **settings).build() == study
 
 
 def test_lists_verdicts_and_records_of_a_result_are_tabulated(tmp_path: Path) -> None:
