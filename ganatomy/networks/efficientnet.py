@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from pydantic import PositiveInt
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -85,9 +86,16 @@ def pretrained(weights: str | None, width: float) -> Any:
     if weights is None:
         return EfficientNetModel(EfficientNetConfig(width_coefficient=width, hidden_dim=max(8, int(1280 * width))))
     try:
-        return EfficientNetModel.from_pretrained(weights)
-    except (OSError, ValueError) as error:
+        found: Any = EfficientNetModel.from_pretrained(weights, output_loading_info=True)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise GanatomyError(
-            f"The weights {weights} are not here and could not be downloaded ({one_line(error)[:100]}): put "
-            f"config.json and model.safetensors of {PRETRAINED} into a folder, and name it by the setting weights."
+            f"The weights {weights} are not here, or damaged, and could not be downloaded ({one_line(error)[:100]}): "
+            f"put config.json and model.safetensors of {PRETRAINED} into a folder, and name it by the setting weights."
         ) from None
+    body, seen = found
+    new = [name for name, _ in body.named_parameters() if name in seen["missing_keys"]]
+    if new:
+        raise GanatomyError(
+            f"{weights} holds no EfficientNet: {len(new)} of its weights are missing, such as {new[0]}."
+        )
+    return body

@@ -421,6 +421,38 @@ def test_a_pupil_is_taught_from_weights_in_a_folder(cache: Path, tmp_path: Path)
     assert any(not torch.equal(before[name], after[name]) for name in before), "the body learns, too"
 
 
+def test_weights_of_anything_else_are_no_efficientnet(tmp_path: Path) -> None:
+    """With a classifier on top, as the hub has them, they are one; what is missing was filled with chance."""
+    pytest.importorskip("transformers")
+    operators = stand_in_for_torchvision()
+    from transformers import BertConfig, BertModel, EfficientNetConfig, EfficientNetForImageClassification
+
+    from ganatomy.networks.efficientnet import EfficientNetClassifier
+
+    tiny = EfficientNetConfig(width_coefficient=0.1, depth_coefficient=0.1, hidden_dim=128, num_labels=3)
+    whole = EfficientNetForImageClassification(tiny)
+    whole.save_pretrained(tmp_path / "whole")
+    body = EfficientNetClassifier(Shape(1, 8, 8), 10, weights=str(tmp_path / "whole")).body
+    theirs = whole.efficientnet.state_dict()
+    assert operators and all(torch.equal(value, theirs[name]) for name, value in body.state_dict().items())
+
+    small = {
+        "hidden_size": 8,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 1,
+        "intermediate_size": 8,
+        "vocab_size": 9,
+    }
+    BertModel(BertConfig(**small)).save_pretrained(tmp_path / "other")
+    (tmp_path / "whole" / "model.safetensors").write_bytes(b"damaged")
+    for name, said in (
+        ("other", "other holds no EfficientNet: .* are missing"),
+        ("whole", "whole are not here, or damaged"),
+    ):
+        with pytest.raises(GanatomyError, match=said):
+            EfficientNetClassifier(Shape(1, 8, 8), 10, weights=str(tmp_path / name))
+
+
 def test_efficientnet_without_its_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     from ganatomy.networks.efficientnet import EfficientNetClassifier
 
