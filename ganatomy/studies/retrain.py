@@ -61,7 +61,7 @@ class Retrain(OfRuns):
     are. That is told with `few` real images of each class (0: leave it), in few.csv and few.png: a GAN, `few_recipe`
     with `few_overrides`, is trained on just those for `few_images`, and its samples are used in the ways that the
     report asks about, beside classical augmentation. Every classifier sees `shown` images. A seed draws the images,
-    too; several tell whether the best of these ways is a gain.
+    too; several tell whether the best of these ways is a gain beyond real images alone, augmented or plain.
     """
 
     shares: Annotated[tuple[Part, ...], Field(min_length=1)] = (0.1, 0.2, 0.5, 1.0)
@@ -270,19 +270,25 @@ def few_gan(folder: StudyFolder, recipe: Recipe, device: str) -> dict[str, Any]:
 
 
 def judged(groups: Mapping[str, list[float]]) -> dict[str, Any]:
-    """Whether the best way of using generated images is better than classical augmentation, seed by seed.
+    """Whether the best way of using generated images is better than real ones alone, seed by seed.
 
-    groups: accuracies by strategy, one of each seed. The best was chosen among several, so its p, of a paired t-test,
-    is multiplied by how many there are (Bonferroni).
+    groups: accuracies by strategy, one of each seed. Alone they are taken augmented, or plain, whichever is better. The
+    best with generated ones was chosen among several, so its p, of a paired t-test, is multiplied by how many there are
+    (Bonferroni).
     """
     means = {name: float(np.mean(values)) for name, values in groups.items()}
     tried = [name for name in groups if "generated" in name]
-    best = max(tried, key=lambda name: means[name])
-    gain = means[best] - means[CLASSICAL]
-    found = {"best_with_generated": best, "gain_beyond_classical": gain}
+    real = [name for name in groups if name not in tried]
+    best, alone = (max(names, key=lambda name: means[name]) for names in (tried, real))
+    found = {
+        "best_with_generated": best,
+        "best_without": alone,
+        "gain": means[best] - means[alone],
+        "gain_beyond_classical": means[best] - means[CLASSICAL],
+    }
     if len(groups[best]) < 2:
         return {**found, "p": None, "verdict": "one seed: no spread to judge by"}
-    p = min(1.0, len(tried) * better_by_chance(groups[best], groups[CLASSICAL]))
+    p = min(1.0, len(tried) * better_by_chance(groups[best], groups[alone]))
     sure = p < SIGNIFICANT
     return {**found, "p": p, "verdict": "a gain" if sure else "no gain beyond the seeds' spread"}
 

@@ -95,6 +95,9 @@ def test_a_gain_is_beyond_the_seeds_and_beyond_choosing_the_best() -> None:
     assert judged(of(0.90, 0.93, 0.911))["verdict"] == "a gain"
     assert judged(of(0.85, 0.80, 0.86))["verdict"] == "no gain beyond the seeds' spread"
     assert judged(of(0.80, 0.82, 0.81))["p"] == 1.0
+    plain = judged({**of(0.90, 0.93, 0.911), "real": [0.91, 0.93, 0.92]})
+    assert plain["verdict"] == "no gain beyond the seeds' spread" and plain["best_without"] == "real"
+    assert plain["gain"] < 0 < plain["gain_beyond_classical"], "augmentation harms here, and is no bar"
     found = judged(of(0.85, 0.86, 0.86))
     one_sided = ttest_rel([0.85, 0.86, 0.86], [0.80, 0.82, 0.81], alternative="greater").pvalue
     assert found["p"] == pytest.approx(2 * one_sided), "two ways were tried"
