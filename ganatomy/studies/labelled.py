@@ -150,6 +150,8 @@ class LabelledData(Study):
     def _gans(self, folder: StudyFolder, portion: float, seed: int, data: ImageSet) -> dict[str, Any]:
         """Train a conditional GAN, or one for each class; the folders of the runs, below the study's."""
         names = [None] if self._conditional(data) else list(data.classes or ())
+        if self.images < len(names):
+            raise GanatomyError(f"images={self.images} are too few for {len(names)} GANs, one for each class.")
         places, rounds = [], []
         for name in names:
             places.append(f"runs/{portion:g}-seed{seed}{'' if name is None else f'-{name}'}")

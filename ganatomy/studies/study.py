@@ -6,8 +6,8 @@ import inspect
 import io
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -260,7 +260,7 @@ def carry_out(study: Study, out: Path | str | None = None, announce: Callable[[s
     if isinstance(study, OfRuns):
         study.check_runs(trainings, folder)
     looked_at = {} if trainings else {**checkpoints(study), **contents(study)}
-    with RunFolder(folder.path).lock() if leads() else nullcontext():
+    with alone(folder.path):
         if isinstance(study, OfRuns) and trainings:
             note(folder.path, asked, [*TRAINING, *trainings])
             study = study.trained(trainings, folder)
@@ -269,6 +269,19 @@ def carry_out(study: Study, out: Path | str | None = None, announce: Callable[[s
         note(folder.path, settings, settings if begun(folder.path) else TRAINING)
         write_json(folder.path / "result.json", {**settings, "result": study.carry_out(folder)})
     return folder.path
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep other processes out; a folder that was made for what is refused before anything is done goes again."""
+    new = leads() and not path.exists()
+    with RunFolder(path).lock() if leads() else nullcontext():
+        try:
+            yield
+        except GanatomyError:
+            if new and {entry.name for entry in path.iterdir()} <= {LOCK, SETTINGS}:
+                shutil.rmtree(path, ignore_errors=True)
+            raise
 
 
 def check_place(path: Path) -> None:

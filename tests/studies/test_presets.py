@@ -101,4 +101,4 @@ def test_shards_of_a_study_merge(cache: Path, tmp_path: Path, monkeypatch: pytes
 def test_what_cannot_be_balanced_leaves_nothing(tmp_path: Path, words: list[str], said: str) -> None:
     with pytest.raises(GanatomyError, match=re.escape(said)):
         carry_out(declared("balance", ["data=digits", *words]), tmp_path / "balance")
-    assert not (tmp_path / "balance" / "settings.json").exists()
+    assert not (tmp_path / "balance").exists()
