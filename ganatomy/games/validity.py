@@ -246,7 +246,8 @@ def told_twice(game: Settings) -> Iterator[str]:
     Terms are kept by name, so one would be lost; numbers are drawn by name, so the same would be added again.
     """
     for where in ("penalties", "regularizers", "augment"):
-        owned = [(piece.name, owner) for piece in game[where] for owner in piece.settings.get("players", ("D",))]
+        pieces = game.get(where, ())
+        owned = [(piece.name, owner) for piece in pieces for owner in piece.settings.get("players", ("D",))]
         for name in dict.fromkeys(name for name, owner in owned if owned.count((name, owner)) > 1):
             yield f"game.{where} has {name} twice: say once what both are to do (Consistency: on=both, fake_weight)."
 

@@ -7,6 +7,7 @@ from torch import nn
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.game import Batch, Play
 from ganatomy.core.randomness import Draws
+from ganatomy.core.recipe import find_recipe
 from ganatomy.games.classification import Classification
 
 LOGITS = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
@@ -43,3 +44,17 @@ def test_smoothing_moves_the_label_towards_the_others():
 def test_data_without_labels_is_refused():
     with pytest.raises(GanatomyError, match="needs labels, and the data has none"):
         Classification(Fixed()).classifier(batch(None))
+
+
+@pytest.mark.parametrize(
+    ("augment", "said"),
+    [
+        ("AdaptiveAugment", "AdaptiveAugment and Classification do not go together: .* there is no D; use DiffAugment"),
+        ("InstanceNoise,InstanceNoise", "game.augment has InstanceNoise twice"),
+    ],
+)
+def test_an_augmentation_that_would_do_nothing_is_refused_when_declared(augment: str, said: str) -> None:
+    recipe = find_recipe("mnist-judge")
+    assert recipe.override("game.augment", "DiffAugment,InstanceNoise") != recipe
+    with pytest.raises(GanatomyError, match=said):
+        recipe.override("game.augment", augment)
