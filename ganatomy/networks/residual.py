@@ -26,6 +26,7 @@ from ganatomy.networks.conditioning import (
     asked,
     auxiliary_head,
     needs_labels,
+    rows,
 )
 from ganatomy.networks.convolution import Conv2d
 from ganatomy.networks.layers import scaled
@@ -92,7 +93,7 @@ class BigGANGenerator(Generator):
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         first, *chunks = z.split(self.chunk, dim=1)
         h = self.project(first).unflatten(1, self.start).contiguous(memory_format=torch.channels_last)
-        of_class = [] if self.shared is None else [self.shared(asked(y))]
+        of_class = [] if self.shared is None else [rows(self.shared.weight, asked(y))]
         told = [torch.cat([*of_class, chunk], dim=1) for chunk in chunks] if self.split else [y] * len(self.blocks)
         for i, (block, of_block) in enumerate(zip(self.blocks, told, strict=True)):
             h = block(h, of_block)
