@@ -214,7 +214,7 @@ def own_batch_norm(channels: int, classes: int | None) -> nn.Module:
 class SelfAttention(nn.Module):
     """Zhang et al. (2019), "Self-attention GANs", arXiv:1805.08318, as BigGAN has it.
 
-    Keys and values are of a halved picture. Its gain begins at zero: at first the network is one without attention.
+    Keys and values are of a halved picture, rounded up. Its gain begins at zero, as if there were no attention.
     """
 
     def __init__(self, channels: int) -> None:
@@ -226,7 +226,7 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         queries = self.query(x).flatten(2)
-        keys, values = (max_pool2d(layer(x), 2).flatten(2) for layer in (self.key, self.value))
+        keys, values = (max_pool2d(layer(x), 2, ceil_mode=True).flatten(2) for layer in (self.key, self.value))
         weights = softmax(queries.transpose(1, 2) @ keys, dim=2)
         seen = (weights @ values.transpose(1, 2)).transpose(1, 2).unflatten(2, x.shape[2:])
         return x + self.gain.to(x.dtype) * self.out(seen)
