@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from ganatomy.core.spec import Spec, declared_settings
+from ganatomy.networks.bigan import ConvEncoder, JointDiscriminator
 from ganatomy.networks.classifier import PretrainedClassifier
+from ganatomy.networks.dcgan import DCGANDiscriminator
 from ganatomy.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganatomy.networks.r3gan import R3GANDiscriminator, R3GANGenerator
 from ganatomy.networks.residual import BigGANDiscriminator
@@ -216,6 +218,13 @@ IDLE = (
         "hidden=[]",
         "they are of hidden layers; set hidden",
         lambda s: not s["hidden"] and (s["normalization"] != "none" or bool(s.get("dropout"))),
+    ),
+    Idle(
+        (DCGANDiscriminator, ConvEncoder, JointDiscriminator),
+        "normalization",
+        "one entry of channels",
+        "the first layer has none; set more channels, or normalization=none",
+        lambda s: len(s["channels"]) == 1 and s["normalization"] != "none",
     ),
     Idle(
         PretrainedClassifier,

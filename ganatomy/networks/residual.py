@@ -6,10 +6,9 @@ projection discriminator (Miyato and Koyama, 2018).
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Annotated
 
 import torch
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, relu, softmax
 
@@ -29,9 +28,7 @@ from ganatomy.networks.conditioning import (
     rows,
 )
 from ganatomy.networks.convolution import Conv2d
-from ganatomy.networks.layers import scaled
-
-Maps = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+from ganatomy.networks.layers import Maps, scaled
 
 
 @part
