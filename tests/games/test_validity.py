@@ -371,6 +371,7 @@ IDLE_SETTINGS = {
     "game.penalties={use: Consistency, fake_weight: 3, on: fake}": "weight does nothing with on=fake beside a fake_w",
     "game.penalties={use: GradientPenalty, target: 0, one_sided: true}": "one_sided=true does nothing with target=0",
     "game.augment={use: DiffAugment, changes: []}": "should have at least 1 item",
+    "game.augment={use: DiffAugment, changes: [color, cutout, color]}": "name each change once, for a second one would",
     "game.constraint={use: WeightClipping, players: []}": "WeightClipping.players=.*should have at least 1 item",
     "game.constraint={use: SpectralNormalization, players: []}": "should have at least 1 item",
     "game.regularizers={use: OrthogonalRegularization, players: []}": "should have at least 1 item",
