@@ -179,10 +179,10 @@ IDLE = (
     ),
     Idle(
         LeastSquares,
-        "real_label",
+        "real_label or wanted",
         "a fake_label that is not below it",
-        "set fake_label below real_label, for a higher score is a more real image",
-        lambda s: s["fake_label"] >= s["real_label"],
+        "set fake_label below both, for a higher score is a more real image",
+        lambda s: s["fake_label"] >= min(s["real_label"], s["wanted"]),
     ),
     Idle(
         Consistency,

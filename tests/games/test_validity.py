@@ -365,7 +365,8 @@ def test_every_pair_of_the_table_has_its_test():
 
 IDLE_SETTINGS = {
     "game.loss.two_sided=true": "game.loss: NonSaturating's two_sided=true does nothing with smoothing=0",
-    "game.loss={use: LeastSquares, fake_label: 1}": "real_label does nothing with a fake_label that is not below it",
+    "game.loss={use: LeastSquares, fake_label: 1}": "real_label or wanted does nothing with a fake_label that is",
+    "game.loss={use: LeastSquares, wanted: 0}": "wanted does nothing with a fake_label that is not below it: set fake",
     "game.penalties={use: Consistency, fake_weight: 3}": "fake_weight does nothing with on=real: set on=both",
     "game.penalties={use: Consistency, shift: 0, flip: false}": "shift=0 does nothing with flip=false",
     "game.penalties={use: Consistency, fake_weight: 3, on: fake}": "weight does nothing with on=fake beside a fake_w",
