@@ -82,9 +82,6 @@ class Engine:
         self.optimizers = dict(optimizers)
         self.steppers = {name: how.make(self.trained[name]) for name, how in optimizers.items()}
         self.average = average
-        for name in average.players if average else ():
-            if name not in self.players:
-                raise unknown("player to average", name, self.players)
         self.averaged = {name: AveragedPlayer(self.players[name]) for name in (average.players if average else ())}
         self.feed, self.held_out, self.settings, self.device = feed, held_out, settings, device
         self.observers = list(observers)
