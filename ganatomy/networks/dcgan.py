@@ -190,12 +190,16 @@ class DCGANDiscriminator(Discriminator):
         concatenated = conditioning == "concatenation"
         self.label = label_input(self.classes, embedding) if self.classes and concatenated else None
         maps = [shape.channels + (self.label.size if self.label else 0), *(scaled(c, width) for c in channels)]
+        if kernel < stride:
+            raise GanatomyError(
+                f"DCGANDiscriminator: a kernel of {kernel} skips pixels at stride {stride}; it must not be smaller."
+            )
         self.reference = Reference(torch.zeros(reference, *shape)) if normalization == "virtual" else None
         size = list(shape[1:])
         blocks: list[nn.Module] = []
         for i, (before, after) in enumerate(pairwise(maps)):
             norm: Normalization = "none" if i == 0 else normalization
-            padding = math.ceil((kernel - stride) / 2) if kernel > stride else 0
+            padding = math.ceil((kernel - stride) / 2)
             size = [(s + 2 * padding - kernel) // stride + 1 for s in size]
             if min(size) < 1:
                 raise GanatomyError(
