@@ -70,6 +70,13 @@ class Pair:
         return f"{self.one} and {self.other} do not go together: {self.instead}."
 
 
+SCORES_OF_ITS_OWN = Pair(
+    "a penalty on D's gradient",
+    "batch norm in D",
+    "it presupposes a score for each image alone; use players.D.normalization=layer, virtual or none",
+    lambda c: c.penalty(lambda part: part.per_sample) and c.D.get("normalization") == "batch",
+)
+
 EXCLUDED = (
     Pair(
         "order=simultaneous",
@@ -95,12 +102,7 @@ EXCLUDED = (
         "it learns from a turn that shows D both kinds of images; use order=alternating, or DiffAugment",
         lambda c: c.augment(AdaptiveAugment) and c.game["order"] == "split",
     ),
-    Pair(
-        "a penalty on D's gradient",
-        "batch norm in D",
-        "it presupposes a score for each image alone; use players.D.normalization=layer, virtual or none",
-        lambda c: c.penalty(lambda part: part.per_sample) and c.D.get("normalization") == "batch",
-    ),
+    SCORES_OF_ITS_OWN,
     Pair(
         "AdaptiveAugment",
         "a loss whose scores have no middle (Wasserstein, Relativistic)",
