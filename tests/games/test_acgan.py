@@ -58,10 +58,14 @@ def test_the_class_is_not_an_input_of_d():
     assert torch.equal(D(x, Y), D(x, Y.flip(0)))
 
 
-def test_smoothing_class_labels_is_torchs():
-    logits = torch.randn(4, 3)
-    wanted = cross_entropy(logits, Y, label_smoothing=0.2)
-    torch.testing.assert_close(SoftmaxCrossEntropy(smoothing=0.2)(logits, Y, torch.nn.Identity()), wanted)
+def test_smoothing_a_class_label_gives_a_part_of_it_to_all_classes_alike():
+    """Mueller et al., section 2: 1 - s of the label and s / K of each class, whose logarithms are the best answer."""
+    logits, labels = torch.randn(4, 3), 0.8 * torch.eye(3)[Y] + 0.2 / 3
+    loss, head = SoftmaxCrossEntropy(smoothing=0.2), torch.nn.Identity()
+    torch.testing.assert_close(loss(logits, Y, head), -(labels * logits.log_softmax(1)).sum(1).mean())
+    best = labels.log().requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(best, Y, head), best)
+    assert gradient.abs().max() < 1e-6
 
 
 def test_data_to_data_is_equation_6():

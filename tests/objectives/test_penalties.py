@@ -155,6 +155,25 @@ def test_consistency_is_zero_for_a_critic_that_does_not_see_the_change(on):
     assert Consistency(on=on, shift=2).value(shown(linear(WEIGHT))) > 0
 
 
+def test_consistency_is_the_mean_square_of_what_flips_and_shifts_do_to_a_score():
+    """A critic that reads where a ramp is at one pixel sees the shift: uniform on -4 to 4, its mean square is 20 / 3.
+
+    Flips, half of the time, take a ramp across to its negative: (2 c)^2 / 2 at a place where it is c.
+    """
+    count, places = 4000, torch.arange(16, dtype=torch.float64) - 7.5
+    turn = Play(0, 0, Draws((0, 0, 0, 0), slice(0, count), count, dtype=torch.float64))
+    down, across = (ramp.expand(count, 1, 16, 16) for ramp in (places[:, None], places[None]))
+    reads = lambda x, y: x[:, 0, 8, 5]  # noqa: E731
+    for ramp, how, wanted in (
+        (down, {"flip": False}, 20 / 3),
+        (across, {"flip": False, "shift": 2}, 2.0),
+        (across, {"shift": 0}, (2 * 2.5) ** 2 / 2),
+    ):
+        scores = reads(ramp, None)
+        found = Consistency(weight=3.0, **how).value(Shown(reads, ramp, ramp, None, scores, scores, turn)).item()
+        assert math.isclose(found, 3 * wanted, rel_tol=0.05), how
+
+
 def test_balanced_consistency_is_the_sum_of_both_with_their_weights():
     parts = [Consistency(weight=w, on=on).value(shown(linear(WEIGHT))) for w, on in ((2.0, "real"), (3.0, "fake"))]
     both = Consistency(weight=2.0, fake_weight=3.0, on="both").value(shown(linear(WEIGHT)))
