@@ -8,7 +8,12 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.core.game import Batch, Play
 from ganatomy.core.randomness import Draws
 from ganatomy.core.recipe import find_recipe
+from ganatomy.core.shape import Shape
+from ganatomy.core.spec import Spec
+from ganatomy.experiments.build import build_engine
 from ganatomy.games.classification import Classification
+from ganatomy.networks.classifier import PretrainedClassifier
+from ganatomy.testing import CPU, random_images
 
 LOGITS = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
 
@@ -58,3 +63,9 @@ def test_an_augmentation_that_would_do_nothing_is_refused_when_declared(augment:
     assert recipe.override("game.augment", "DiffAugment,InstanceNoise") != recipe
     with pytest.raises(GanatomyError, match=said):
         recipe.override("game.augment", augment)
+
+
+def test_a_classifier_whose_weights_are_frozen_is_told_that_it_cannot_learn() -> None:
+    frozen = find_recipe("digits-judge").replace(players={"C": Spec(PretrainedClassifier, run="none")})
+    with pytest.raises(GanatomyError, match="C cannot learn: PretrainedClassifier has no weights that are not frozen"):
+        build_engine(frozen, random_images(Shape(1, 8, 8)), CPU)
