@@ -9,6 +9,7 @@ Each raises an AssertionError that says what failed, of what, in which setting.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from ganatomy.experiments.build import build_engine
 CLASSES, IMAGES = 3, 24
 CHANNELS = {"gray": 1, "rgb": 3, "rgba": 4}  # of images that are converted to them
 STEPS = 4  # within which every weight of a network must have been sent something
-ROUNDS = 8  # within which every weight of a mover must have moved; two are played at least
+ROUNDS = 8  # within which a gradient must have reached every weight of a mover; two are played at least
 SHAPES = tuple(Shape(channels, height, width) for channels, height, width in ((1, 16, 16), (3, 16, 24), (4, 32, 16)))
 
 
@@ -57,10 +58,10 @@ def check_networks(part: Callable[..., nn.Module], /, **settings: Any) -> None:
 def check_game(recipe: str | Recipe, *, shape: Shape | None = None) -> None:
     """A recipe's game plays two rounds at batch 2, or what its order needs, on random images, in float32 and bfloat16.
 
-    shape: of the images; the recipe's own unless said. Where a weight does not move, it has another try at batch 4:
-    batch norm makes +1 and -1 of two images, and what they send back may cancel to the bit. A turn moves every
-    weight of its movers and nobody else's; a round played from a state that was saved and loaded ends as one that
-    was not; every figure and weight is finite.
+    shape: of the images; the recipe's own unless said. Every weight of a mover is sent a gradient that is not zero, at
+    batch 4 where it is not at 2: batch norm makes +1 and -1 of two images, and what they send back may cancel to the
+    bit. Nobody else moves; a round played from a state that was saved and loaded ends as one that was not; every figure
+    and weight is finite.
     """
     found = find_recipe(recipe) if isinstance(recipe, str) else recipe
     shape = shape or own_shape(found)
@@ -167,7 +168,7 @@ def _check_game(tiny: Recipe, images: ImageSet) -> None:
     one, other = (build_engine(tiny, images, CPU) for _ in range(2))
     if _check_turns(one):
         for name in _check_turns(build_engine(tiny.replace(batch=4), images, CPU)):
-            raise AssertionError(f"'{name}' never moved")
+            raise AssertionError(f"no gradient reaches '{name}'")
     other.restore(*one.state())
     one.play_round()
     other.play_round()
@@ -178,13 +179,19 @@ def _check_game(tiny: Recipe, images: ImageSet) -> None:
 
 
 def _check_turns(engine: Engine) -> list[str]:
-    """Every turn moves its movers alone; those of their weights that never moved are returned."""
-    if isinstance(bias := dict(engine.game.named_parameters()).get("D.score.bias"), Tensor):
-        bias.data.fill_(3.0)  # a hinge within its margin does not mind it
-    moved: set[str] = set()
+    """Every turn moves its movers alone; those of their weights that no gradient ever reached are returned.
+
+    What moves tells less: weight decay moves what nobody sends anything to.
+    """
+    trained = {name: value for name, value in engine.game.named_parameters() if value.requires_grad}
+    if "D.score.bias" in trained:
+        trained["D.score.bias"].data.fill_(3.0)  # a hinge within its margin does not mind it
     expected: set[str] = set()
+    reached: set[str] = set()
+    for name, value in trained.items():
+        value.register_post_accumulate_grad_hook(partial(_heard, reached, name))
     for round_ in range(ROUNDS):
-        if round_ >= 2 and moved == expected:
+        if round_ >= 2 and reached == expected:
             break
         for number, turn in enumerate(engine.game.order()):
             before = {name: value.detach().clone() for name, value in engine.game.named_parameters()}
@@ -192,19 +199,23 @@ def _check_turns(engine: Engine) -> list[str]:
                 engine.drawn += 1
             engine._take(turn, (0, round_, number, 0))
             for name, value in engine.game.named_parameters():
-                player = name.split(".")[0]
                 assert value.isfinite().all(), f"'{name}' is not finite"
-                if player in turn.movers and value.requires_grad:
+                if name in trained and name.split(".")[0] in turn.movers:
                     expected.add(name)
-                    moved |= {name} if not torch.equal(value, before[name]) else set()
                 else:
                     assert torch.equal(value, before[name]), f"{turn.movers} moved '{name}'"
-    for name, value in engine.ledger.means().items():
-        assert np.isfinite(value), f"{name} is {value}"
-    return list(_can_move(engine, expected - moved))
+    for name, figure in engine.ledger.means().items():
+        assert np.isfinite(figure), f"{name} is {figure}"
+    return list(_can_learn(engine, expected - reached))
 
 
-def _can_move(engine: Engine, names: set[str]) -> Iterator[str]:
-    """Those that should have: a score's bias cancels where only differences of scores count."""
+def _heard(reached: set[str], name: str, weight: Tensor) -> None:
+    """Note who was sent a gradient that is not zero."""
+    if weight.grad is not None and weight.grad.any():
+        reached.add(name)
+
+
+def _can_learn(engine: Engine, names: set[str]) -> Iterator[str]:
+    """Those that should have been sent one: a score's bias cancels where only differences of scores count."""
     invariant = getattr(getattr(engine.game, "loss", None), "middle", 0.0) is None
     yield from sorted(names - ({"D.score.bias"} if invariant else set()))

@@ -41,26 +41,35 @@ def report(
     ] = None,
 ) -> None:
     """Write runs as one HTML page that needs nothing else: health, pictures, scores, curves, plan, environment."""
-    from ganatomy.report.page import page
-    from ganatomy.runs.files import write_text
+    from ganatomy.report.page import SIGNED, page
+    from ganatomy.runs.files import ours_or_new, write_text
     from ganatomy.runs.folder import find_run
 
     found = [find_run(path) for path in runs]
-    out = out or (found[0].path if len(found) == 1 else Path()) / "report.html"
+    if out is None:
+        here = Path("report.html")
+        out = found[0].path / here if len(found) == 1 else ours_or_new(here, SIGNED)
     write_text(out, page(found))
     typer.echo(str(out))
 
 
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN ...", help="Folders of runs.", show_default=False)],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE.png", help="The picture.")] = Path("comparison.png"),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE.png", help="The picture; comparison.png here unless said.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Put runs side by side, in a table and a picture; runs whose protocols differ are refused, with the field."""
     from ganatomy.report import comparison, courses, translations
-    from ganatomy.report.png import write_png
+    from ganatomy.report.png import SIGNED, write_png
+    from ganatomy.runs.files import ours_or_new
     from ganatomy.runs.folder import find_run
 
     folders = [find_run(path) for path in runs]
+    out = out or ours_or_new(Path("comparison.png"), SIGNED)
     if any(translations.by_protocol(folder) for folder in folders):
         found = translations.translations(folders)
         typer.echo(comparison.markdown(translations.rows(found)))

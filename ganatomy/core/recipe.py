@@ -93,6 +93,9 @@ class Recipe:
         if set(self.optimizers) != set(movers):
             there = ", ".join(map(str, self.optimizers))
             raise GanatomyError(f"{self.name}: optimizers are needed for {', '.join(movers)}, not for {there}.")
+        for name in self.average.settings.get("players", ()) if self.average else ():
+            if name not in movers:
+                raise unknown("player to average", name, movers)
         for name, player in self.players.items():
             if not issubclass(typing.cast(type, player.part), kinds.get(name, nn.Module)):
                 raise GanatomyError(f"{self.name}: players.{name} is a {player.name}, not a {kinds[name].__name__}.")

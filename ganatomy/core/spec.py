@@ -146,26 +146,27 @@ def checked_value(where: str, annotation: Any, value: Any) -> Any:
     kinds = alternatives(annotation)
     if value is None and type(None) in kinds:
         return None
+    fitting = fitting_parts(annotation)
     if isinstance(value, Spec):
-        if not admits(annotation, value.part):
-            options = ", ".join(p.__name__ for p in fitting_parts(annotation))
+        if value.part not in fitting and not admits_anything(annotation):
+            options = ", ".join(p.__name__ for p in fitting)
             raise GanatomyError(
                 f"{where}: {value.name} does not belong here. "
                 + (f"What does: {options}." if options else "It takes no part.")
             )
-        return (value,) if takes_tuples(annotation) and fitting_parts(annotation) else value
-    if isinstance(value, tuple) and (fitting_parts(annotation) or any(isinstance(item, Spec) for item in value)):
+        return (value,) if takes_tuples(annotation) and fitting else value
+    if isinstance(value, tuple) and (fitting or any(isinstance(item, Spec) for item in value)):
         element = next((a for a in typing.get_args(annotation) if a is not Ellipsis), Any)
         return tuple(checked_value(where, element, item) for item in value)
     if isinstance(value, str):
-        named = next((p for p in fitting_parts(annotation) if p.__name__.lower() == value.lower()), None)
+        named = next((p for p in fitting if p.__name__.lower() == value.lower()), None)
         if named is not None:
             return (Spec(named),) if takes_tuples(annotation) else Spec(named)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         raise GanatomyError(f"{where}: {unregistered(type(value).__name__)}")
     problem: str | None = None
-    if fitting_parts(annotation):
-        problem = near(str(value), [p.__name__ for p in fitting_parts(annotation)])
+    if fitting:
+        problem = near(str(value), [p.__name__ for p in fitting])
     elif isinstance(value, bool) and bool not in kinds and not admits_anything(annotation):
         problem = "a number is wanted, not a truth value"
     elif isinstance(value, float) and not math.isfinite(value):
@@ -304,13 +305,8 @@ def admits_anything(annotation: Any) -> bool:
     return Any in kinds or Spec in kinds
 
 
-def admits(annotation: Any, part: Callable[..., Any]) -> bool:
-    if admits_anything(annotation):
-        return True
-    return isinstance(part, type) and any(isinstance(a, type) and issubclass(part, a) for a in alternatives(annotation))
-
-
 def fitting_parts(annotation: Any) -> list[Callable[..., Any]]:
+    """The registered parts that belong where parts of some kind do; none where anything may stand."""
     kinds = tuple(a for a in alternatives(annotation) if isinstance(a, type) and a.__module__ != "builtins")
     if not kinds or admits_anything(annotation):
         return []

@@ -79,12 +79,12 @@ class Engine:
         self.trained = {  # what a network froze itself stays frozen
             name: [p for p in player.parameters() if p.requires_grad] for name, player in self.players.items()
         }
+        for name, player in self.players.items():
+            if not self.trained[name]:
+                raise GanatomyError(f"{name} cannot learn: {type(player).__name__} has no weights that are not frozen.")
         self.optimizers = dict(optimizers)
         self.steppers = {name: how.make(self.trained[name]) for name, how in optimizers.items()}
         self.average = average
-        for name in average.players if average else ():
-            if name not in self.players:
-                raise unknown("player to average", name, self.players)
         self.averaged = {name: AveragedPlayer(self.players[name]) for name in (average.players if average else ())}
         self.feed, self.held_out, self.settings, self.device = feed, held_out, settings, device
         self.observers = list(observers)

@@ -46,9 +46,9 @@ class ACGAN(Adversarial):
     @classmethod
     def refusals(cls, game: Spec, players: Mapping[str, Spec]) -> Iterator[str]:
         yield from super().refusals(game, players)
-        auxiliary, head = game.settings["auxiliary"], players["D"].settings.get("auxiliary", "none")
+        auxiliary, head = game.settings["auxiliary"], players["D"].settings.get("auxiliary")
         wanted = auxiliary.part.heads
-        if head != wanted:
+        if head not in (None, wanted):
             yield (
                 f"auxiliary={auxiliary.name} and players.D.auxiliary={head} do not go together: use "
                 f"players.D.auxiliary={wanted}."
@@ -62,7 +62,7 @@ class ACGAN(Adversarial):
         if not self.G.classes or self.D.classes:
             raise GanatomyError("ACGAN: set players.G.conditional=true and players.D.conditional=false: D is asked.")
         if getattr(self.D, "classify", None) is None:
-            raise GanatomyError("ACGAN: D has no head for classes: set players.D.auxiliary.")
+            raise GanatomyError(f"ACGAN: {type(self.D).__name__} has no head `classify`; set players.D.auxiliary.")
 
     @property
     def head(self) -> nn.Module:

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal, NamedTuple
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.game import Batch, Game, GroupedTerms, Terms, Turn
@@ -70,6 +71,7 @@ class Adversarial(Game):
         self.order_of_play, self.d_steps, self.g_steps = order, d_steps, g_steps
         self.penalties, self.augment = nn.ModuleList(penalties), nn.ModuleList(augment)
         self.regularizers, self.constraint = regularizers, constraint
+        self._check_scores()
         if constraint is not None:
             constraint.attach({"G": G, "D": D})
 
@@ -91,6 +93,12 @@ class Adversarial(Game):
             raise GanatomyError(
                 "Adversarial: set players.G.conditional and players.D.conditional alike; one of them is conditional."
             )
+
+    def _check_scores(self) -> None:
+        """Here for a D of one's own, whose settings do not tell."""
+        normed = any(isinstance(module, _BatchNorm) for module in self.D.modules())
+        if normed and any(penalty.per_sample for penalty in self.penalties):
+            raise GanatomyError(f"Adversarial: {validity.SCORES_OF_ITS_OWN}")
 
     def order(self) -> Iterator[Turn]:
         if self.order_of_play == "simultaneous":

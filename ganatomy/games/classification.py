@@ -1,6 +1,6 @@
 """The one-player game: a classifier learns its labels."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
 from pydantic import Field
@@ -10,6 +10,8 @@ from torch.nn.functional import cross_entropy
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.game import Batch, Game, Terms, Turn
 from ganatomy.core.registry import part
+from ganatomy.core.spec import Spec
+from ganatomy.games.validity import ignored, told_twice
 from ganatomy.objectives.augment import Augment
 
 
@@ -31,6 +33,17 @@ class Classification(Game):
         super().__init__()
         self.C = C
         self.smoothing, self.augment = smoothing, nn.ModuleList(augment)
+
+    @classmethod
+    def refusals(cls, game: Spec, players: Mapping[str, Spec]) -> Iterator[str]:
+        for augment in game.settings["augment"]:
+            if augment.part.learn is not Augment.learn:
+                yield (
+                    f"{augment.name} and {game.name} do not go together: it learns from what D says of real images, "
+                    "and there is no D; use DiffAugment."
+                )
+        yield from told_twice(game.settings)
+        yield from ignored(game, players)
 
     def order(self) -> Iterator[Turn]:
         yield Turn(("C",), self.classifier, alike=True)

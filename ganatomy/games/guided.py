@@ -66,5 +66,5 @@ class Guided(Adversarial):
     def _cost(self, x: Tensor, y: Tensor | None, batch: Batch) -> Tensor:
         assert y is not None
         logits = self.C(x).float()
-        batch.play.note("accuracy_as_asked", (logits.argmax(1) == y).float().mean())
+        batch.play.note("G_accuracy_as_asked", (logits.argmax(1) == y).float().mean())
         return self.guidance * cross_entropy(logits, y)

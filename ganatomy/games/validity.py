@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from ganatomy.core.spec import Spec, declared_settings
+from ganatomy.networks.bigan import ConvEncoder, JointDiscriminator
 from ganatomy.networks.classifier import PretrainedClassifier
+from ganatomy.networks.dcgan import DCGANDiscriminator
 from ganatomy.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganatomy.networks.r3gan import R3GANDiscriminator, R3GANGenerator
 from ganatomy.networks.residual import BigGANDiscriminator
@@ -68,6 +70,13 @@ class Pair:
         return f"{self.one} and {self.other} do not go together: {self.instead}."
 
 
+SCORES_OF_ITS_OWN = Pair(
+    "a penalty on D's gradient",
+    "batch norm in D",
+    "it presupposes a score for each image alone; use players.D.normalization=layer, virtual or none",
+    lambda c: c.penalty(lambda part: part.per_sample) and c.D.get("normalization") == "batch",
+)
+
 EXCLUDED = (
     Pair(
         "order=simultaneous",
@@ -93,12 +102,7 @@ EXCLUDED = (
         "it learns from a turn that shows D both kinds of images; use order=alternating, or DiffAugment",
         lambda c: c.augment(AdaptiveAugment) and c.game["order"] == "split",
     ),
-    Pair(
-        "a penalty on D's gradient",
-        "batch norm in D",
-        "it presupposes a score for each image alone; use players.D.normalization=layer, virtual or none",
-        lambda c: c.penalty(lambda part: part.per_sample) and c.D.get("normalization") == "batch",
-    ),
+    SCORES_OF_ITS_OWN,
     Pair(
         "AdaptiveAugment",
         "a loss whose scores have no middle (Wasserstein, Relativistic)",
@@ -177,10 +181,10 @@ IDLE = (
     ),
     Idle(
         LeastSquares,
-        "real_label",
+        "real_label or wanted",
         "a fake_label that is not below it",
-        "set fake_label below real_label, for a higher score is a more real image",
-        lambda s: s["fake_label"] >= s["real_label"],
+        "set fake_label below both, for a higher score is a more real image",
+        lambda s: s["fake_label"] >= min(s["real_label"], s["wanted"]),
     ),
     Idle(
         Consistency,
@@ -218,6 +222,13 @@ IDLE = (
         lambda s: not s["hidden"] and (s["normalization"] != "none" or bool(s.get("dropout"))),
     ),
     Idle(
+        (DCGANDiscriminator, ConvEncoder, JointDiscriminator),
+        "normalization",
+        "one entry of channels",
+        "the first layer has none; set more channels, or normalization=none",
+        lambda s: len(s["channels"]) == 1 and s["normalization"] != "none",
+    ),
+    Idle(
         PretrainedClassifier,
         "dropout or noise",
         "weights that are frozen",
@@ -246,7 +257,8 @@ def told_twice(game: Settings) -> Iterator[str]:
     Terms are kept by name, so one would be lost; numbers are drawn by name, so the same would be added again.
     """
     for where in ("penalties", "regularizers", "augment"):
-        owned = [(piece.name, owner) for piece in game[where] for owner in piece.settings.get("players", ("D",))]
+        pieces = game.get(where, ())
+        owned = [(piece.name, owner) for piece in pieces for owner in piece.settings.get("players", ("D",))]
         for name in dict.fromkeys(name for name, owner in owned if owned.count((name, owner)) > 1):
             yield f"game.{where} has {name} twice: say once what both are to do (Consistency: on=both, fake_weight)."
 

@@ -12,7 +12,7 @@ from ganatomy.core.players import Encoder, PairDiscriminator
 from ganatomy.core.registry import part
 from ganatomy.core.shape import Shape
 from ganatomy.networks.convolution import Conv2d
-from ganatomy.networks.layers import LEAK, Activation, Dropout, activation, initialize_normal, scaled
+from ganatomy.networks.layers import LEAK, Activation, Dropout, Maps, activation, initialize_normal, scaled
 from ganatomy.networks.mlp import Probability
 from ganatomy.networks.normalization import Normalization, normalization
 
@@ -45,7 +45,7 @@ class ConvEncoder(Encoder):
         classes: int | None = None,
         *,
         latent: PositiveInt = 100,
-        channels: tuple[PositiveInt, ...] = (64, 128, 256, 256),
+        channels: Maps = (64, 128, 256, 256),
         normalization: WithoutReference = "batch",
         activation: Activation = "relu",
         width: PositiveFloat = 1.0,
@@ -74,7 +74,7 @@ class JointDiscriminator(PairDiscriminator):
         classes: int | None = None,
         *,
         latent: PositiveInt = 100,
-        channels: tuple[PositiveInt, ...] = (64, 128, 256),
+        channels: Maps = (64, 128, 256),
         hidden: PositiveInt = 512,
         normalization: WithoutReference = "batch",
         dropout: Probability = 0.25,

@@ -31,11 +31,16 @@ class LabelEmbedding(nn.Module):
         self.table = nn.Embedding(classes, size)
 
     def forward(self, y: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-        return spread(y @ self.table.weight if y.is_floating_point() else self.table(y), size)
+        return spread(rows(self.table.weight, y), size)
 
 
 def label_input(classes: int, embedding: int | None) -> OneHot | LabelEmbedding:
     return OneHot(classes) if embedding is None else LabelEmbedding(classes, embedding)
+
+
+def rows(table: Tensor, y: Tensor) -> Tensor:
+    """The rows of a table [classes, n] for the classes y: [N, n]; where they are mixed, the means of rows."""
+    return y @ table if y.is_floating_point() else nn.functional.embedding(y, table)
 
 
 def spread(vectors: Tensor, size: tuple[int, int] | None) -> Tensor:
@@ -60,8 +65,7 @@ class ConditionalBatchNorm(nn.Module):
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         y = asked(y)
         shape = [len(x), -1] + [1] * (x.dim() - 2)
-        rows = [y @ table if y.is_floating_point() else table[y] for table in (self.gain, self.bias)]
-        gain, bias = (row.view(shape).to(x.dtype) for row in rows)
+        gain, bias = (rows(table, y).view(shape).to(x.dtype) for table in (self.gain, self.bias))
         return torch.addcmul(bias, self.norm(x), gain)
 
 
@@ -88,7 +92,7 @@ class Projection(nn.Module):
         nn.init.normal_(self.table.weight, 0.0, 0.02)
 
     def forward(self, features: Tensor, y: Tensor | None) -> Tensor:
-        return (self.table(asked(y)).to(features.dtype) * features).sum(1)
+        return (rows(self.table.weight, asked(y)).to(features.dtype) * features).sum(1)
 
 
 class ProxyHead(nn.Module):

@@ -5,10 +5,10 @@ adversarial networks", arXiv:1511.06434: strided convolutions in both players, e
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from ganatomy.core.errors import GanatomyError
@@ -31,6 +31,7 @@ from ganatomy.networks.layers import (
     Activation,
     Dropout,
     GaussianNoise,
+    Maps,
     MinibatchDeviation,
     NarrowConv2d,
     ToPicture,
@@ -80,7 +81,7 @@ class DCGANGenerator(Generator):
         *,
         latent: PositiveInt = 100,
         prior: Distribution = "normal",
-        channels: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (512, 256, 128, 64),
+        channels: Maps = (512, 256, 128, 64),
         kernel: PositiveInt = 4,
         stride: PositiveInt = 2,
         last_stride: PositiveInt | None = None,
@@ -167,7 +168,7 @@ class DCGANDiscriminator(Discriminator):
         shape: Shape,
         classes: int | None = None,
         *,
-        channels: tuple[PositiveInt, ...] = (64, 128, 256, 512),
+        channels: Maps = (64, 128, 256, 512),
         kernel: PositiveInt = 4,
         stride: PositiveInt = 2,
         activation: Activation = "leaky",
@@ -189,12 +190,16 @@ class DCGANDiscriminator(Discriminator):
         concatenated = conditioning == "concatenation"
         self.label = label_input(self.classes, embedding) if self.classes and concatenated else None
         maps = [shape.channels + (self.label.size if self.label else 0), *(scaled(c, width) for c in channels)]
+        if kernel < stride:
+            raise GanatomyError(
+                f"DCGANDiscriminator: a kernel of {kernel} skips pixels at stride {stride}; it must not be smaller."
+            )
         self.reference = Reference(torch.zeros(reference, *shape)) if normalization == "virtual" else None
         size = list(shape[1:])
         blocks: list[nn.Module] = []
         for i, (before, after) in enumerate(pairwise(maps)):
             norm: Normalization = "none" if i == 0 else normalization
-            padding = math.ceil((kernel - stride) / 2) if kernel > stride else 0
+            padding = math.ceil((kernel - stride) / 2)
             size = [(s + 2 * padding - kernel) // stride + 1 for s in size]
             if min(size) < 1:
                 raise GanatomyError(

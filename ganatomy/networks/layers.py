@@ -1,13 +1,15 @@
 """Pieces that several networks are made of."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from ganatomy.networks.normalization import VirtualBatchNorm
 
 Activation = Literal["relu", "leaky", "selu"]
+Maps = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]  # of one layer after another
 
 LEAK = 0.2  # Radford et al. (2016), section 3
 

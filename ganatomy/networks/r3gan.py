@@ -5,10 +5,9 @@ that the variance stays (Fixup: Zhang et al., 2019). Here at the size of a DCGAN
 """
 
 import math
-from typing import Annotated
 
 import torch
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
@@ -20,10 +19,9 @@ from ganatomy.core.shape import Shape
 from ganatomy.networks.conditioning import Head, LabelEmbedding, asked, auxiliary_head, needs_labels
 from ganatomy.networks.convolution import Conv2d
 from ganatomy.networks.dcgan import upward_sizes
-from ganatomy.networks.layers import LEAK, scaled
+from ganatomy.networks.layers import LEAK, Maps, scaled
 
 GAIN = math.sqrt(2 / (1 + LEAK**2))  # of a leaky ReLU (He et al., 2015)
-Maps = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
 
 
 @part

@@ -6,10 +6,9 @@ projection discriminator (Miyato and Koyama, 2018).
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Annotated
 
 import torch
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, relu, softmax
 
@@ -26,11 +25,10 @@ from ganatomy.networks.conditioning import (
     asked,
     auxiliary_head,
     needs_labels,
+    rows,
 )
 from ganatomy.networks.convolution import Conv2d
-from ganatomy.networks.layers import scaled
-
-Maps = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+from ganatomy.networks.layers import Maps, scaled
 
 
 @part
@@ -92,7 +90,7 @@ class BigGANGenerator(Generator):
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         first, *chunks = z.split(self.chunk, dim=1)
         h = self.project(first).unflatten(1, self.start).contiguous(memory_format=torch.channels_last)
-        of_class = [] if self.shared is None else [self.shared(asked(y))]
+        of_class = [] if self.shared is None else [rows(self.shared.weight, asked(y))]
         told = [torch.cat([*of_class, chunk], dim=1) for chunk in chunks] if self.split else [y] * len(self.blocks)
         for i, (block, of_block) in enumerate(zip(self.blocks, told, strict=True)):
             h = block(h, of_block)
@@ -213,7 +211,7 @@ def own_batch_norm(channels: int, classes: int | None) -> nn.Module:
 class SelfAttention(nn.Module):
     """Zhang et al. (2019), "Self-attention GANs", arXiv:1805.08318, as BigGAN has it.
 
-    Keys and values are of a halved picture. Its gain begins at zero: at first the network is one without attention.
+    Keys and values are of a halved picture, rounded up. Its gain begins at zero, as if there were no attention.
     """
 
     def __init__(self, channels: int) -> None:
@@ -225,7 +223,7 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         queries = self.query(x).flatten(2)
-        keys, values = (max_pool2d(layer(x), 2).flatten(2) for layer in (self.key, self.value))
+        keys, values = (max_pool2d(layer(x), 2, ceil_mode=True).flatten(2) for layer in (self.key, self.value))
         weights = softmax(queries.transpose(1, 2) @ keys, dim=2)
         seen = (weights @ values.transpose(1, 2)).transpose(1, 2).unflatten(2, x.shape[2:])
         return x + self.gain.to(x.dtype) * self.out(seen)

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field, NonNegativeFloat, PositiveInt
+from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
@@ -16,7 +16,15 @@ from ganatomy.core.registry import part
 from ganatomy.objectives.turn import MeanOfTurn
 
 Change = Literal["color", "translation", "cutout"]
-Changes = Annotated[tuple[Change, ...], Field(min_length=1)]
+
+
+def each_once(changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    if len(set(changes)) < len(changes):
+        raise ValueError("name each change once, for a second one would draw the numbers of the first")
+    return changes
+
+
+Changes = Annotated[tuple[Change, ...], Field(min_length=1), AfterValidator(each_once)]
 
 
 class Augment(nn.Module, ABC):

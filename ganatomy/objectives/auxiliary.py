@@ -52,7 +52,8 @@ class DataToData(AuxiliaryLoss):
 
     said: embeddings [N, d] on the unit sphere; the head's proxies [classes, d], too. An image is drawn to the proxy of
     its class up to a cosine of `positive_margin`, and pushed from images of other classes down to one of
-    `negative_margin`, so that neither easy pairs nor an unbounded norm make the gradient explode.
+    `negative_margin`, so that neither easy pairs nor an unbounded norm make the gradient explode. In a
+    batch that is shown in parts, an image's others are those of its part.
     """
 
     heads = "proxy"

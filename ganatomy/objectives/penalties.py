@@ -221,27 +221,32 @@ class LeCam(Penalty):
     """Tseng et al. (2021), "Regularizing GANs under limited data", arXiv:2104.03310, equations 6 and 7.
 
     D's scores of real images stay near the moving average of those of generated ones, and the other way round. The
-    averages are state: they are saved with the run. The authors' code asks only that real scores are not above the one
-    and generated ones not below the other. Averages move once a turn, after it: that code has this turn's scores in
-    them, too, 1 - decay of it, which parts of a batch do not know of each other.
+    averages are state: they are saved with the run; from the first turn on, which costs nothing, they lean to no zero,
+    as in the authors' code (`zero_debias`). That code asks only that real scores are not above the one and generated
+    ones not below the other. Averages move once a turn, after it: that code has this turn's scores in them, too,
+    1 - decay of it, which parts of a batch do not know of each other.
     """
 
     title = "lecam"
     real_average: Tensor
     fake_average: Tensor
+    turns: Tensor
 
     def __init__(self, *, weight: NonNegativeFloat = 0.3, decay: Fraction = 0.99) -> None:
         super().__init__(weight)
         self.decay = decay
         self.register_buffer("real_average", torch.zeros(()))
         self.register_buffer("fake_average", torch.zeros(()))
+        self.register_buffer("turns", torch.zeros(()))
         self.means = MeanOfTurn()
 
     def value(self, shown: Shown) -> Tensor:
         from_fake = (shown.real_scores - self.fake_average.clone()).square().mean()
         from_real = (shown.fake_scores - self.real_average.clone()).square().mean()
+        total = (from_fake + from_real) * (self.turns > 0)
         means = self.means(torch.stack([shown.real_scores.mean(), shown.fake_scores.mean()]), shown.play.draws)
         if means is not None:
-            self.real_average.lerp_(means[0].to(self.real_average.dtype), 1 - self.decay)
-            self.fake_average.lerp_(means[1].to(self.fake_average.dtype), 1 - self.decay)
-        return from_fake + from_real
+            share = (1 - self.decay) / (1 - self.decay ** self.turns.add_(1))
+            for average, mean in zip((self.real_average, self.fake_average), means, strict=True):
+                average.lerp_(mean.to(average.dtype), share)
+        return total

@@ -49,6 +49,7 @@ LARGEST = 4  # the last picture may take as much as so many of the others
 QUALITY = 88  # of pictures that had to be made smaller
 NBSP = "\N{NO-BREAK SPACE}"
 PNG = b"\x89PNG\r\n\x1a\n"
+SIGNED = "· Ganatomy</title>".encode()
 
 OF_TRANSLATIONS = {
     "cycle_error": "Cycle error ↓",

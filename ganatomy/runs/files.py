@@ -36,6 +36,14 @@ def write_bytes(path: Path | str, data: bytes) -> None:
         sync_folder(path.parent)
 
 
+def ours_or_new(path: Path, signed: bytes) -> Path:
+    """A path that nobody named, unless a file lies there that is not signed, so is not one of our earlier ones."""
+    with told(f"Cannot read {path}"):
+        if path.exists() and signed not in path.read_bytes():
+            raise GanatomyError(f"{path} exists, and Ganatomy did not write it: say with --out where to write.")
+    return path
+
+
 def write_text(path: Path | str, text: str) -> None:
     """`write_bytes` of UTF-8, newlines as they are."""
     write_bytes(path, text.encode())

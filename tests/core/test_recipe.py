@@ -132,6 +132,13 @@ def test_a_wrong_override_is_one_line_that_helps(assignment):
     assert "\n" not in str(raised.value)
 
 
+def test_an_average_of_nobody_who_moves_is_refused() -> None:
+    with pytest.raises(GanatomyError, match=r"No player to average called 'Q'\. There are: D, G"):
+        DIGITS.override("average.players", "G,Q")
+    with pytest.raises(GanatomyError, match="No player to average called 'C'"):
+        find_recipe("mnist-cdcgan-guided").override("average.players", "C")
+
+
 @pytest.mark.parametrize("assignment", ["data=Adam", "optimizers.D=Minimax", "average=Adam", "watch=Adam"])
 def test_a_part_in_the_place_of_another_kind_is_refused(assignment):
     with pytest.raises(GanatomyError):

@@ -2,17 +2,22 @@
 
 import pytest
 import torch
+from torch import nn
 from torch.nn.functional import cross_entropy, normalize
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.game import Batch, Play
+from ganatomy.core.players import Discriminator
 from ganatomy.core.randomness import Draws
 from ganatomy.core.recipe import find_recipe
+from ganatomy.core.registry import part
 from ganatomy.core.shape import Shape
+from ganatomy.core.spec import Spec
 from ganatomy.games.acgan import ACGAN
 from ganatomy.networks.conditioning import ProxyHead
 from ganatomy.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganatomy.objectives.auxiliary import DataToData, SoftmaxCrossEntropy
+from ganatomy.testing import check_game
 
 SHAPE, Y = Shape(1, 8, 8), torch.tensor([0, 1, 2, 2])
 
@@ -53,10 +58,14 @@ def test_the_class_is_not_an_input_of_d():
     assert torch.equal(D(x, Y), D(x, Y.flip(0)))
 
 
-def test_smoothing_class_labels_is_torchs():
-    logits = torch.randn(4, 3)
-    wanted = cross_entropy(logits, Y, label_smoothing=0.2)
-    torch.testing.assert_close(SoftmaxCrossEntropy(smoothing=0.2)(logits, Y, torch.nn.Identity()), wanted)
+def test_smoothing_a_class_label_gives_a_part_of_it_to_all_classes_alike():
+    """Mueller et al., section 2: 1 - s of the label and s / K of each class, whose logarithms are the best answer."""
+    logits, labels = torch.randn(4, 3), 0.8 * torch.eye(3)[Y] + 0.2 / 3
+    loss, head = SoftmaxCrossEntropy(smoothing=0.2), torch.nn.Identity()
+    torch.testing.assert_close(loss(logits, Y, head), -(labels * logits.log_softmax(1)).sum(1).mean())
+    best = labels.log().requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(best, Y, head), best)
+    assert gradient.abs().max() < 1e-6
 
 
 def test_data_to_data_is_equation_6():
@@ -122,3 +131,28 @@ def test_a_conditional_d_is_refused():
     G, _ = players()
     with pytest.raises(GanatomyError, match="D is asked"):
         ACGAN(G, DCGANDiscriminator(SHAPE, 3, channels=(4,), conditional=True))
+
+
+@part
+class OfOnesOwn(Discriminator):
+    """Is asked for classes by a head that no setting chooses; or by none."""
+
+    def __init__(self, shape: Shape, classes: int, *, headless: bool = False) -> None:
+        super().__init__()
+        numbers = Shape(*shape).numbers
+        self.score = nn.Linear(numbers, 1)
+        self.classify = None if headless else nn.Linear(numbers, classes)
+
+    def features(self, x: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
+        return x.flatten(1)
+
+    def scored(self, features: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
+        return self.score(features).squeeze(1)
+
+
+def test_a_d_of_ones_own_needs_a_head_and_no_setting_for_it():
+    base = find_recipe("mnist-acgan")
+    G, D = base.players["G"].replace(width=0.1), Spec(OfOnesOwn)
+    check_game(base.replace(players={"G": G, "D": D}), shape=SHAPE)
+    with pytest.raises(AssertionError, match="OfOnesOwn has no head `classify`"):
+        check_game(base.replace(players={"G": G, "D": D.replace(headless=True)}), shape=SHAPE)

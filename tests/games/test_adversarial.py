@@ -18,7 +18,7 @@ from ganatomy.games.adversarial import Adversarial
 from ganatomy.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganatomy.objectives.adversarial import LeastSquares, Minimax, NonSaturating
 from ganatomy.objectives.augment import AdaptiveAugment, Augment, DiffAugment, InstanceNoise
-from ganatomy.objectives.penalties import R1, R2, Consistency, GradientPenalty, LeCam
+from ganatomy.objectives.penalties import DRAGAN, R1, R2, Consistency, GradientPenalty, LeCam
 
 
 class G(Generator):
@@ -93,6 +93,21 @@ def test_simultaneous_play_is_one_turn_of_both():
 def test_one_conditional_player_is_refused(g, d):
     with pytest.raises(GanatomyError, match=r"set players\.G\.conditional and players\.D\.conditional alike"):
         Adversarial(G(g), D(d))
+
+
+class Normed(D):
+    """Has batch norm, and no setting that says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = torch.nn.BatchNorm2d(2)
+
+
+@pytest.mark.parametrize("penalty", [R1(), R2(), GradientPenalty(), DRAGAN()])
+def test_a_penalty_on_the_gradient_of_ones_own_d_with_batch_norm_is_refused(penalty):
+    Adversarial(G(), Normed(), penalties=(Consistency(), LeCam()))
+    with pytest.raises(GanatomyError, match="gradient and batch norm in D do not go together: it presupposes a score"):
+        Adversarial(G(), Normed(), penalties=(LeCam(), penalty))
 
 
 TURNS = {

@@ -7,7 +7,13 @@ from torch import nn
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.game import Batch, Play
 from ganatomy.core.randomness import Draws
+from ganatomy.core.recipe import find_recipe
+from ganatomy.core.shape import Shape
+from ganatomy.core.spec import Spec
+from ganatomy.experiments.build import build_engine
 from ganatomy.games.classification import Classification
+from ganatomy.networks.classifier import PretrainedClassifier
+from ganatomy.testing import CPU, random_images
 
 LOGITS = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
 
@@ -43,3 +49,23 @@ def test_smoothing_moves_the_label_towards_the_others():
 def test_data_without_labels_is_refused():
     with pytest.raises(GanatomyError, match="needs labels, and the data has none"):
         Classification(Fixed()).classifier(batch(None))
+
+
+@pytest.mark.parametrize(
+    ("augment", "said"),
+    [
+        ("AdaptiveAugment", "AdaptiveAugment and Classification do not go together: .* there is no D; use DiffAugment"),
+        ("InstanceNoise,InstanceNoise", "game.augment has InstanceNoise twice"),
+    ],
+)
+def test_an_augmentation_that_would_do_nothing_is_refused_when_declared(augment: str, said: str) -> None:
+    recipe = find_recipe("mnist-judge")
+    assert recipe.override("game.augment", "DiffAugment,InstanceNoise") != recipe
+    with pytest.raises(GanatomyError, match=said):
+        recipe.override("game.augment", augment)
+
+
+def test_a_classifier_whose_weights_are_frozen_is_told_that_it_cannot_learn() -> None:
+    frozen = find_recipe("digits-judge").replace(players={"C": Spec(PretrainedClassifier, run="none")})
+    with pytest.raises(GanatomyError, match="C cannot learn: PretrainedClassifier has no weights that are not frozen"):
+        build_engine(frozen, random_images(Shape(1, 8, 8)), CPU)

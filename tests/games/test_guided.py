@@ -8,6 +8,7 @@ import torch
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.recipe import Recipe, find_recipe
 from ganatomy.core.spec import Spec
+from ganatomy.engine.engine import noted
 from ganatomy.experiments.run import Run
 from ganatomy.experiments.train import train
 from ganatomy.games.guided import Guided
@@ -51,6 +52,18 @@ def test_g_descends_the_cross_entropy_with_the_class_asked_for(taught: Run) -> N
     fake, _ = game.generated(batch())
     torch.testing.assert_close(terms["guidance"], 0.5 * torch.nn.functional.cross_entropy(C(fake), Y))
     assert not any(p.requires_grad for p in C.parameters()) and not game.train().C.training
+
+
+def test_how_often_g_is_recognized_is_gs_figure_in_every_order() -> None:
+    from tests.games.test_acgan import batch, players
+
+    D = find_recipe("digits-cdcgan").players["D"].replace(channels=(4,), normalization="none").build((1, 8, 8), 3)
+    C = PretrainedClassifier((1, 8, 8), 3, run="unused", **CLASSIFIER)
+    for order in ("alternating", "simultaneous"):
+        *_, turn = Guided(players()[0], D, C, order=order).order()
+        asked = batch()
+        turn.terms(asked)
+        assert "G/accuracy_as_asked" in {noted(name, turn.movers) for name in asked.play.notes}
 
 
 def test_a_run_that_is_not_there_is_one_line(tmp_path: Path) -> None:

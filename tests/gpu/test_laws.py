@@ -64,7 +64,7 @@ def test_recorded_turns_equal_those_played_as_they_come(precision: str) -> None:
     """With dropout, noise, a penalty that is due in one round of three, and rates that change."""
     rules = {"d_steps": 2, "penalties": (R1(every=3),)}
     how = laws.Adam(schedule=Linear(after=64, until=1_000))
-    plain, recorded = (laws.engine(laws.conv_players(), how, precision=precision, rules=rules) for _ in "ab")
+    plain, recorded = (laws.engine(laws.conv_players("layer"), how, precision=precision, rules=rules) for _ in "ab")
     plain.capture = None
     play(plain, ROUNDS)
     play(recorded, ROUNDS)
@@ -75,7 +75,8 @@ def test_recorded_turns_equal_those_played_as_they_come(precision: str) -> None:
 
 def test_numbers_drawn_in_the_middle_of_a_turn_are_those_of_its_round() -> None:
     """Their places share no memory with what the turn lets go of before it asks for them."""
-    plain, recorded = (laws.engine(laws.conv_players(), laws.Adam(), precision="float32", rules=MIDDLE) for _ in "ab")
+    layered = [laws.conv_players("layer") for _ in "ab"]
+    plain, recorded = (laws.engine(players, laws.Adam(), precision="float32", rules=MIDDLE) for players in layered)
     plain.capture = None
     play(plain, ROUNDS)
     play(recorded, ROUNDS)

@@ -20,6 +20,7 @@ from ganatomy.engine.optimizers import SGD, Adam, Optimizer
 from ganatomy.games.adversarial import Adversarial
 from ganatomy.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganatomy.networks.mlp import MLPDiscriminator, MLPGenerator
+from ganatomy.networks.normalization import Normalization
 from ganatomy.objectives.adversarial import Minimax, NonSaturating
 from ganatomy.objectives.penalties import Penalty, Shown
 
@@ -46,11 +47,11 @@ def smooth_players(conditional: bool = False) -> dict[str, nn.Module]:
     return {"G": MLPGenerator(SHAPE, 3, latent=4, **common), "D": MLPDiscriminator(SHAPE, 3, **common)}
 
 
-def conv_players() -> dict[str, nn.Module]:
+def conv_players(normalization: Normalization = "batch") -> dict[str, nn.Module]:
     reseed_default_generator("players")
     return {
         "G": DCGANGenerator(SHAPE, latent=4, channels=(8, 4)),
-        "D": DCGANDiscriminator(SHAPE, channels=(4, 8), dropout=0.25, noise=0.02),
+        "D": DCGANDiscriminator(SHAPE, channels=(4, 8), normalization=normalization, dropout=0.25, noise=0.02),
     }
 
 

@@ -14,6 +14,7 @@ from ganatomy.core.randomness import Draws
 from ganatomy.engine.engine import Engine
 from ganatomy.engine.optimizers import Adam
 from ganatomy.engine.recording import PLAYED_BEFORE, Figures, HeldDraws, NotAlikeError, NotedDraws
+from ganatomy.networks.normalization import Normalization
 from ganatomy.objectives.augment import DiffAugment, InstanceNoise
 from ganatomy.objectives.penalties import R1, Consistency, GradientPenalty
 from tests.laws.test_engine import conv_players, engine, largest_difference, weights
@@ -51,7 +52,10 @@ class Again:
 
 def both_ways(rules: dict[str, Any]) -> tuple[Engine, Engine, Again]:
     """The same rounds as they come and from recordings."""
-    plain, recorded = (engine(conv_players(), Adam(), precision="float32", rules=copy.deepcopy(rules)) for _ in "ab")
+    norm: Normalization = "layer" if "penalties" in rules else "batch"
+    plain, recorded = (
+        engine(conv_players(norm), Adam(), precision="float32", rules=copy.deepcopy(rules)) for _ in "ab"
+    )
     recorded.capture = again = Again(recorded)
     for _ in range(ROUNDS):
         plain.play_round()

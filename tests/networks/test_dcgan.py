@@ -71,6 +71,12 @@ def test_a_kernel_that_leaves_holes_is_refused(sizes):
         DCGANGenerator(Shape(1, 8, 8), **SMALL, **sizes)
 
 
+def test_a_kernel_that_skips_pixels_is_refused():
+    DCGANDiscriminator(Shape(1, 8, 8), channels=(4, 4), kernel=2)
+    with pytest.raises(GanatomyError, match="DCGANDiscriminator: a kernel of 2 skips pixels at stride 3"):
+        DCGANDiscriminator(Shape(1, 8, 8), channels=(4, 4), kernel=2, stride=3)
+
+
 def test_a_picture_too_small_for_d_is_refused():
     with pytest.raises(GanatomyError, match=r"^DCGANDiscriminator: 4x4x1 is too small for 4 layers of stride 2\.$"):
         DCGANDiscriminator(Shape(1, 4, 4))

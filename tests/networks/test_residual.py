@@ -90,6 +90,16 @@ def test_attention_is_a_mean_of_values_over_the_places_that_keys_are_of():
     torch.testing.assert_close(layer(x), wanted)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (3, 2)])
+def test_attention_takes_pictures_of_any_size(size):
+    """Of one pixel there is one key: all that is seen is its own value. It was an error of torch's, in training."""
+    layer, x = SelfAttention(16), torch.randn(2, 16, *size)
+    layer.gain.data.fill_(1.0)
+    assert layer(x).shape == x.shape
+    if size == (1, 1):
+        torch.testing.assert_close(layer(x), x + layer.out(layer.value(x)))
+
+
 def test_attention_is_learned_from_its_gain_on():
     layer = SelfAttention(16)
     assert isinstance(layer.gain, nn.Parameter) and layer.gain == 0

@@ -183,3 +183,12 @@ def test_orthogonal_filters_cost_nothing_whatever_their_length(kind):
         layer.weight.fill_(1.0)
     rows, numbers = filters(layer).shape
     torch.testing.assert_close(rule.value(layer).item(), float(rows * (rows - 1) * numbers**2))
+
+
+def test_orthogonal_filters_cost_nothing_under_autocast_either():
+    layer, rule = nn.Linear(256, 64), OrthogonalRegularization()
+    nn.init.orthogonal_(layer.weight)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert rule.value(layer) < 1e-9
+        rule.value(layer).backward()
+    assert layer.weight.grad.abs().max() < 1e-5

@@ -131,8 +131,8 @@ def test_parts_of_a_batch_pay_on_average_what_the_whole_pays(kind):
     for round in range(2):
         wanted = whole.value(shown(critic, round))
         found = [parts.value(shown(critic, round, rows=slice(i, i + 2))) for i in (0, 2, 4)]
-        assert wanted > 1e-3
         torch.testing.assert_close(sum(found) / 3, wanted)
+    assert wanted > 1e-3
     torch.testing.assert_close(parts.state_dict(), whole.state_dict())
 
 
@@ -155,6 +155,25 @@ def test_consistency_is_zero_for_a_critic_that_does_not_see_the_change(on):
     assert Consistency(on=on, shift=2).value(shown(linear(WEIGHT))) > 0
 
 
+def test_consistency_is_the_mean_square_of_what_flips_and_shifts_do_to_a_score():
+    """A critic that reads where a ramp is at one pixel sees the shift: uniform on -4 to 4, its mean square is 20 / 3.
+
+    Flips, half of the time, take a ramp across to its negative: (2 c)^2 / 2 at a place where it is c.
+    """
+    count, places = 4000, torch.arange(16, dtype=torch.float64) - 7.5
+    turn = Play(0, 0, Draws((0, 0, 0, 0), slice(0, count), count, dtype=torch.float64))
+    down, across = (ramp.expand(count, 1, 16, 16) for ramp in (places[:, None], places[None]))
+    reads = lambda x, y: x[:, 0, 8, 5]  # noqa: E731
+    for ramp, how, wanted in (
+        (down, {"flip": False}, 20 / 3),
+        (across, {"flip": False, "shift": 2}, 2.0),
+        (across, {"shift": 0}, (2 * 2.5) ** 2 / 2),
+    ):
+        scores = reads(ramp, None)
+        found = Consistency(weight=3.0, **how).value(Shown(reads, ramp, ramp, None, scores, scores, turn)).item()
+        assert math.isclose(found, 3 * wanted, rel_tol=0.05), how
+
+
 def test_balanced_consistency_is_the_sum_of_both_with_their_weights():
     parts = [Consistency(weight=w, on=on).value(shown(linear(WEIGHT))) for w, on in ((2.0, "real"), (3.0, "fake"))]
     both = Consistency(weight=2.0, fake_weight=3.0, on="both").value(shown(linear(WEIGHT)))
@@ -162,15 +181,23 @@ def test_balanced_consistency_is_the_sum_of_both_with_their_weights():
 
 
 def test_lecam_is_the_distance_to_the_others_average_which_is_state():
-    penalty = LeCam(weight=1.0, decay=0.5).double()
-    critic = linear(WEIGHT)
-    real, fake = critic(X, None), critic(FAKE, None)
-    value = penalty.value(shown(critic))
-    torch.testing.assert_close(value, real.square().mean() + fake.square().mean())
-    torch.testing.assert_close(penalty.real_average, real.mean() / 2)
-    wanted = (real - fake.mean() / 2).square().mean() + (fake - real.mean() / 2).square().mean()
-    torch.testing.assert_close(penalty.value(shown(critic)), wanted)
-    assert set(penalty.state_dict()) == {"real_average", "fake_average"}
+    penalty, critics = LeCam(weight=1.0, decay=0.5).double(), [linear(WEIGHT * scale) for scale in (1, 2, -3, 1)]
+    real, fake = (torch.stack([critic(x, None) for critic in critics]) for x in (X, FAKE))
+    assert penalty.value(shown(critics[0])) == 0, "there is no average yet"
+    for turn in (1, 2, 3):
+        weights = 0.5 ** torch.arange(turn, dtype=torch.float64).flip(0)
+        of_real, of_fake = ((means[:turn].mean(1) * weights).sum() / weights.sum() for means in (real, fake))
+        wanted = (real[turn] - of_fake).square().mean() + (fake[turn] - of_real).square().mean()
+        torch.testing.assert_close(penalty.value(shown(critics[turn])), wanted)
+    assert set(penalty.state_dict()) == {"real_average", "fake_average", "turns"}
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5, 0.99])
+def test_lecam_of_a_d_that_never_changes_its_mind_is_twice_the_squared_distance_at_once(decay):
+    """Averages that begin at zero, and lean to it, would make it the squares of the scores at first."""
+    penalty, brightness = LeCam(decay=decay).double(), lambda x, y: x.flatten(1).mean(1)
+    same = shown(brightness, real=torch.full_like(X, 3.0), fake=torch.full_like(X, -1.0))
+    assert [penalty.value(same).item() for _ in range(4)] == [0, *[pytest.approx(2 * 4.0**2)] * 3]
 
 
 def test_penalties_weigh_what_they_say():

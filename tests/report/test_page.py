@@ -186,6 +186,11 @@ def test_the_command_writes_into_the_run_or_where_it_is_told(tmp_path: Path, gan
     assert ganatomy_says("report", "mine").out.strip() == str(Path("mine") / "report.html")
     assert (tmp_path / "mine" / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     assert ganatomy_says("report", "mine", "other").out.strip() == "report.html"
+    assert ganatomy_says("report", "mine", "other").code == 0, "its own it may replace"
+    (tmp_path / "report.html").write_text("somebody's")
+    refused = ganatomy_says("report", "mine", "other")
+    assert refused.code == 1 and "report.html exists, and Ganatomy did not write it: say with --out" in refused.err
+    assert (tmp_path / "report.html").read_text() == "somebody's"
     assert ganatomy_says("report", "mine", "--out", "a/b.html").code == 0 and (tmp_path / "a" / "b.html").is_file()
     wrong = ganatomy_says("report", "mime")
     assert wrong.code == 1 and "Did you mean 'mine'?" in wrong.err

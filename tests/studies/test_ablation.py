@@ -274,6 +274,11 @@ def test_from_the_command_line(ganatomy_says: Program, tmp_path: Path) -> None:
     assert ran.code == 0 and "one seed: no spread" in ran.out and (tmp_path / "two.png").exists()
     ran = ganatomy_says("compare", *runs)
     assert "picture    comparison.png" in ran.out and (tmp_path / "comparison.png").exists()
+    assert ganatomy_says("compare", *runs).code == 0, "its own it may replace"
+    (tmp_path / "comparison.png").write_bytes(b"somebody's")
+    ran = ganatomy_says("compare", *runs)
+    assert ran.code == 1 and "comparison.png exists, and Ganatomy did not write it: say with --out" in ran.err
+    assert (tmp_path / "comparison.png").read_bytes() == b"somebody's"
     ran = ganatomy_says("results", "grid")
     assert ran.code == 0 and "| game.d_steps=2 | 1 |" in ran.out, ran.err
     assert "whole numbers are wanted" in ganatomy_says("ablate", "digits-dcgan", "--seeds", "a").err
