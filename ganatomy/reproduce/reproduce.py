@@ -56,6 +56,7 @@ from ganatomy.studies.study import Study, carry_out, declared, studies
 
 REPRODUCTIONS = Path("reproductions")  # where `ganatomy reproduce` works unless told otherwise
 FOREIGN = 10_000  # samples that Inception looks at, as in the reports
+CORES = 2  # that estimates are of; one shows in sixteen minutes what both do in eight, and more are not counted on
 GPU_MINUTE = 10  # minutes of two CPU cores that one of a GPU is worth at least; the recipes' times on both say 8 to 50
 SPARE = 1.25  # times what a training is thought to take: estimates are of another machine
 BRIEF = 1.0  # minutes of a training that need not be long, if all of it takes as much
@@ -345,9 +346,11 @@ class Reproduction:
         return max((float("inf") if one is None else one for one in given), default=0.0)
 
     def pace(self, work: Work) -> float:
-        """How many minutes of two CPU cores one is worth here: a GPU's counts for what works there."""
+        """How many minutes of two CPU cores one is worth here: of one core half; a GPU's counts for what works there."""
         there = isinstance(work, Training) or works_on_device(work)
-        return GPU_MINUTE if there and find_device(self.device).type == "cuda" else 1.0
+        if there and find_device(self.device).type == "cuda":
+            return GPU_MINUTE
+        return min(1.0, cores() / CORES)
 
     def finished(self, job: Job, state: State, announce: Announce) -> State:
         """The state after the work is done, or failed with the reason."""
@@ -559,6 +562,11 @@ def scored(run: Run, *, foreign: bool = False, where: torch.device = CPU) -> Non
     if inception:
         asked = Asked(make_extractor("inception", device=where), ("fid", "is"), FOREIGN)
         measure_run(run, asked, checkpoints=("last",), device=where)
+
+
+def cores() -> int:
+    """The CPU cores that torch works on."""
+    return torch.get_num_threads()
 
 
 def works_on_device(studying: Studying) -> bool:

@@ -362,6 +362,17 @@ def test_a_minute_of_a_gpu_is_worth_more(tmp_path: Path, monkeypatch: pytest.Mon
     assert [*Reproduction(report, given(report, []), "3m", (0,), tmp_path / "short").shares] == ["hungry-seed0"]
 
 
+def test_a_minute_of_one_core_is_worth_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report, place = made_of(of_study(RETAUGHT, "few", "gain_beyond_classical")), tmp_path / "short"
+
+    def planned(budget: str, threads: int) -> set[str]:
+        monkeypatch.setattr(room, "cores", lambda: threads)
+        return {*Reproduction(report, given(report, []), budget, (0,), place, device="cpu").shares}
+
+    assert planned("6m", 2) == planned("6m", 16) == planned("12m", 1) == {"retrain-seed0", "digits-cdcgan-seed0"}
+    assert not planned("6m", 1) and not planned("4m", 16), "more cores are not counted on"
+
+
 RETAUGHT = Studying(study="retrain", settings=("run={0}", "few=10"), of=(TOLD,), scaled=(("shown", 1_000),), minutes=20)
 
 
