@@ -3,6 +3,7 @@
 import re
 import shutil
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from ganatomy.reproduce import reproduce as room
 from ganatomy.reproduce.claims import KINDS, Claim, Done, Measure, Reading, Report, Reported, Studying, Training, Wanted
 from ganatomy.reproduce.collapse import none_collapses
 from ganatomy.reproduce.readings import NO_SPREAD, distance, lowest, of_study, score, share, study_protocol
-from ganatomy.reproduce.reproduce import Job, Reproduction, reproduce
+from ganatomy.reproduce.reproduce import OF_TIME, Job, Reproduction, Telling, minutes, reproduce
 from ganatomy.reproduce.sources import given
 from ganatomy.runs.files import read_json, write_json
 from ganatomy.runs.folder import RunFolder
@@ -411,6 +412,22 @@ def test_the_words_of_verdicts_and_the_machine_are_explained(done: Path) -> None
     assert list(result["legend"]) == list(KINDS) and f"- **not run**: {result['legend']['not run']}." in text
     page = (done / "index.html").read_text()
     assert result["legend"]["not comparable"] in page and torch.__version__ in page
+
+
+def test_what_was_taken_and_what_comes_on_top_are_told(done: Path) -> None:
+    states = [State.read(file) for file in (done / "work").glob("*.json")]
+    assert len(states) == 3 and all(state is not None and state.done and state.spent > 0 for state in states)
+    taken = minutes(sum(state.spent for state in states if state is not None))
+    for text in (unescape((done / "index.html").read_text()), (done / "claims.md").read_text()):
+        assert f"{taken} of trainings and studies" in text and OF_TIME in text
+
+
+def test_of_a_training_among_many_all_but_its_plan_is_told() -> None:
+    said = list[str]()
+    told = ["Training a judge of this data, once; the cache keeps it ...", "Not bit-exact with the sessions before: ."]
+    for text in ("recipe     digits-dcgan into runs/a", "device     cpu, float32, 1 threads", *told):
+        Telling(said.append).announce(text)
+    assert said == told
 
 
 def test_a_protocol_says_what_one_needs_of_it() -> None:
