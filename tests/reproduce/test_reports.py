@@ -438,6 +438,14 @@ def test_efficientnet_is_taught_where_it_is_at_hand(monkeypatch: pytest.MonkeyPa
     assert "days without a GPU" in place(report).missing[work]
 
 
+def test_translators_are_read_in_training_for_the_verdict_on_their_health() -> None:
+    report = reports["unpaired-translation"]
+    trainings = [one for work in works_of(report) if isinstance(work, Training) for one in with_stand_ins(work)]
+    recipes = [reproduction(report).recipe(training, 0) for training in trainings]
+    found = [recipe.watch.settings["score"] for recipe in recipes if "D_Y" in recipe.players]
+    assert len(found) == 6 and all(found)
+
+
 def test_the_row_of_two_losses_says_how_often_g_moves() -> None:
     claim, report = claim_of("unpaired-translation", "minimax-or-wasserstein"), reports["unpaired-translation"]
     assert claim.measure
