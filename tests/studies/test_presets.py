@@ -85,7 +85,7 @@ def test_shards_of_a_study_merge(cache: Path, tmp_path: Path, monkeypatch: pytes
     whole = read_json(carry_out(declared("latent-size", words), tmp_path / "1") / "result.json")
     assert [row["runs"] for row in whole["result"]["tables"][0]] == ["1"] * 3 and not whole["result"]["missing"]
     assert "shard" not in whole
-    for part, said in (("5/4", "not a part such as 1/4"), ("4/4", "shard=4/4 is empty: there are 3 cells")):
+    for part, said in (("5/4", "not a part such as 1/4"), ("4/4", "shard 4/4 is empty: there are 3 cells")):
         with pytest.raises(GanatomyError, match=said):
             carry_out(declared("latent-size", [*words, f"shard={part}"]), tmp_path / "1")
 
