@@ -65,8 +65,9 @@ ASIDE = 0.5  # of a verdict, which a number is worth that can only stand beside 
 PLANNED = re.compile(r"\w+ {2,}")  # how a line of a plan begins; what goes wrong, or takes long, is told in sentences
 OF_TIME = (
     "What works need is an estimate for two CPU cores, by the times that recipes tell, or reckoned where none is. "
-    "On top of a budget come the scores at the ends of trainings, and judges: those of digits, MNIST and CIFAR-10 are "
-    "shipped; that of any other labelled data is trained once, before what it scores, and the cache keeps it."
+    "On top of a budget come data that must first be converted, the scores at the ends of trainings, and judges: those "
+    "of digits, MNIST and CIFAR-10 are shipped; that of any other data is trained once, before what it scores, and the "
+    "cache keeps it."
 )
 
 Announce = Callable[[str], None]
@@ -142,6 +143,7 @@ def reproduce(
     found = reports[report] if isinstance(report, str) else report
     if not seeds or len(set(seeds)) < len(seeds):
         raise GanatomyError("--seeds wants whole numbers, none of them twice.")
+    find_device(device)
     place = Reproduction(found, given(found, data), budget, seeds, Path(out or REPRODUCTIONS / found.name), device)
     place.check()
     with RunFolder(place.folder).lock():

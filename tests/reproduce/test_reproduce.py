@@ -459,6 +459,12 @@ def test_replaced_data_is_told_and_its_numbers_are_not_compared(tmp_path: Path, 
     assert "digits in the place of horses" in (folder / "index.html").read_text()
 
 
+def test_an_unknown_device_fails_at_once_and_not_in_every_work(tmp_path: Path) -> None:
+    with pytest.raises(GanatomyError, match="No device called 'gpu'"):
+        reproduce(REPORT, budget="full", device="gpu", out=tmp_path / "r")
+    assert not (tmp_path / "r").exists()
+
+
 def test_the_program_lists_the_reports_and_says_what_is_near(ganatomy_says: Program) -> None:
     said = ganatomy_says("reproduce")
     assert said.code == 0 and "mnist-conditional" in said.out and "animal-faces" in said.out
