@@ -249,7 +249,7 @@ class Reproduction:
     def plan(self) -> list[str]:
         """What is about to be done, in which time, and what is left out."""
         states = {job: self.state(job) for job in self.jobs}
-        ahead = {job: state for job, state in states.items() if state is not None and not state.done}
+        ahead = {job: state.resumed() for job, state in states.items() if state is not None and not state.done}
         known = [state.left for state in ahead.values() if state.left is not None]
         lines = [f"no time    {claim.id}: {told}" for claim in self.report.claims if (told := self.lacking(claim))]
         if lines:

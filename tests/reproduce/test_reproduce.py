@@ -186,6 +186,15 @@ def test_a_restart_does_not_set_the_clock_back(cache: Path, tmp_path: Path, monk
     assert state is not None and state.given == 10.0 and state.spent >= 6.0 and state.done
 
 
+def test_a_plan_counts_what_a_kill_has_lost(tmp_path: Path) -> None:
+    report = replace(REPORT, claims=REPORT.claims[:1])
+    place = Reproduction(report, given(report, []), "10m", (0,), tmp_path / "r", device="cpu")
+    State(given=600.0, spent=500.0, kept=100.0).write(place.file(place.jobs[0]))
+    assert "planned    digits-dcgan-seed0: 7.3 min" in place.plan(), (
+        "600 s less those kept, and the 60 that count as lost"
+    )
+
+
 class Fake:
     """In the place of training: nothing is trained, and what `fails` names raises what it says."""
 
