@@ -202,11 +202,16 @@ def at(record: Any, *keys: str) -> Any:
     return record
 
 
+def newer(record: Mapping[str, Any], key: str, what: str) -> Any:
+    """What a study's result has told since some version."""
+    if key not in record:
+        raise Incomparable(f"a result of an older version, which does not say {what}")
+    return record[key]
+
+
 def examined(found: Mapping[str, Any]) -> int:
     """How many held-out images a study's shares are of."""
-    if "held_out" not in found["protocol"]:
-        raise Incomparable("a result of an older version, which does not say how many images its shares are of")
-    return int(found["protocol"]["held_out"])
+    return int(newer(found["protocol"], "held_out", "how many images its shares are of"))
 
 
 def study_values(done: Done, studying: Studying, *keys: str) -> list[float]:
