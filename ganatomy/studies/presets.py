@@ -34,6 +34,10 @@ class Ablated(Study):
     def cells(self) -> list[Cell]:
         """What there is to train, whatever the shard."""
 
+    def check(self) -> None:
+        """Cells that cannot be made are told before the study has a folder."""
+        self.cells()
+
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         """The ablation in the study's folder; its tables, and its picture beside them."""
         cells = self.cells()
@@ -57,9 +61,6 @@ class Balance(Ablated):
     recipe: str = "animals64-dcgan"
     ratios: tuple[PositiveInt, ...] = (1, 2, 10, 15)
     images: PositiveInt = 200_000
-
-    def check(self) -> None:
-        self.settings()
 
     def cells(self) -> list[Cell]:
         return [cell for words in self.settings() for cell in self._cells(words)]

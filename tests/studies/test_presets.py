@@ -91,14 +91,16 @@ def test_shards_of_a_study_merge(cache: Path, tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("name", "words", "said"),
     [
-        (["recipe=digits-cyclegan"], "recipe=digits-cyclegan has no G and D to balance"),
-        (["recipe=digits-dcgan", "ratios=1,1"], "1 is named twice"),
-        (["recipe=digits-dcgan", "seeds=[]"], "seeds=[] names nothing"),
+        ("balance", ["recipe=digits-cyclegan"], "recipe=digits-cyclegan has no G and D to balance"),
+        ("balance", ["recipe=digits-dcgan", "ratios=1,1"], "1 is named twice"),
+        ("balance", ["recipe=digits-dcgan", "seeds=[]"], "seeds=[] names nothing"),
+        ("latent-size", ["recipe=digits-dcgan", "sizes=4,4"], "a value or a seed is named twice"),
+        ("resolution", ["recipes=digits-dcgan", "activations=relu,sel"], "players.G.activation=sel"),
     ],
 )
-def test_what_cannot_be_balanced_leaves_nothing(tmp_path: Path, words: list[str], said: str) -> None:
+def test_what_cannot_be_made_leaves_nothing(tmp_path: Path, name: str, words: list[str], said: str) -> None:
     with pytest.raises(GanatomyError, match=re.escape(said)):
-        carry_out(declared("balance", ["data=digits", *words]), tmp_path / "balance")
-    assert not (tmp_path / "balance" / "settings.json").exists()
+        carry_out(declared(name, ["data=digits", *words]), tmp_path / name)
+    assert not (tmp_path / name).exists()
