@@ -94,8 +94,8 @@ def reproduce(
         str,
         typer.Option(
             help="Of all trainings and studies together, such as 30m, or full; it goes to the claims that take least "
-            "time for a verdict. Readings in training are part of it, scores at their ends come on top, and studies "
-            "have no clock. A larger one goes on in the same folder."
+            "time for a verdict. Readings in training are part of it; scores at their ends, and a judge of data "
+            "that has none yet, come on top. No clock stops a study. A larger budget goes on in the same folder."
         ),
     ] = "30m",
     data: Annotated[

@@ -4,8 +4,8 @@ The limits are rules of thumb, set on our own runs: every finding shows its numb
 What the figures cannot tell is said to be open, never passed over.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeGuard
 
 import numpy as np
@@ -33,7 +33,11 @@ LET_RATES_FALL = (
     "Use the best checkpoint; let the learning rates fall, and stop in time",
     ("optimizers.G.schedule", "optimizers.D.schedule", "stop.patience=3"),
 )
-ANOTHER_G = ("Longer training will not help; a larger G, or another loss, may", ("players.G.width", "game.loss"))
+FALL_SOONER = ("Let the learning rates fall sooner", ("optimizers.G.schedule", "optimizers.F.schedule"))
+ANOTHER_G = (
+    "Longer training will not help; a larger G, or another loss, may",
+    ("players.G.width", "players.G.maps", "game.loss"),
+)
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,29 @@ class Finding:
     change: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Distance:
+    """A distance that should fall: how it is written and called, its error if it has one, what helps where it rises."""
+
+    name: str
+    title: str
+    error: str = ""
+    risen: tuple[str, tuple[str, ...]] = LET_RATES_FALL
+
+
+FRECHET = Distance("frechet", "Fréchet distance")
+KERNEL = {
+    letter: Distance(f"kid_to_{letter}", f"kernel distance to {letter}", f"kid_error_to_{letter}", FALL_SOONER)
+    for letter in "YX"
+}
+
+
 def verdict(metrics: Sequence[Row], scores: Sequence[Row]) -> tuple[Finding, ...]:
     """The health of a run, from the lines of its metrics.jsonl and scores.jsonl.
 
     Is D too strong, does it overfit, did G collapse, is it still improving? A game with two discriminators has two
-    answers to the first two. Of the scores, only those of the last one's protocol are compared.
+    answers to the first two, and one with two translators to the last, if it is scored in training. Of the scores, only
+    those of the last one's protocol are compared.
 
     >>> lines = [{"D/accuracy_real": 1.0, "D/accuracy_fake": 1.0, "G/adversarial": 2.0 + n} for n in range(8)]
     >>> verdict(lines, [])[0].title
@@ -67,8 +89,7 @@ def verdict(metrics: Sequence[Row], scores: Sequence[Row]) -> tuple[Finding, ...
     return (
         *([balance(metrics, name) for name in judges] or [_no_accuracies("balance", "D is too strong")]),
         *([overfitting(metrics, name) for name in judges] or [_no_accuracies("overfitting", "D overfits")]),
-        diversity(scores),
-        progress(scores),
+        *(translations(metrics, scores) if _translates(metrics) else (diversity(scores), progress(scores))),
     )
 
 
@@ -135,7 +156,9 @@ def diversity(scores: Sequence[Row]) -> Finding:
     if gone and not rising and len(covered) >= FEW_SCORES:
         return _collapse(f"G collapsed: {len(gone)} of {classes} classes are missing", evidence)
     if gone or (now < LOW * real and not rising):
-        return Finding("diversity", "open", "Diversity is low", evidence, "Train on, and watch whether it rises")
+        return Finding(
+            "diversity", "open", "Diversity is low", evidence, "Train on, and watch whether it rises", ("images",)
+        )
     return Finding("diversity", "good", "No collapse", evidence)
 
 
@@ -145,26 +168,54 @@ def _collapse(title: str, evidence: str) -> Finding:
     return Finding("diversity", "bad", title, evidence, advice, change)
 
 
-def progress(scores: Sequence[Row]) -> Finding:
-    """Whether the Fréchet distance still falls: the last third of the scores against those before."""
-    distances = _scores(scores, "frechet")
+def progress(scores: Sequence[Row], of: Distance = FRECHET) -> Finding:
+    """Whether a distance still falls: the last third of the scores against those before."""
+    distances, errors = _scores(scores, of.name), _scores(scores[-1:], of.error)
     if len(distances) < 2:
         why = f"Scores of this run that can be compared: {len(distances)}."
         return Finding("progress", "open", "Whether it still improves cannot be told", why, *SCORE_OFTENER)
     recent = max(1, len(distances) // 3)
     before, now = min(distances[:-recent]), min(distances[-recent:])
-    since, floor = _images(scores[-1]) - _images(scores[-recent - 1]), _floor(scores[-1], "frechet")
-    evidence = f"The lowest Fréchet distance of the last {since:,} images is {now:.3g}, the lowest before {before:.3g}"
-    evidence += f"; the latest is {distances[-1] / floor:.3g} times the floor, {floor:.3g}." if floor else "."
-    if now < (1 - BETTER) * before:
+    since, floor = _images(scores[-1]) - _images(scores[-recent - 1]), _floor(scores[-1], of.name)
+    noise, last = ERRORS * sum(errors), distances[-1]
+    evidence = f"The lowest {of.title} of the last {since:,} images is {now:.3g}, the lowest before {before:.3g}"
+    if floor is not None:
+        times = f"{last / floor:.3g} times the floor, {floor:.3g}"
+        evidence += (
+            f"; the latest is {times if floor > noise else f'{last:.3g} ± {sum(errors):.2g}, the floor {floor:.3g}'}"
+        )
+    evidence += "."
+    if now < (1 - BETTER) * before - noise:
         return Finding("progress", "good", "Still improving", evidence, *TRAIN_ON)
-    if distances[-1] > (1 + WORSE) * before:
-        return Finding("progress", "bad", "Past its best: the distance is rising", evidence, *LET_RATES_FALL)
+    if last > (1 + WORSE) * before + noise:
+        return Finding("progress", "bad", "Past its best: the distance is rising", evidence, *of.risen)
     if len(distances) < FEW_SCORES:
         return Finding("progress", "open", "Not improving so far, by few scores", evidence)
-    if floor and now <= NEAR * floor:
+    if floor is not None and now <= NEAR * floor + ERRORS * (_floor(scores[-1], of.error) or 0.0):
         return Finding("progress", "good", "Converged, as near as real images are to each other", evidence)
     return Finding("progress", "open", "Converged, short of real images", evidence, *ANOTHER_G)
+
+
+def translations(metrics: Sequence[Row], scores: Sequence[Row]) -> Iterator[Finding]:
+    """Of two translators: no diversity is measured, and progress by the kernel distances of readings in training."""
+    cycles = [(name, _series(metrics, name)) for name in _names(metrics) if _is_cycle(name)]
+    told = [f"{name} is {_late(loss):.3g}, its lowest {np.min(loss):.3g}" for name, loss in cycles if len(loss)]
+    why = f"No diversity of translations is measured, but what became all alike does not come back: {'; '.join(told)}."
+    yield Finding("diversity", "open", "Whether the translations collapsed cannot be told", why, "Look at the grids")
+    ways = {letter: of for letter, of in KERNEL.items() if _scores(scores, of.name)}
+    for letter, of in ways.items():
+        found = progress(scores, of)
+        yield replace(found, title=f"To {letter}: {found.title[0].lower()}{found.title[1:]}")
+    if not ways:
+        yield progress(scores)
+
+
+def _translates(metrics: Sequence[Row]) -> bool:
+    return any(map(_is_cycle, _names(metrics)))
+
+
+def _is_cycle(name: str) -> bool:
+    return name.rpartition("/")[2] in ("cycle_X", "cycle_Y")
 
 
 def comparable(scores: Sequence[Row]) -> list[Row]:

@@ -28,9 +28,10 @@ from ganatomy.reproduce.readings import (
     as_asked,
     at_one,
     at_what,
+    behind,
     below,
     beyond_chance,
-    course,
+    examined,
     falling,
     highest,
     images_of,
@@ -146,7 +147,7 @@ def walk_seen(found: Mapping[str, Any]) -> tuple[str, bool]:
 def probe_seen(found: Mapping[str, Any]) -> tuple[str, bool]:
     """Beyond what chance makes of so many held-out images."""
     rights = [found["latents"][kind] for kind in ("linear", "svm")]
-    error = math.sqrt(sum(right * (1 - right) for right in rights) / found["protocol"]["held_out"])
+    error = math.sqrt(sum(right * (1 - right) for right in rights) / examined(found))
     linear, svm = (100 * right for right in rights)
     told = (
         f"linear {linear:.1f} %, SVM {svm:.1f} % (limit: {ERRORS} standard errors, {100 * ERRORS * error:.1f} points)"
@@ -156,17 +157,9 @@ def probe_seen(found: Mapping[str, Any]) -> tuple[str, bool]:
 
 def latents_tell(found: Mapping[str, Any]) -> tuple[str, bool | None]:
     """Whether more is recognized by them than if all were said to be of the largest class."""
-    facts, right = found["protocol"], found["latents"]["svm"]
-    guessed = facts["largest_class"]
-    return f"SVM {right:.1%}; the largest class is {guessed:.1%} of all", beyond_chance(
-        right, guessed, facts["held_out"]
-    )
-
-
-def behind(outcome: Outcome) -> float:
-    """By how much D is righter about real images that it trained on than about others, in the second half."""
-    trained, unseen = (course(outcome, name) for name in ("D/accuracy_real", "held_out/accuracy_real"))
-    return float(np.mean(trained[len(trained) // 2 :]) - np.mean(unseen[len(unseen) // 2 :]))
+    right, guessed = found["latents"]["svm"], found["protocol"]["largest_class"]
+    told = f"SVM {right:.1%}; the largest class is {guessed:.1%} of all"
+    return told, beyond_chance(right, guessed, examined(found))
 
 
 def keeps_from_overfitting(remedies: Sequence[Training], plain: Training) -> Measure:

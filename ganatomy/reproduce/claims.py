@@ -44,7 +44,8 @@ class Training:
     the source of that name, `{seed}` the seed and `{runs}` the folder of all runs.
     labelled: the data needs labels of two classes or more.
     instead: what is trained where the data is not there.
-    minutes: what all its images take on two CPU cores, readings included: an estimate, by which a budget is divided.
+    minutes: what all its images take on two CPU cores, readings included: an estimate, by which a budget is divided,
+    from the time that the recipe tells, or where it tells none from those of others like it.
     foreign: it is scored by Inception, too, where the weights are at hand.
     """
 
@@ -68,7 +69,7 @@ class Studying:
     """A study to be carried out, once for each seed.
 
     settings: as on the command line; `{0}` is the folder of the first run in `of`, the rest is as in `Training`.
-    minutes: what all of it takes on two CPU cores: an estimate, for a study keeps no clock.
+    minutes: what all of it takes on two CPU cores: an estimate, for no clock stops a study.
     scaled: settings in images, as they are at full; with less time they are as much smaller.
     lacks: why it cannot be carried out here, if so, whatever the data.
     """

@@ -348,9 +348,9 @@ reports.add(
             ),
             Claim(
                 id="medium-steady",
-                said="G's loss swings less with the medium depth than with the deep one.",
+                said="G's loss swings less with the medium depth than with the others, even the deep one.",
                 reported=Reported(text="less oscillation", protocol="from curves"),
-                measure=lowest(MEDIUM, DEEP, number=unrest("G/adversarial")),
+                measure=lowest(MEDIUM, SHALLOW, DEEP, number=unrest("G/adversarial")),
             ),
             Claim(
                 id="virtual-norm-balance",

@@ -12,7 +12,7 @@ from ganatomy.report.results import machines_of
 from ganatomy.reproduce.claims import KINDS, NOT_SAID, Kind, Reported, Studying
 from ganatomy.reproduce.fate import is_collapsed
 from ganatomy.reproduce.readings import mean_of
-from ganatomy.reproduce.reproduce import Reproduction, Row
+from ganatomy.reproduce.reproduce import OF_TIME, Reproduction, Row, minutes
 from ganatomy.runs.files import write_json, write_text
 
 TONES: Mapping[Kind, str] = {
@@ -107,6 +107,10 @@ def run_as_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def taken(place: Reproduction) -> str:
+    return f"{minutes(place.spent)} of trainings and studies"
+
+
 def machines(place: Reproduction) -> list[str]:
     return machines_of(one.run for group in place.trainings().values() for one in group)
 
@@ -186,6 +190,7 @@ def as_markdown(place: Reproduction, found: Sequence[Row]) -> str:
         f"`ganatomy reproduce {report.name} --budget {place.budget} --seeds {seeds}`. "
         + ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
         + f". Data: {one_cell('; '.join(f'{name}: {text}' for name, text in data_of(place)))}.",
+        f"Taken: {taken(place)}. {OF_TIME}",
         *([f"Trained on: {one_cell('; '.join(machines(place)))}."] if machines(place) else []),
         markdown([cells(line) for line in lines]),
         "\n".join(f"- **{kind}**: {LEGEND[kind]}." for kind, count in counts.items() if count),
@@ -244,6 +249,8 @@ def as_html(place: Reproduction, found: Sequence[Row]) -> str:
         .render(
             report=place.report,
             budget=place.budget,
+            taken=taken(place),
+            of_time=OF_TIME,
             seeds=place.seeds,
             data=list(data_of(place)),
             machines=machines(place),

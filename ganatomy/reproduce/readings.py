@@ -182,6 +182,12 @@ def goes_up(courses: Sequence[Sequence[float]], begin: float = END) -> bool | No
     return None if abs(up) <= ERRORS * error else up > 0
 
 
+def behind(outcome: Outcome) -> float:
+    """By how much D is righter about real images that it trained on than about others, in the second half."""
+    trained, unseen = (course(outcome, name) for name in ("D/accuracy_real", "held_out/accuracy_real"))
+    return float(np.mean(trained[len(trained) // 2 :]) - np.mean(unseen[len(unseen) // 2 :]))
+
+
 def values_of(done: Done, training: Training, number: Number) -> list[float]:
     return [number(outcome) for outcome in done.runs(training)]
 
@@ -194,6 +200,18 @@ def at(record: Any, *keys: str) -> Any:
     for key in keys:
         record = record[key]
     return record
+
+
+def newer(record: Mapping[str, Any], key: str, what: str) -> Any:
+    """What a study's result has told since some version."""
+    if key not in record:
+        raise Incomparable(f"a result of an older version, which does not say {what}")
+    return record[key]
+
+
+def examined(found: Mapping[str, Any]) -> int:
+    """How many held-out images a study's shares are of."""
+    return int(newer(found["protocol"], "held_out", "how many images its shares are of"))
 
 
 def study_values(done: Done, studying: Studying, *keys: str) -> list[float]:

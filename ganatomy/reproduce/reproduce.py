@@ -5,6 +5,7 @@ runs/, studies/, and at the end result.json, claims.md and index.html. What is d
 """
 
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -56,10 +57,18 @@ from ganatomy.studies.study import Study, carry_out, declared, studies
 
 REPRODUCTIONS = Path("reproductions")  # where `ganatomy reproduce` works unless told otherwise
 FOREIGN = 10_000  # samples that Inception looks at, as in the reports
+CORES = 2  # that estimates are of; one shows in sixteen minutes what both do in eight, and more are not counted on
 GPU_MINUTE = 10  # minutes of two CPU cores that one of a GPU is worth at least; the recipes' times on both say 8 to 50
 SPARE = 1.25  # times what a training is thought to take: estimates are of another machine
 BRIEF = 1.0  # minutes of a training that need not be long, if all of it takes as much
 ASIDE = 0.5  # of a verdict, which a number is worth that can only stand beside what was reported
+PLANNED = re.compile(r"\w+ {2,}")  # how a line of a plan begins; what goes wrong, or takes long, is told in sentences
+OF_TIME = (
+    "What works need is an estimate for two CPU cores, by the times that recipes tell, or reckoned where none is. "
+    "On top of a budget come data that must first be converted, the scores at the ends of trainings, and judges: those "
+    "of digits, MNIST and CIFAR-10 are shipped; that of any other data is trained once, before what it scores, and the "
+    "cache keeps it."
+)
 
 Announce = Callable[[str], None]
 
@@ -78,9 +87,13 @@ class Job:
 
 @dataclass
 class Telling(Observer):
-    """Of a training that runs among many, its scores alone are told."""
+    """Of a training that runs among many, its scores are told, and what is no plan: a judge's training, a warning."""
 
     say: Announce
+
+    def announce(self, text: str) -> None:
+        if not PLANNED.match(text):
+            self.say(text)
 
     def evaluated(self, records: Sequence[Mapping[str, Any]]) -> None:
         for record in records:
@@ -130,6 +143,7 @@ def reproduce(
     found = reports[report] if isinstance(report, str) else report
     if not seeds or len(set(seeds)) < len(seeds):
         raise GanatomyError("--seeds wants whole numbers, none of them twice.")
+    find_device(device)
     place = Reproduction(found, given(found, data), budget, seeds, Path(out or REPRODUCTIONS / found.name), device)
     place.check()
     with RunFolder(place.folder).lock():
@@ -228,12 +242,14 @@ class Reproduction:
                 announce(f"{place} of {len(self.jobs)}: {job.name}")
                 self.finished(job, state, announce).write(self.file(job))
             elif state is not None and not state.failed and isinstance(job.work, Training) and inception_is_there():
-                scored(load(self.place(job)), foreign=job.work.foreign, where=find_device(self.device))
+                scored(
+                    load(self.place(job)), foreign=job.work.foreign, where=find_device(self.device), announce=announce
+                )
 
     def plan(self) -> list[str]:
         """What is about to be done, in which time, and what is left out."""
         states = {job: self.state(job) for job in self.jobs}
-        ahead = {job: state for job, state in states.items() if state is not None and not state.done}
+        ahead = {job: state.resumed() for job, state in states.items() if state is not None and not state.done}
         known = [state.left for state in ahead.values() if state.left is not None]
         lines = [f"no time    {claim.id}: {told}" for claim in self.report.claims if (told := self.lacking(claim))]
         if lines:
@@ -246,7 +262,7 @@ class Reproduction:
             return [*lines, f"expected   {len(ahead)} works, each as long as its recipe's images take"]
         end = datetime.now() + timedelta(seconds=sum(known))
         told = f"{minutes(sum(known))} of trainings and studies, until {end:%a %H:%M}; scores at their ends come on top"
-        return [*lines, f"expected   {told}"]
+        return [*lines, f"expected   {told}, and a judge of data that has none yet"]
 
     def state(self, job: Job) -> State | None:
         return State.read(self.file(job)) or self.first(job)
@@ -264,9 +280,11 @@ class Reproduction:
             if given is None or given > state.given or grown & {*runs}:
                 grown.add(job.name)
                 more = None if given is None else max(given, state.given)
-                replace(state, given=more, done=False).write(self.file(job))
+                state = replace(state, given=more, done=False)
                 if isinstance(job.work, Studying) and self.place(job).exists():
                     RunFolder(self.place(job)).move_aside()
+                    state = replace(state, spent=0.0, kept=0.0)
+                state.write(self.file(job))
 
     def first(self, job: Job) -> State | None:
         """A job's beginning, with the time that its work has under another seed; None where there is too little."""
@@ -344,10 +362,17 @@ class Reproduction:
         given = [state.given for seed in self.seeds if (state := self.state(Job(work, seed))) is not None]
         return max((float("inf") if one is None else one for one in given), default=0.0)
 
+    @property
+    def spent(self) -> float:
+        """The seconds that trainings and studies took, over all sessions."""
+        return sum(state.spent for job in self.jobs if (state := State.read(self.file(job))) is not None)
+
     def pace(self, work: Work) -> float:
-        """How many minutes of two CPU cores one is worth here: a GPU's counts for what works there."""
+        """How many minutes of two CPU cores one is worth here: of one core half, of a GPU for what works there."""
         there = isinstance(work, Training) or works_on_device(work)
-        return GPU_MINUTE if there and find_device(self.device).type == "cuda" else 1.0
+        if there and find_device(self.device).type == "cuda":
+            return GPU_MINUTE
+        return min(1.0, cores() / CORES)
 
     def finished(self, job: Job, state: State, announce: Announce) -> State:
         """The state after the work is done, or failed with the reason."""
@@ -380,13 +405,19 @@ class Reproduction:
             recipe = self.recipe(training, job.seed)
             command = ("ganatomy", "reproduce", self.report.name)
             train(recipe, out=out, duration=clock.duration, device=self.device, show=clock, command=command)
-        scored(load(out), foreign=training.foreign, where=find_device(self.device))
+        scored(load(out), foreign=training.foreign, where=find_device(self.device), announce=announce)
 
     def studied(self, job: Job, state: State, announce: Announce) -> None:
+        """Carry a study out; no clock stops it, and what it took is written down."""
         assert isinstance(job.work, Studying)
         for training in job.work.of:
             self.whole(Job(self.own(training), job.seed))
-        carry_out(self.study(job, state), self.place(job), announce)
+        begun = time.monotonic()
+        try:
+            carry_out(self.study(job, state), self.place(job), announce)
+        finally:
+            spent = state.spent + time.monotonic() - begun
+            replace(state, spent=spent, kept=spent).write(self.file(job))
 
     def recipe(self, training: Training, seed: int) -> Recipe:
         words = [self.filled(word, seed) for word in training.overrides]
@@ -540,7 +571,9 @@ class Left:
         return [Job(self.place.own(work), seed) for seed in self.seeds]
 
 
-def scored(run: Run, *, foreign: bool = False, where: torch.device = CPU) -> None:
+def scored(
+    run: Run, *, foreign: bool = False, where: torch.device = CPU, announce: Announce = lambda text: None
+) -> None:
     """Score a run by whatever its data allows, unless it is scored: as it is trained, translators, without labels.
 
     foreign: by Inception, too, where its weights are in the cache, as the reports' numbers are.
@@ -549,7 +582,7 @@ def scored(run: Run, *, foreign: bool = False, where: torch.device = CPU) -> Non
     inception = foreign and inception_is_there() and not any(map(by_inception, records))
     if is_translation(run):
         if not any(map(of_two_domains, records)):
-            judge = judge_of_domains(run, device=where)
+            judge = judge_of_domains(run, announce, where)
             measure_translation(run, judge, Asked(judge, ("kid", "fid")))
         if inception:
             asked = Asked(make_extractor("inception", device=where), ("fid",))
@@ -559,6 +592,11 @@ def scored(run: Run, *, foreign: bool = False, where: torch.device = CPU) -> Non
     if inception:
         asked = Asked(make_extractor("inception", device=where), ("fid", "is"), FOREIGN)
         measure_run(run, asked, checkpoints=("last",), device=where)
+
+
+def cores() -> int:
+    """The CPU cores that torch works on."""
+    return torch.get_num_threads()
 
 
 def works_on_device(studying: Studying) -> bool:

@@ -18,7 +18,7 @@ from ganatomy.core.recipe import DESCRIPTION, Recipe, read_recipe
 from ganatomy.core.spec import Spec, key_and_value, to_plain
 from ganatomy.data.images import ImageSet
 from ganatomy.engine.ledger import NonFiniteError
-from ganatomy.engine.precision import is_out_of_memory
+from ganatomy.engine.precision import find_device, is_out_of_memory
 from ganatomy.experiments.build import build_game, class_count
 from ganatomy.experiments.clock import Clock, State
 from ganatomy.experiments.scoring import scored
@@ -138,10 +138,15 @@ def ablate(
     `duration` is each run's, over all sessions. A run that fails (a loss that is not finite, no memory) is written down
     with the reason, and the others go on; without labels they are measured in random features. The next session tries
     what lacked memory again; a loss that is not finite comes again, too, so it is final while cells/NAME.json is there.
-    Any other error stops the ablation, with the results of what is done; so does a folder that holds other cells.
+    Any other error stops the ablation, with the results of what is done; a folder that holds other cells, or other
+    things, is refused before anything is trained.
     """
     out = Path(out)
     own, seconds = shard_of(cells, shard), parse_duration(duration)
+    if not own:
+        raise GanatomyError(f"shard {shard} is empty: there are {len(cells)} cells.")
+    find_device(device)
+    check_place(out)
     check_same(cells, out, seconds)
     data = {spec: spec.build().open(progress=True) for spec in {cell.recipe.data: None for cell in own}}
     check_content(own, data, out)
@@ -172,6 +177,15 @@ def is_done(cell: Cell, out: Path) -> bool:
 
 def read_cell(file: Path) -> dict[str, Any]:
     return read_record(file, "Remove it: the same command sees that its run is trained, and writes it anew.")
+
+
+def check_place(out: Path) -> None:
+    """An ablation goes into a folder that is new, or empty, or holds one."""
+    if out.exists() and not out.is_dir():
+        raise GanatomyError(f"{out} is a file, not a folder for an ablation: choose another with --out.")
+    begun = any((out / name).exists() for name in ("cells", "clocks"))
+    if out.exists() and not begun and any(out.iterdir()):
+        raise GanatomyError(f"{out} holds other things than an ablation: choose another with --out.")
 
 
 def check_same(cells: Sequence[Cell], out: Path, seconds: float | None) -> None:
@@ -213,7 +227,7 @@ def trained(cell: Cell, out: Path, seconds: float | None, device: str, show: Obs
     """Train a cell for what is left of its time, and score it; what became of it."""
     facts: dict[str, Any] = {"setting": cell.setting, "seed": cell.recipe.seed, "run": f"runs/{cell.name}"}
     run, file = RunFolder(out / facts["run"]), out / "clocks" / f"{cell.name}.json"
-    state = replace(State.read(file) or State(seconds), given=seconds).resumed()
+    state = replace(State.read(file) or State(seconds), given=seconds).resumed().write(file)
     clock = Clock(file, state, run.checkpoints, show)
     try:
         found = train(cell.recipe, out=run.path, duration=clock.duration, device=device, show=clock)

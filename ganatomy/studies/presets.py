@@ -11,7 +11,7 @@ from pydantic import PositiveInt
 from ganatomy.core.errors import GanatomyError
 from ganatomy.experiments.train import prepared
 from ganatomy.runs.files import read_json, write_bytes
-from ganatomy.studies.ablation import Cell, ablate, cells_of, shard_of
+from ganatomy.studies.ablation import Cell, ablate, cells_of
 from ganatomy.studies.study import Study, StudyFolder, check_each_once, study
 
 
@@ -34,11 +34,13 @@ class Ablated(Study):
     def cells(self) -> list[Cell]:
         """What there is to train, whatever the shard."""
 
+    def check(self) -> None:
+        """Cells that cannot be made are told before the study has a folder."""
+        self.cells()
+
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         """The ablation in the study's folder; its tables, and its picture beside them."""
         cells = self.cells()
-        if not shard_of(cells, self.shard):
-            raise GanatomyError(f"shard={self.shard} is empty: there are {len(cells)} cells.")
         place = ablate(cells, folder.path / "ablation", shard=self.shard, device=self.device, announce=folder.announce)
         for name in ("picture.png", "results.md"):
             write_bytes(folder.path / name, Path(place / name).read_bytes())
@@ -59,9 +61,6 @@ class Balance(Ablated):
     recipe: str = "animals64-dcgan"
     ratios: tuple[PositiveInt, ...] = (1, 2, 10, 15)
     images: PositiveInt = 200_000
-
-    def check(self) -> None:
-        self.settings()
 
     def cells(self) -> list[Cell]:
         return [cell for words in self.settings() for cell in self._cells(words)]

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
@@ -12,7 +12,10 @@ import torch
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.core.randomness import CPU
+from ganatomy.core.recipe import Recipe
 from ganatomy.data.images import ImageSet
+from ganatomy.experiments.build import build_engine
 from ganatomy.experiments.run import load
 from ganatomy.experiments.train import described, prepared
 from ganatomy.studies.study import Study, StudyFolder, study
@@ -26,8 +29,10 @@ TORCHRUN = ("torch.distributed.run", "--standalone", "--nproc-per-node")
 class Processes(Study):
     """Train a recipe for `images` in one process, and in `count` that share each batch; compare their weights.
 
-    On the CPU, in float32: what differs is the order of sums, which training enlarges, so `images` are few. Dropout and
-    noise layers draw in each process for themselves: leave them out, by overrides=players.D.dropout=0.
+    On the CPU, in float32: what differs is the order of sums, which training enlarges, so `images` are few. Adam
+    enlarges it most, for it moves a weight by a whole step where the gradient is next to nothing: the distance is also
+    told as a share of the way that training took. Dropout and noise layers draw in each process for themselves: leave
+    them out, by overrides=players.D.dropout=0.
     """
 
     data: str
@@ -38,19 +43,25 @@ class Processes(Study):
     overrides: tuple[str, ...] = ()
 
     def looks_at(self) -> Mapping[str, ImageSet]:
-        recipe = prepared(self.recipe, self.overrides, data=self.data, images=self.images, seed=self.seed)
-        return {"data": recipe.data.build().open(progress=False)}
+        return {"data": self._prepared().data.build().open(progress=False)}
 
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         runs = {}
         for count in (1, self.count):
             out = folder.step(f"processes-{count}", partial(self._trained, folder, count))["run"]
             runs[count] = load(folder.path / out)
-        one, several = (weights(run.checkpoint().tensors) for run in runs.values())
-        apart = float((one - several).norm() / one.norm())
+        start = build_engine(self._prepared(), self.looks_at()["data"], CPU)
+        learned = [f"game.{name}" for name, _ in start.game.named_parameters()]
+        found = [start.state()[0], *(run.checkpoint().tensors for run in runs.values())]
+        begun, one, several = (numbers(tensors, learned) for tensors in found)
+        apart, way = (one - several).norm(), (one - begun).norm()
         rounds = [run.checkpoint().round for run in runs.values()]
         facts = {"recipe": self.recipe, "data": self.data, "processes": self.count, "rounds_played": rounds[0]}
-        return {"weights_apart": apart, "protocol": {**facts, "device": "cpu", "precision": "float32"}}
+        protocol = {**facts, "device": "cpu", "precision": "float32"}
+        return {"weights_apart": float(apart / one.norm()), "of_the_way": float(apart / way), "protocol": protocol}
+
+    def _prepared(self) -> Recipe:
+        return prepared(self.recipe, self.overrides, data=self.data, images=self.images, seed=self.seed)
 
     def _trained(self, folder: StudyFolder, count: int) -> dict[str, Any]:
         out = f"runs/processes-{count}"
@@ -66,7 +77,6 @@ class Processes(Study):
         return {"run": out}
 
 
-def weights(tensors: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """All numbers of the players, one after another: [n]."""
-    own = [value for name, value in sorted(tensors.items()) if name.startswith("game.") and value.is_floating_point()]
-    return torch.cat([value.double().flatten() for value in own])
+def numbers(tensors: Mapping[str, torch.Tensor], names: Sequence[str]) -> torch.Tensor:
+    """Those of several tensors, one after another: [n]."""
+    return torch.cat([tensors[name].double().flatten() for name in names])

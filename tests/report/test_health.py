@@ -22,6 +22,23 @@ def weighed(real: float, fake: float, loss: list[float]) -> Finding:
     return found("balance", metric_rows(D_accuracy_real=[real] * 8, D_accuracy_fake=[fake] * 8, G_adversarial=loss), [])
 
 
+RISING = [2.0, 3, 4, 5, 6, 7, 8, 9]
+
+
+def unlike(trained: float, unseen: float) -> Finding:
+    """D's accuracy on real images that it trained on, and on others."""
+    rows = metric_rows(D_accuracy_real=[trained] * 16)
+    return found("overfitting", [{**row, "held_out/accuracy_real": unseen} for row in rows], [])
+
+
+def covering(*coverage: float, rarest: float = 0.1) -> Finding:
+    return found("diversity", [], score_rows(*(scored(9, one, [rarest, *[0.1] * 9]) for one in coverage)))
+
+
+def far(distances: list[float]) -> Finding:
+    return found("progress", [], score_rows(*map(scored, distances)))
+
+
 def test_a_discriminator_is_too_strong_when_it_is_right_and_the_loss_of_g_rises() -> None:
     finding = weighed(0.99, 1.0, [2.0, 3, 4, 5, 6, 7, 8, 9])
     assert (finding.tone, finding.title) == ("bad", "D is too strong")
@@ -115,6 +132,77 @@ def test_diversity(scores: list[dict[str, Any]], tone: str, title: str) -> None:
 def test_progress(distances: list[float], tone: str, title: str) -> None:
     finding = found("progress", [], score_rows(*map(scored, distances)))
     assert finding.tone == tone and title in finding.title
+
+
+CYCLES = metric_rows(**{"G+F_cycle_X": [1.0] * 8, "G+F_cycle_Y": [3.0, 2, 1, 2, 3, 3, 3, 3]})
+
+
+def read_in_training(to_Y: list[float], to_X: list[float], error: float = 0.01) -> list[dict[str, Any]]:
+    """Readings of two translators, real images at 0.1."""
+    errors = {"kid_error_to_Y": error, "kid_error_to_X": error}
+    return [
+        {
+            "images": 1000 * n,
+            "scores": {"kid_to_Y": y, "kid_to_X": x, **errors},
+            "floor": {"kid_to_Y": 0.1, "kid_error_to_Y": 0.02, "kid_to_X": 0.1, "kid_error_to_X": 0.02},
+        }
+        for n, (y, x) in enumerate(zip(to_Y, to_X, strict=True), 1)
+    ]
+
+
+def test_each_translator_is_asked_whether_it_still_improves() -> None:
+    findings = verdict(CYCLES, read_in_training([9.0, 5, 2, 1], [9.0, 5, 7, 8]))
+    assert [(one.tone, one.title) for one in findings[-2:]] == [
+        ("good", "To Y: still improving"),
+        ("bad", "To X: past its best: the distance is rising"),
+    ]
+    assert "kernel distance to Y of the last 1,000 images is 1" in findings[-2].evidence
+    assert findings[-1].change == ("optimizers.G.schedule", "optimizers.F.schedule"), "nothing watches a patience here"
+
+
+def test_translators_within_the_error_of_a_reading_neither_improve_nor_fall_back() -> None:
+    findings = verdict(CYCLES, read_in_training([9.0, 5, 4.9, 4.5], [0.5, 0.12, 0.11, 0.13], error=2.0))
+    assert [one.title for one in findings[-2:]] == [
+        "To Y: converged, short of real images",
+        "To X: converged, as near as real images are to each other",
+    ]
+    assert findings[-1].evidence.endswith("the latest is 0.13 ± 2, the floor 0.1.")
+
+
+def test_of_translators_diversity_is_open_and_the_cycles_are_told() -> None:
+    *_, collapse, progress = verdict(CYCLES, [])
+    assert collapse.tone == progress.tone == "open" and "prdc" not in collapse.evidence
+    assert "G+F/cycle_X is 1, its lowest 1; G+F/cycle_Y is 3, its lowest 1." in collapse.evidence
+    assert progress.change == ("watch.score",)
+
+
+@pytest.mark.parametrize(
+    ("within", "beyond", "subject"),
+    [
+        (weighed(0.96, 1.0, RISING), weighed(0.98, 1.0, RISING), ("good", "bad")),  # STRONG
+        (weighed(1.0, 0.96, RISING), weighed(1.0, 0.98, RISING), ("good", "bad")),
+        (
+            weighed(1.0, 1.0, [2.0] * 6 + [2.15] * 2),
+            weighed(1.0, 1.0, [2.0] * 6 + [2.25] * 2),
+            ("open", "bad"),
+        ),  # RISEN
+        (unlike(0.9, 0.82), unlike(0.9, 0.78), ("good", "bad")),  # BEHIND
+        (covering(0.8, 0.65), covering(0.8, 0.63), ("good", "bad")),  # FALLEN
+        (covering(0.23, 0.23), covering(0.22, 0.22), ("good", "open")),  # LOW, of the floor's 0.9
+        (covering(*[0.5] * 4, rarest=0.006), covering(*[0.5] * 4, rarest=0.004), ("good", "bad")),  # GONE
+        (
+            covering(0.4, 0.41, 0.42, 0.44, rarest=0.0),
+            covering(0.4, 0.41, 0.42, 0.46, rarest=0.0),
+            ("bad", "open"),
+        ),  # RISING
+        (far([40, 40, 38.9]), far([40, 40, 38.7]), ("open", "good")),  # BETTER
+        (far([40, 40, 47]), far([40, 40, 49]), ("open", "bad")),  # WORSE
+        (far([2.55] * 4), far([2.45] * 4), ("open", "good")),  # NEAR, of the floor's 2
+    ],
+)
+def test_every_limit_is_where_it_is_said_to_be(within: Finding, beyond: Finding, subject: tuple[str, str]) -> None:
+    assert (within.tone, beyond.tone) == subject
+    assert within.evidence and beyond.evidence
 
 
 def test_scores_of_another_protocol_are_not_compared() -> None:

@@ -15,6 +15,7 @@ from ganatomy.reproduce import animal_faces, dcgan_representation, mnist_conditi
 from ganatomy.reproduce import reproduce as room
 from ganatomy.reproduce.claims import (
     Claim,
+    Incomparable,
     Reading,
     Report,
     Reported,
@@ -105,6 +106,7 @@ def test_what_the_issue_lists_is_there() -> None:
     assert {"dcgan-beats-vanilla", "minimax-or-wasserstein", "regularization-no-better"} <= ids["unpaired-translation"]
     assert {"ratios-alike", "class-loose", "interpolation", "bigan-linear", "bigan-svm"} <= ids["animal-faces"]
     assert {"two-cards", "labelled-real-efficientnet", "faces-crop", "128-longer"} <= ids["dcgan-representation"]
+    assert "80-epochs" in ids["dcgan-representation"]
     assert {"odd-shapes-longer", "odd-shapes-deeper"} <= ids["mnist-conditional"]
     assert {"resembles-target", "blurry", "brown-horses"} <= ids["unpaired-translation"]
     assert {"generator-later", "bigan-shape", "dcgan-collapses-easily"} <= ids["animal-faces"]
@@ -381,6 +383,14 @@ def test_more_moves_of_g_help_where_d_then_knows_held_out_images_as_well(
     assert found.kind == kind and ("nothing to remedy" in found.why) is (kind == "not comparable")
 
 
+@pytest.mark.parametrize(("unseen", "kind"), [(0.95, "equal"), (0.85, "worse")])
+def test_digits_are_overfitted_where_d_knows_held_out_ones_less_often(unseen: float, kind: str, tmp_path: Path) -> None:
+    claim = claim_of("dcgan-representation", "80-epochs")
+    assert claim.measure and claim.measure.part == 1, "of 80 epochs, and no fewer"
+    found = claim.measure.read(Overfitted(tmp_path, **{dcgan_representation.LEAKY.name: unseen}))
+    assert verdict(claim, found).kind == kind and "limit: below 10" in found.beside
+
+
 def test_d_fits_the_data_at_once_or_not(tmp_path: Path) -> None:
     plain = animal_faces.BY_RATE[1]
     found = animal_faces.fits_at_once(plain).read(Overfitted(tmp_path, **{plain.name: 0.5}))
@@ -426,6 +436,14 @@ def test_efficientnet_is_taught_where_it_is_at_hand(monkeypatch: pytest.MonkeyPa
     assert work not in place(report).missing and Job(work, 0) in place(report).jobs
     monkeypatch.setattr(dcgan_representation, "find_device", lambda: torch.device("cpu"))
     assert "days without a GPU" in place(report).missing[work]
+
+
+def test_translators_are_read_in_training_for_the_verdict_on_their_health() -> None:
+    report = reports["unpaired-translation"]
+    trainings = [one for work in works_of(report) if isinstance(work, Training) for one in with_stand_ins(work)]
+    recipes = [reproduction(report).recipe(training, 0) for training in trainings]
+    found = [recipe.watch.settings["score"] for recipe in recipes if "D_Y" in recipe.players]
+    assert len(found) == 6 and all(found)
 
 
 def test_the_row_of_two_losses_says_how_often_g_moves() -> None:
@@ -478,6 +496,12 @@ def test_generated_digits_teach_better_beyond_what_chance_makes(count: int, hold
     assert dcgan_representation.order_seen(found)[1] is holds
     turned = {**accuracy, "80% generated": {"mean": 0.94}}
     assert dcgan_representation.order_seen({**found, "accuracy": turned})[1] is (None if holds is None else False)
+
+
+def test_results_of_before_the_exam_was_told_are_said_to_be_older() -> None:
+    accuracy = {"80% generated": {"mean": 0.95}, "100% real, turned": {"mean": 0.945}}
+    with pytest.raises(Incomparable, match="of an older version, which does not say how many images"):
+        dcgan_representation.order_seen({"accuracy": accuracy, "protocol": {"exam": "held-out images"}})
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import re
 import shutil
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from ganatomy.reproduce import reproduce as room
 from ganatomy.reproduce.claims import KINDS, Claim, Done, Measure, Reading, Report, Reported, Studying, Training, Wanted
 from ganatomy.reproduce.collapse import none_collapses
 from ganatomy.reproduce.readings import NO_SPREAD, distance, lowest, of_study, score, share, study_protocol
-from ganatomy.reproduce.reproduce import Job, Reproduction, reproduce
+from ganatomy.reproduce.reproduce import OF_TIME, Job, Reproduction, Telling, minutes, reproduce
 from ganatomy.reproduce.sources import given
 from ganatomy.runs.files import read_json, write_json
 from ganatomy.runs.folder import RunFolder
@@ -183,6 +184,15 @@ def test_a_restart_does_not_set_the_clock_back(cache: Path, tmp_path: Path, monk
     folder = reproduce(report, budget="10s", out=tmp_path / "short")
     state = State.read(folder / "work" / "digits-dcgan-seed0.json")
     assert state is not None and state.given == 10.0 and state.spent >= 6.0 and state.done
+
+
+def test_a_plan_counts_what_a_kill_has_lost(tmp_path: Path) -> None:
+    report = replace(REPORT, claims=REPORT.claims[:1])
+    place = Reproduction(report, given(report, []), "10m", (0,), tmp_path / "r", device="cpu")
+    State(given=600.0, spent=500.0, kept=100.0).write(place.file(place.jobs[0]))
+    assert "planned    digits-dcgan-seed0: 7.3 min" in place.plan(), (
+        "600 s less those kept, and the 60 that count as lost"
+    )
 
 
 class Fake:
@@ -362,6 +372,17 @@ def test_a_minute_of_a_gpu_is_worth_more(tmp_path: Path, monkeypatch: pytest.Mon
     assert [*Reproduction(report, given(report, []), "3m", (0,), tmp_path / "short").shares] == ["hungry-seed0"]
 
 
+def test_a_minute_of_one_core_is_worth_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report, place = made_of(of_study(RETAUGHT, "few", "gain_beyond_classical")), tmp_path / "short"
+
+    def planned(budget: str, threads: int) -> set[str]:
+        monkeypatch.setattr(room, "cores", lambda: threads)
+        return {*Reproduction(report, given(report, []), budget, (0,), place, device="cpu").shares}
+
+    assert planned("6m", 2) == planned("6m", 16) == planned("12m", 1) == {"retrain-seed0", "digits-cdcgan-seed0"}
+    assert not planned("6m", 1) and not planned("4m", 16), "more cores are not counted on"
+
+
 RETAUGHT = Studying(study="retrain", settings=("run={0}", "few=10"), of=(TOLD,), scaled=(("shown", 1_000),), minutes=20)
 
 
@@ -402,6 +423,22 @@ def test_the_words_of_verdicts_and_the_machine_are_explained(done: Path) -> None
     assert result["legend"]["not comparable"] in page and torch.__version__ in page
 
 
+def test_what_was_taken_and_what_comes_on_top_are_told(done: Path) -> None:
+    states = [State.read(file) for file in (done / "work").glob("*.json")]
+    assert len(states) == 3 and all(state is not None and state.done and state.spent > 0 for state in states)
+    taken = minutes(sum(state.spent for state in states if state is not None))
+    for text in (unescape((done / "index.html").read_text()), (done / "claims.md").read_text()):
+        assert f"{taken} of trainings and studies" in text and OF_TIME in text
+
+
+def test_of_a_training_among_many_all_but_its_plan_is_told() -> None:
+    said = list[str]()
+    told = ["Training a judge of this data, once; the cache keeps it ...", "Not bit-exact with the sessions before: ."]
+    for text in ("recipe     digits-dcgan into runs/a", "device     cpu, float32, 1 threads", *told):
+        Telling(said.append).announce(text)
+    assert said == told
+
+
 def test_a_protocol_says_what_one_needs_of_it() -> None:
     class Told:
         def results(self, studying: Studying) -> list[dict[str, Any]]:
@@ -429,6 +466,12 @@ def test_replaced_data_is_told_and_its_numbers_are_not_compared(tmp_path: Path, 
     assert found["share"] == ("not comparable", "digits in the place of horses")
     assert found["order"][1] in ("digits in the place of horses", f"undecided, {NO_SPREAD}")
     assert "digits in the place of horses" in (folder / "index.html").read_text()
+
+
+def test_an_unknown_device_fails_at_once_and_not_in_every_work(tmp_path: Path) -> None:
+    with pytest.raises(GanatomyError, match="No device called 'gpu'"):
+        reproduce(REPORT, budget="full", device="gpu", out=tmp_path / "r")
+    assert not (tmp_path / "r").exists()
 
 
 def test_the_program_lists_the_reports_and_says_what_is_near(ganatomy_says: Program) -> None:

@@ -97,6 +97,26 @@ def test_cells_of_another_ablation_are_refused(cache: Path, tmp_path: Path, monk
         ablate(cells_of(["digits-dcgan"], TINY, [0], images=256), tmp_path, duration="1h")
 
 
+@pytest.mark.parametrize(
+    ("place", "how", "said"),
+    [
+        ("", {}, "holds other things than an ablation"),
+        ("mine.md", {}, "is a file, not a folder"),
+        ("new", {"shard": "2/2"}, "shard 2/2 is empty"),
+        ("new", {"device": "gpu"}, "gpu"),
+    ],
+)
+def test_what_cannot_be_begun_changes_nothing(tmp_path: Path, place: str, how: dict[str, Any], said: str) -> None:
+    write_text(tmp_path / "results.md", "mine")
+    write_text(tmp_path / "mine.md", "mine, too")
+    with pytest.raises(GanatomyError, match=said):
+        ablate(cells_of(["digits-dcgan"], TINY, [0]), tmp_path / place, **how)
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {
+        "results.md": "mine",
+        "mine.md": "mine, too",
+    }
+
+
 def test_all_cells_can_be_built_before_one_is_trained(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,6 +211,19 @@ def test_a_killed_cell_has_what_is_left_of_its_time(
         with pytest.raises(Killed):
             ablate(cells, tmp_path, duration="60s")
     assert given == [60.0, 20.0]
+
+
+def test_an_ablation_that_is_killed_at_once_can_go_on(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dying(recipe: Recipe, **how: Any) -> Run:
+        write_text(RunFolder(how["out"]).recipe_file, recipe.to_yaml())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ablation, "train", dying)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            ablate(cells_of(["digits-dcgan"], TINY, [0], images=256), tmp_path)
 
 
 def test_without_labels_runs_are_measured_in_random_features(cache: Path, tmp_path: Path) -> None:

@@ -85,20 +85,22 @@ def test_shards_of_a_study_merge(cache: Path, tmp_path: Path, monkeypatch: pytes
     whole = read_json(carry_out(declared("latent-size", words), tmp_path / "1") / "result.json")
     assert [row["runs"] for row in whole["result"]["tables"][0]] == ["1"] * 3 and not whole["result"]["missing"]
     assert "shard" not in whole
-    for part, said in (("5/4", "not a part such as 1/4"), ("4/4", "shard=4/4 is empty: there are 3 cells")):
+    for part, said in (("5/4", "not a part such as 1/4"), ("4/4", "shard 4/4 is empty: there are 3 cells")):
         with pytest.raises(GanatomyError, match=said):
             carry_out(declared("latent-size", [*words, f"shard={part}"]), tmp_path / "1")
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("name", "words", "said"),
     [
-        (["recipe=digits-cyclegan"], "recipe=digits-cyclegan has no G and D to balance"),
-        (["recipe=digits-dcgan", "ratios=1,1"], "1 is named twice"),
-        (["recipe=digits-dcgan", "seeds=[]"], "seeds=[] names nothing"),
+        ("balance", ["recipe=digits-cyclegan"], "recipe=digits-cyclegan has no G and D to balance"),
+        ("balance", ["recipe=digits-dcgan", "ratios=1,1"], "1 is named twice"),
+        ("balance", ["recipe=digits-dcgan", "seeds=[]"], "seeds=[] names nothing"),
+        ("latent-size", ["recipe=digits-dcgan", "sizes=4,4"], "a value or a seed is named twice"),
+        ("resolution", ["recipes=digits-dcgan", "activations=relu,sel"], "players.G.activation=sel"),
     ],
 )
-def test_what_cannot_be_balanced_leaves_nothing(tmp_path: Path, words: list[str], said: str) -> None:
+def test_what_cannot_be_made_leaves_nothing(tmp_path: Path, name: str, words: list[str], said: str) -> None:
     with pytest.raises(GanatomyError, match=re.escape(said)):
-        carry_out(declared("balance", ["data=digits", *words]), tmp_path / "balance")
-    assert not (tmp_path / "balance").exists()
+        carry_out(declared(name, ["data=digits", *words]), tmp_path / name)
+    assert not (tmp_path / name).exists()

@@ -22,9 +22,10 @@ def test_two_processes_train_what_one_does(cache: Path, tmp_path: Path) -> None:
     folder = carry_out(declared("processes", words), tmp_path / "study")
     found = read_json(folder / "result.json")["result"]
     assert 0 < found["weights_apart"] < 1e-4 and found["protocol"]["rounds_played"] >= 2
+    assert 0 < found["of_the_way"] < 0.05
     told, held = processes_seen(found)
     assert held and "2 processes and 1" in told
-    assert not processes_seen({**found, "weights_apart": 0.1})[1]
+    assert not processes_seen({**found, "of_the_way": 0.5})[1], "as if each saw its own half alone"
 
 
 TOLD = "W1128 torchrun warns\nerror: A batch of 63 cannot be cut\nTraceback of torchrun\nit failed"
