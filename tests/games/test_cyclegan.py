@@ -130,7 +130,7 @@ def consistency_of(D: PatchDiscriminator, x: Tensor, **how: object) -> float:
     """What D pays for generated images of X, which are x."""
     game = CycleGAN(Identity(), Identity(), D, D, consistency=Consistency(weight=1.0, on="fake", **how))
     play = batch(len(x)).play
-    return float(game.discriminators(Batch(x, x, play))["X_consistency"])
+    return float(game.discriminators(Batch(x, x, play))["X_consistency"].detach())
 
 
 def test_consistency_is_zero_for_a_discriminator_that_does_not_see_the_change():
