@@ -44,7 +44,7 @@ from ganatomy.experiments.translation import TranslationGrids
 from ganatomy.experiments.translation_scores import TranslationScorer
 from ganatomy.runs.environment import environment
 from ganatomy.runs.files import read_json, refuse_unwritable, write_json, write_text
-from ganatomy.runs.folder import LOCK, RUNS, RunFolder
+from ganatomy.runs.folder import RUNS, RunFolder, refuse_foreign
 
 SAME_RUN = DESCRIPTION | WATCHING | {"data.source", "data.other"}
 """Where a recipe may differ and still continue a run; that the data are the same is seen by their content."""
@@ -103,7 +103,7 @@ def _train(
     leading = processes.rank() == 0
     fresh = fresh and not processes.restarted()
     folder = RunFolder(out if out is not None else RUNS / recipe.name)
-    refuse_foreign(folder)
+    refuse_foreign(folder.path, "a run", ours=folder.exists())
     if leading:
         refuse_unwritable(folder.path)
     if not fresh:
@@ -165,14 +165,6 @@ def without_other_domain(recipe: Recipe, said: Collection[str], data: Path | str
 def described(data: Path | str) -> str:
     """A source as the recipe keeps it: a path in full, so that the run can be scored from anywhere."""
     return os.path.abspath(data) if str(data) not in sources and os.path.exists(data) else str(data)
-
-
-def refuse_foreign(folder: RunFolder) -> None:
-    """A run goes into a folder that is new, or empty, or holds a run; no other is moved aside, either."""
-    if folder.path.exists() and not folder.path.is_dir():
-        raise GanatomyError(f"{folder.path} is a file, not a folder to train into.")
-    if folder.path.is_dir() and not folder.exists() and any(entry.name != LOCK for entry in folder.path.iterdir()):
-        raise GanatomyError(f"{folder.path} holds other things than a run: choose another folder with --out.")
 
 
 def refuse_another_recipe(folder: RunFolder, recipe: Recipe) -> None:

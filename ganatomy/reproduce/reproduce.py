@@ -52,7 +52,7 @@ from ganatomy.reproduce.measured import by_inception, inception_is_there, of_two
 from ganatomy.reproduce.shown import shown, too_short
 from ganatomy.reproduce.sources import Given, given
 from ganatomy.runs.files import read_json, write_json
-from ganatomy.runs.folder import LOCK, RunFolder
+from ganatomy.runs.folder import RunFolder, refuse_foreign
 from ganatomy.studies.study import Study, carry_out, declared, studies
 
 REPRODUCTIONS = Path("reproductions")  # where `ganatomy reproduce` works unless told otherwise
@@ -205,12 +205,9 @@ class Reproduction:
         """Refuse the caller's mistakes before anything is trained, and a folder that holds another reproduction."""
         for job in self.jobs:
             self.recipe(job.work, job.seed) if isinstance(job.work, Training) else self.study(job, State(None))
+        refuse_foreign(self.folder, "a reproduction", ours=self.written.exists())
         if self.written.exists():
             refuse_another(read_json(self.written), self.asked(self.given.sources), self.folder)
-        elif self.folder.exists() and not self.folder.is_dir():
-            raise GanatomyError(f"{self.folder} is a file, not a folder to reproduce into.")
-        elif self.folder.exists() and any(entry.name != LOCK for entry in self.folder.iterdir()):
-            raise GanatomyError(f"{self.folder} holds other things than a reproduction: choose another with --out.")
 
     @property
     def written(self) -> Path:

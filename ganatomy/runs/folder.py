@@ -16,6 +16,17 @@ RUNS = Path("runs")  # where `ganatomy train` puts a run that is given no folder
 LOCKED_BYTE = 1 << 30  # Windows locks bytes and hides them from others: one far behind the process id
 
 
+def refuse_foreign(path: Path, what: str, *, ours: bool) -> None:
+    """Raise where `what`, such as a run, cannot go: a file, or a folder of other things that does not look like `ours`.
+
+    A folder that is new, or empty, or was locked before anything was written, will do.
+    """
+    if path.exists() and not path.is_dir():
+        raise GanatomyError(f"{path} is a file, not a folder for {what}: choose another with --out.")
+    if not ours and path.is_dir() and any(entry.name != LOCK for entry in path.iterdir()):
+        raise GanatomyError(f"{path} holds other things than {what}: choose another folder with --out.")
+
+
 class RunFolder:
     """A run on disk. Nothing is created or checked until something is written or read.
 

@@ -27,7 +27,7 @@ from ganatomy.report.comparison import Groups, Outcome, by_protocol, markdown, n
 from ganatomy.report.courses import picture
 from ganatomy.report.png import write_png
 from ganatomy.runs.files import read_record, write_json, write_text
-from ganatomy.runs.folder import RunFolder
+from ganatomy.runs.folder import RunFolder, refuse_foreign
 
 ABLATIONS = Path("ablations")  # where `ganatomy ablate` works unless told otherwise
 
@@ -146,7 +146,7 @@ def ablate(
     if not own:
         raise GanatomyError(f"shard {shard} is empty: there are {len(cells)} cells.")
     find_device(device)
-    check_place(out)
+    refuse_foreign(out, "an ablation", ours=any((out / name).exists() for name in ("cells", "clocks")))
     check_same(cells, out, seconds)
     data = {spec: spec.build().open(progress=True) for spec in {cell.recipe.data: None for cell in own}}
     check_content(own, data, out)
@@ -177,15 +177,6 @@ def is_done(cell: Cell, out: Path) -> bool:
 
 def read_cell(file: Path) -> dict[str, Any]:
     return read_record(file, "Remove it: the same command sees that its run is trained, and writes it anew.")
-
-
-def check_place(out: Path) -> None:
-    """An ablation goes into a folder that is new, or empty, or holds one."""
-    if out.exists() and not out.is_dir():
-        raise GanatomyError(f"{out} is a file, not a folder for an ablation: choose another with --out.")
-    begun = any((out / name).exists() for name in ("cells", "clocks"))
-    if out.exists() and not begun and any(out.iterdir()):
-        raise GanatomyError(f"{out} holds other things than an ablation: choose another with --out.")
 
 
 def check_same(cells: Sequence[Cell], out: Path, seconds: float | None) -> None:

@@ -31,7 +31,7 @@ from ganatomy.experiments.train import prepared, train
 from ganatomy.report.png import write_png
 from ganatomy.report.results import typed
 from ganatomy.runs.files import read_record, write_json, write_text
-from ganatomy.runs.folder import LOCK, RunFolder, find_run
+from ganatomy.runs.folder import LOCK, RunFolder, find_run, refuse_foreign
 
 RUN_SETTINGS = ("run", "against")  # settings that, as text, name a run: its folder, or a recipe to be trained first
 TRAINING = ("study", "recipe", "data", "images", "overrides")  # settings that decide what lies in runs/
@@ -253,7 +253,7 @@ def carry_out(study: Study, out: Path | str | None = None, announce: Callable[[s
     checkpoint, wherever it lies.
     """
     folder = StudyFolder(out if out is not None else STUDIES / study.name, announce)
-    check_place(folder.path)
+    refuse_foreign(folder.path, "a study", ours=(folder.path / SETTINGS).exists())
     study.check()
     asked = {"study": study.name, **plain(study)}
     trainings = study.recipes() if isinstance(study, OfRuns) else {}
@@ -282,14 +282,6 @@ def alone(path: Path) -> Iterator[None]:
             if new and {entry.name for entry in path.iterdir()} <= {LOCK, SETTINGS}:
                 shutil.rmtree(path, ignore_errors=True)
             raise
-
-
-def check_place(path: Path) -> None:
-    """A study goes into a folder that is new, or empty, or holds a study."""
-    if path.exists() and not path.is_dir():
-        raise GanatomyError(f"{path} is a file, not a folder for a study: choose another with --out.")
-    if path.is_dir() and not (path / SETTINGS).exists() and any(entry.name != LOCK for entry in path.iterdir()):
-        raise GanatomyError(f"{path} holds other things than a study: choose another folder with --out.")
 
 
 def note(path: Path, settings: Mapping[str, Any], deciding: Collection[str]) -> None:
