@@ -1,4 +1,4 @@
-"""The README's examples run."""
+"""The examples of the README and of docs/ run, their links lead somewhere, and what they list is all there is."""
 
 import re
 import shlex
@@ -11,8 +11,11 @@ import pytest
 from ganatomy.cli.main import app, main
 from ganatomy.experiments.run import Run
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "docs" / "results.md"  # written by `ganatomy results`; its commands are those of older versions, too
+PAGES = {path: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
+GUIDE = "\n".join(text for path, text in PAGES.items() if path != RESULTS)
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
 PYTHON = [text for language, text in BLOCKS if language == "python"]
 LINES = [
     line.removeprefix("$ ").partition("#")[0].strip()
@@ -35,6 +38,70 @@ def expanded(command: str) -> list[str]:
         return shlex.split(command)
     told = subprocess.run(["bash", "-c", f"printf '%s\\n' {command}"], capture_output=True, text=True, check=True)
     return told.stdout.splitlines()
+
+
+def page(name: str) -> str:
+    return PAGES[ROOT / "docs" / f"{name}.md"]
+
+
+def anchors(text: str) -> set[str]:
+    """The headings of a page as links name them."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", PAGES[path]):
+        name, _, anchor = link.partition("#")
+        target = (path.parent / name).resolve() if name else path
+        assert target.is_file(), link
+        assert not anchor or anchor in anchors(target.read_text(encoding="utf-8")), link
+
+
+def test_the_readme_names_every_command_and_page() -> None:
+    from typer.main import get_command
+
+    readme = PAGES[ROOT / "README.md"]
+    for name in get_command(app).commands:  # type: ignore[attr-defined]
+        assert f"ganatomy {name}" in GUIDE, name
+    for path in PAGES:
+        assert path.parent == ROOT or f"docs/{path.name}" in readme, path.name
+
+
+def test_every_option_of_train_is_explained() -> None:
+    from typer.main import get_command
+
+    for parameter in get_command(app).commands["train"].params:  # type: ignore[attr-defined]
+        if parameter.param_type_name == "option" and "--help" not in parameter.opts:
+            assert f"| `{parameter.opts[0]}" in page("training"), parameter.opts
+
+
+def test_every_piece_source_setting_and_study_is_listed() -> None:
+    from torch import nn
+
+    from ganatomy.core.game import Game
+    from ganatomy.core.registry import parts
+    from ganatomy.data.images import Images
+    from ganatomy.data.sources import sources
+    from ganatomy.engine.optimizers import Optimizer
+    from ganatomy.engine.schedules import Schedule
+    from ganatomy.objectives.adversarial import AdversarialLoss
+    from ganatomy.objectives.auxiliary import AuxiliaryLoss
+    from ganatomy.objectives.constraints import Constraint
+    from ganatomy.objectives.regularizers import Regularizer
+    from ganatomy.studies.study import studies
+
+    kinds = (nn.Module, Game, Optimizer, Schedule, AdversarialLoss, AuxiliaryLoss, Constraint, Regularizer)
+    for name, piece in parts.items():
+        if isinstance(piece, type) and issubclass(piece, kinds) and piece.__module__.startswith("ganatomy."):
+            assert f"`{name}`" in page("building"), name
+    for name in sources:
+        assert f"`{name}`" in page("data"), name
+    for name in Images.__dataclass_fields__:
+        assert name == "source" or f"`data.{name}=" in page("data"), name
+    for name in studies:
+        assert f"`{name}`" in page("studies"), name
 
 
 def test_the_readme_has_examples() -> None:
@@ -97,7 +164,7 @@ def test_commands_name_what_exists(command: str) -> None:
     parsed = leaf.make_context(words[0], list(words[1:]), parent=context)
     if words[0] == "train" and parsed.params["recipe"] != "linear-digits" and "/" not in parsed.params["recipe"]:
         find_recipe(parsed.params["recipe"]).overridden(parsed.params["assignments"] or [])
-    if words[0] == "study" and parsed.params["name"]:
+    if words[0] == "study" and parsed.params["name"] not in (None, "show"):
         declared(parsed.params["name"], parsed.params["assignments"] or [])
     if words[0] == "ablate":
         cells_of(parsed.params["recipe"].split(","), parsed.params["assignments"] or [], [0])
