@@ -11,20 +11,20 @@ from ganatomy.cli.options import ImportFile, KeptWeights, Out, RunPath, prepare
 
 def sample(
     run: RunPath,
-    n: Annotated[int | None, typer.Option("-n", help="How many in all; 64 unless said.", show_default=False)] = None,
-    per_class: Annotated[int | None, typer.Option(help="How many of each class, of a conditional model.")] = None,
+    n: Annotated[int | None, typer.Option("-n", help="How many in all; default 64.", show_default=False)] = None,
+    per_class: Annotated[int | None, typer.Option(help="How many of each class; conditional models only.")] = None,
     out: Out = None,
     format: Annotated[
-        Literal["png", "npz"], typer.Option(help="png: a file each and a manifest; npz: one array.")
+        Literal["png", "npz"], typer.Option(help="png: one file each; npz: one array. Both with a manifest.")
     ] = "png",
-    seed: Annotated[int, typer.Option(help="Latent i depends on the seed and i alone.")] = 0,
+    seed: Annotated[int, typer.Option(help="The seed of the latents; sample i depends on it and on i alone.")] = 0,
     weights: KeptWeights = "average",
     checkpoint: Annotated[
-        Literal["last", "best"], typer.Option(help="last, or best by its Fréchet distance in training.")
+        Literal["last", "best"], typer.Option(help="last, or best: the lowest Fréchet distance during training.")
     ] = "last",
     truncation: Annotated[
         float | None,
-        typer.Option(help="Redraw latents' numbers beyond plus or minus this, such as 0.7: typical, but more alike."),
+        typer.Option(help="Redraw latent numbers beyond plus or minus this, such as 0.7: more typical, less diverse."),
     ] = None,
     imports: ImportFile = None,
 ) -> None:
@@ -50,8 +50,8 @@ def sample(
     typer.echo(f"{len(samples.images)} samples in {written}")
     if truncation is not None:
         typer.echo(
-            f"note: truncated at {truncation:g}, quality is bought with diversity: rarer kinds of image are missing, "
-            "so these samples are not what the model's scores are of."
+            f"note: truncation at {truncation:g} trades diversity for quality: rarer kinds of images are missing, "
+            "and the model's scores are not of such samples."
         )
 
 
@@ -61,19 +61,19 @@ def translate(
         Path, typer.Argument(metavar="INPUT", help="A picture, or a folder of them.", show_default=False)
     ],
     to: Annotated[
-        str, typer.Option("--to", help="The domain to translate into: its name, X or Y.", show_default=False)
+        str, typer.Option("--to", help="The target domain: its name, or X or Y.", show_default=False)
     ],
     out: Annotated[Path, typer.Option("--out", help="The folder to write into.", show_default=False)],
     weights: KeptWeights = "average",
     tile: Annotated[
         int | None,
-        typer.Option(min=16, help="Cut pictures into tiles of so many pixels; by itself, where memory is short."),
+        typer.Option(min=16, help="Cut pictures into tiles of so many pixels; default: only where memory is short."),
     ] = None,
     imports: ImportFile = None,
 ) -> None:
-    """Translate pictures of any size into another domain; exit code 1 if some could not be read.
+    """Translate pictures of any size into another domain. Exit code 1 if some could not be read.
 
-    The same command goes on where it was stopped.
+    The same command continues a translation that was stopped.
     """
     prepare(imports)
     from rich.progress import track
@@ -97,8 +97,8 @@ def translate(
     typer.echo(f"{len(done.written)} {'picture' if len(done.written) == 1 else 'pictures'} in {out}{before}")
     if done.tiled:
         typer.echo(
-            f"note: cut into tiles, for want of memory: {listed([file.name for file in done.tiled])}; their light and "
-            "contrast are those of a smaller whole.",
+            f"note: cut into tiles, for want of memory: {listed([file.name for file in done.tiled])}; their brightness "
+            "and contrast are estimated on a smaller copy.",
             err=True,
         )
     for file, reason in done.failed:

@@ -34,53 +34,65 @@ def evaluate(
         list[str] | None,
         typer.Argument(
             metavar="[RUN] [data.KEY=VALUE ...]",
-            help="The folder of a run; or how two sources are prepared, such as data.channels=rgb data.on_error=skip.",
+            help="The folder of a run; or how to prepare two sources, such as data.channels=rgb data.on_error=skip.",
             show_default=False,
         ),
     ] = None,
     n: Annotated[
         int | None,
-        typer.Option("-n", min=2, help="How many samples; as the recipe says unless said.", show_default=False),
+        typer.Option(
+            "-n",
+            min=2,
+            help="How many samples. Default: the recipe's number; with --metrics, as many as training images, at most "
+            "50,000; of two sources, all.",
+            show_default=False,
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="The seed of the samples.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Every number with its protocol, as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every number with its protocol as JSON.")] = False,
     metrics: Annotated[
         str | None,
-        typer.Option(help="Of fid, kid, is, prdc, ssim, nearest, commas between; the judge's scores unless said."),
+        typer.Option(
+            help="Comma-separated: fid, kid, is, prdc, ssim, nearest. Default: of a run the judge's scores, of two "
+            "sources fid,kid,prdc."
+        ),
     ] = None,
     extractor: Annotated[
         str | None,
         typer.Option(
-            help="inception unless said or a file of statistics names another; judge, random, or one's own by --import."
+            help="The network that sees the images: inception (default, unless a file of statistics names another), "
+            "judge, random, or your own by --import."
         ),
     ] = None,
     weights_file: WeightsFile = None,
     resize: Resizing = "legacy",
     layer: Layer = "2048",
-    repeats: Annotated[int, typer.Option(min=1, help="Draws of samples, for a mean and a deviation.")] = 1,
+    repeats: Annotated[int, typer.Option(min=1, help="How many draws of samples, for means and deviations.")] = 1,
     per_class: Annotated[
-        bool, typer.Option("--per-class", help="Also class by class, of a conditional run or of two labelled sources.")
+        bool, typer.Option("--per-class", help="Also score each class; of conditional runs or two labelled sources.")
     ] = False,
     weights: KeptWeights = "average",
     checkpoint: Annotated[
-        Literal["last", "best"] | None, typer.Option(help="One of the two alone.", show_default=False)
+        Literal["last", "best"] | None, typer.Option(help="Which checkpoint; default both.", show_default=False)
     ] = None,
     real: Annotated[
         str | None,
-        typer.Option(metavar="SOURCE", help="Compare two sources instead of scoring a run: the real images."),
+        typer.Option(metavar="SOURCE", help="To compare two sources instead of a run: the real images, or their .npz."),
     ] = None,
-    fake: Annotated[str | None, typer.Option(metavar="SOURCE", help="The others, or statistics in an .npz.")] = None,
+    fake: Annotated[
+        str | None, typer.Option(metavar="SOURCE", help="The images to compare with --real, or their .npz.")
+    ] = None,
     real_split: Annotated[
-        Literal["train", "held-out", "all"] | None, typer.Option(help="Which of the real images; all unless said.")
+        Literal["train", "held-out", "all"] | None, typer.Option(help="Which part of --real; default all.")
     ] = None,
     fake_split: Annotated[
-        Literal["train", "held-out", "all"] | None, typer.Option(help="Which of the others; all unless said.")
+        Literal["train", "held-out", "all"] | None, typer.Option(help="Which part of --fake; default all.")
     ] = None,
-    size: Annotated[int | None, typer.Option(help="Convert both sources to so many pixels: data.size.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps; where networks look at images.")] = "auto",
+    size: Annotated[int | None, typer.Option(help="Resize both sources to so many pixels, as data.size does.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     imports: ImportFile = None,
 ) -> None:
-    """Score a run's last and best checkpoint, or compare two sources, beside the floor that real images set."""
+    """Score a run's last and best checkpoints, or compare two sources of images; real images set the floor."""
     prepare(imports)
     from ganatomy.experiments.run import load
     from ganatomy.experiments.translation_scores import is_translation
@@ -286,7 +298,7 @@ def evaluate_by_judge(run: "Run", options: Options) -> None:
     count = records[0]["protocol"]["count"]
     if options.n is not None and count < options.n:
         announced(
-            f"note: {count:,} samples, not {options.n:,}: the floor is of as many, and no more images are held out."
+            f"note: {count:,} samples, not {options.n:,}: the floor needs as many held-out images, and has no more."
         )
     if options.as_json:
         typer.echo(json.dumps(records, indent=2))
@@ -330,7 +342,7 @@ def evaluate_translation(run: "Run", options: Options) -> None:
     right = record["protocol"]["judge_balanced_accuracy"]
     if right < scoring.GOOD_JUDGE:
         typer.echo(
-            f"warning: the judge is right about {right:.1%} alone: what it sees as the target says little.", err=True
+            f"warning: the judge is right about {right:.1%} only, so 'seen as the target' says little.", err=True
         )
     path = run.folder.path
     for what in (f"failures   {path / 'failures.png'}", f"beside     ganatomy compare {path} RUN --out both.png"):
@@ -365,7 +377,7 @@ def metric_names(text: str) -> tuple[str, ...]:
 
 
 def judge(run: RunPath, imports: ImportFile = None) -> None:
-    """Make a classifier trained as a run, such as of cifar10-judge, the judge of its data; the cache keeps it."""
+    """Make a trained classifier, such as a run of cifar10-judge, the judge of its data; the cache keeps it."""
     prepare(imports)
     from ganatomy.experiments.run import load
     from ganatomy.experiments.ship_judge import keep
@@ -377,27 +389,27 @@ def judge(run: RunPath, imports: ImportFile = None) -> None:
 
 
 def stats(
-    source: Annotated[str, typer.Argument(help="What --data would be given.", show_default=False)],
-    out: Annotated[Path, typer.Option("--out", help="The .npz to write.", show_default=False)],
+    source: Annotated[str, typer.Argument(help="A source of images, as for train --data.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="The .npz file to write.", show_default=False)],
     assignments: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[data.KEY=VALUE ...]", help="How images are prepared: data.channels=rgb, data.on_error=skip."
+            metavar="[data.KEY=VALUE ...]", help="How to prepare the images: data.channels=rgb, data.on_error=skip."
         ),
     ] = None,
-    extractor: Annotated[str, typer.Option(help="inception, judge, random, or one's own by --import.")] = "inception",
+    extractor: Annotated[str, typer.Option(help="inception, judge, random, or your own by --import.")] = "inception",
     weights_file: WeightsFile = None,
     resize: Resizing = "legacy",
     layer: Layer = "2048",
     split: Annotated[
         Literal["train", "held-out", "all"] | None,
-        typer.Option(help="Which of the images; all unless said, under a judge the half that it has not seen."),
+        typer.Option(help="Which part of the images; default all, or with a judge the half that it has not seen."),
     ] = None,
-    size: Annotated[int | None, typer.Option(help="Convert them to so many pixels: data.size.")] = None,
+    size: Annotated[int | None, typer.Option(help="Resize them to so many pixels, as data.size does.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     imports: ImportFile = None,
 ) -> None:
-    """Write what an extractor sees of a source, to be given to `evaluate` in the place of images."""
+    """Write an extractor's statistics of a source; `evaluate` takes the file in place of the images."""
     prepare(imports)
     from ganatomy.cli.console import looking
     from ganatomy.core.spec import Spec

@@ -22,16 +22,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-data_app = typer.Typer(help="Look at images before training on them.", no_args_is_help=True)
+data_app = typer.Typer(help="Check images before training on them.", no_args_is_help=True)
 
 
 def recipes(
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[PATTERN | show NAME]", help="Part of a name; or show and a name.")
+        list[str] | None,
+        typer.Argument(metavar="[PATTERN | show NAME]", help="A part of the names to list; or show and a full name."),
     ] = None,
     imports: ImportFile = None,
 ) -> None:
-    """List the recipes, or show one as it would be written to a run's folder."""
+    """List the recipes with the scores to expect, or show every field of one."""
     prepare(imports)
     from ganatomy.core.recipe import find_recipe
     from ganatomy.core.recipe import recipes as known
@@ -57,15 +58,15 @@ def recipes(
 
 
 def check_data(
-    source: Annotated[str, typer.Argument(help="What --data would be given.", show_default=False)],
+    source: Annotated[str, typer.Argument(help="A source of images, as for train --data.", show_default=False)],
     assignments: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[KEY=VALUE ...]", help="As for train: data.size=64, data.channels=rgb, data.label=Smiling."
+            metavar="[KEY=VALUE ...]", help="As for train, such as data.size=64 data.channels=rgb data.label=Smiling."
         ),
     ] = None,
 ) -> None:
-    """Say what is in there and what is wrong with it; exit code 1 if training would fail."""
+    """Report what a source holds and what is wrong with it. Exit code 1 if training would fail."""
     prepare(None)
     from ganatomy.data.check import check
 

@@ -15,19 +15,20 @@ if TYPE_CHECKING:
 ImportFile = Annotated[
     list[Path] | None,
     typer.Option(
-        "--import", metavar="FILE.py", help="Import one's own networks, games and recipes from a Python file."
+        "--import", metavar="FILE.py", help="A Python file with your own networks, games or recipes; repeatable."
     ),
 ]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.", show_default=False)]
 WeightsFile = Annotated[
-    Path | None, typer.Option("--weights-file", help="Inception's weights, where they are not in the cache.")
+    Path | None, typer.Option("--weights-file", help="A file of Inception's weights, instead of the cached ones.")
 ]
 Resizing = Annotated[
-    Literal["legacy", "clean"], typer.Option(help="Inception's: as TensorFlow 1 did, or antialiased bicubic.")
+    Literal["legacy", "clean"],
+    typer.Option(help="How Inception's input is resized: legacy, as TensorFlow 1 did; clean, antialiased bicubic."),
 ]
-Layer = Annotated[Literal["64", "192", "768", "2048"], typer.Option(help="Inception's: which of its features.")]
+Layer = Annotated[Literal["64", "192", "768", "2048"], typer.Option(help="Which of Inception's features, by size.")]
 KeptWeights = Annotated[
-    Literal["average", "raw"], typer.Option(help="average: the moving average; raw: the weights as trained.")
+    Literal["average", "raw"], typer.Option(help="average: the moving average of the weights; raw: as trained.")
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="The folder to write into.", show_default=False)]
 

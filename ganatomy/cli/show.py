@@ -8,11 +8,11 @@ import typer
 
 def results(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="RUN ...", help="Folders of runs, and of studies.", show_default=False)
+        list[Path], typer.Argument(metavar="RUN ...", help="Folders of runs and of studies.", show_default=False)
     ],
-    out: Annotated[Path | None, typer.Option("--out", help="A file to write into; printed unless said.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The file to write; default: print it.")] = None,
 ) -> None:
-    """Tabulate runs, best and final, and studies, as Markdown; different protocols never share a table."""
+    """Tabulate runs and studies as Markdown, best and last checkpoints; each protocol has its own table."""
     from ganatomy.report.results import results as tabulated
     from ganatomy.report.results import studied
     from ganatomy.runs.files import write_text
@@ -35,12 +35,12 @@ def report(
         typer.Option(
             "--out",
             metavar="FILE.html",
-            help="Unless said, report.html in the run's folder; of several runs, in this one.",
+            help="Default: report.html in the run's folder; of several runs, in the current folder.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Write runs as one HTML page that needs nothing else: health, pictures, scores, curves, plan, environment."""
+    """Write one self-contained HTML page about runs: health, samples, scores, curves, plan, environment."""
     from ganatomy.report.page import SIGNED, page
     from ganatomy.runs.files import ours_or_new, write_text
     from ganatomy.runs.folder import find_run
@@ -58,11 +58,11 @@ def compare(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="FILE.png", help="The picture; comparison.png here unless said.", show_default=False
+            "--out", metavar="FILE.png", help="The picture; default comparison.png here.", show_default=False
         ),
     ] = None,
 ) -> None:
-    """Put runs side by side, in a table and a picture; runs whose protocols differ are refused, with the field."""
+    """Put runs side by side in a table and a picture. Runs of different protocols are refused."""
     from ganatomy.report import comparison, courses, translations
     from ganatomy.report.png import SIGNED, write_png
     from ganatomy.runs.files import ours_or_new

@@ -10,25 +10,27 @@ from ganatomy.cli.options import ImportFile, prepare, stopping, whole_numbers
 
 
 def ablate(
-    recipe: Annotated[str, typer.Argument(help="A recipe, or several with commas between.", show_default=False)],
+    recipe: Annotated[str, typer.Argument(help="A recipe, or several separated by commas.", show_default=False)],
     assignments: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="KEY=a,b,c ...", help="Values to try of each field; a list is one value in brackets, [128,64]."
+            metavar="KEY=a,b,c ...", help="Values to try of each field; a list is one value in brackets: [128,64]."
         ),
     ] = None,
-    seeds: Annotated[str, typer.Option(help="With commas between.")] = "0",
-    data: Annotated[str | None, typer.Option(help="As for train.")] = None,
-    images: Annotated[int | None, typer.Option(help="The budget of each run.")] = None,
+    seeds: Annotated[str, typer.Option(help="The seeds, separated by commas.")] = "0",
+    data: Annotated[str | None, typer.Option(help="A source of images, as for train.")] = None,
+    images: Annotated[int | None, typer.Option(help="The budget of each run, in real images shown.")] = None,
     duration: Annotated[
-        str | None, typer.Option("--for", help="Stop each run after a time, such as 8m, over all sessions.")
+        str | None, typer.Option("--for", help="Stop each run after a time, such as 8m, summed over all sessions.")
     ] = None,
-    shard: Annotated[str | None, typer.Option(help="Train a part, such as 1/4; the others may run elsewhere.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="The folder; ablations/RECIPE unless said.")] = None,
+    shard: Annotated[
+        str | None, typer.Option(help="Train only a part, such as 1/4; other machines can train the others.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The folder; default ablations/RECIPE.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     imports: ImportFile = None,
 ) -> None:
-    """Train a recipe over a grid of fields and seeds; failed and collapsed runs are in the table, too."""
+    """Train a recipe over a grid of settings and seeds, and tabulate; failed and collapsed runs are listed, too."""
     prepare(imports)
     from ganatomy.cli.console import Watcher
     from ganatomy.experiments.train import parse_duration
@@ -56,16 +58,16 @@ def study(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME | show NAME]", help="Which study; without a name they are listed.", show_default=False
+            metavar="[NAME | show NAME]", help="Which study; without a name, all are listed.", show_default=False
         ),
     ] = None,
     assignments: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE ...]", help="Its settings, such as run=runs/mnist-dcgan.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="The study's folder; studies/NAME unless said.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The study's folder; default studies/NAME.")] = None,
     imports: ImportFile = None,
 ) -> None:
-    """What a trained GAN is good for. A study that was stopped goes on; result.json has the numbers."""
+    """Measure what a trained GAN is good for. The same command continues a study that was stopped."""
     prepare(imports)
     import ganatomy.studies
     from ganatomy.cli.console import study_table
@@ -88,26 +90,27 @@ def study(
 
 def reproduce(
     name: Annotated[
-        str | None, typer.Argument(metavar="REPORT", help="Without a name they are listed.", show_default=False)
+        str | None,
+        typer.Argument(metavar="REPORT", help="Which report; without a name, all are listed.", show_default=False),
     ] = None,
     budget: Annotated[
         str,
         typer.Option(
-            help="Of all trainings and studies together, such as 30m, or full; it goes to the claims that take least "
-            "time for a verdict. Readings in training are part of it; scores at their ends, and a judge of data "
-            "that has none yet, come on top. No clock stops a study. A larger budget goes on in the same folder."
+            help="Time for all trainings and studies together, such as 30m, or full. It goes to the claims that need "
+            "the least time for a verdict. Scores at the end of a training, and the training of a missing judge, come "
+            "on top. Studies are not cut off. A larger budget continues in the same folder."
         ),
     ] = "30m",
     data: Annotated[
         list[str] | None,
-        typer.Option(metavar="SOURCE", help="NAME=SOURCE, or a folder of data sets; may be said again."),
+        typer.Option(metavar="SOURCE", help="NAME=SOURCE, or a folder that holds data sets by name; repeatable."),
     ] = None,
-    seeds: Annotated[str, typer.Option(help="With commas between.")] = "0",
-    out: Annotated[Path | None, typer.Option("--out", help="The folder; reproductions/REPORT unless said.")] = None,
+    seeds: Annotated[str, typer.Option(help="The seeds, separated by commas.")] = "0",
+    out: Annotated[Path | None, typer.Option("--out", help="The folder; default reproductions/REPORT.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     imports: ImportFile = None,
 ) -> None:
-    """A study report's claims beside ours: train what they need, judge each; what was stopped goes on."""
+    """Check the claims of a study report: train what they need, and give each a verdict. The same command continues."""
     prepare(imports)
     import ganatomy.reproduce
     import ganatomy.studies

@@ -11,34 +11,38 @@ from ganatomy.cli.options import ImportFile, prepare
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name, or a recipe.yaml.", show_default=False)],
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe: its name, a recipe.yaml file, or the folder of a run.", show_default=False)
+    ],
     assignments: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[KEY=VALUE ...]", help="Other values for existing fields, such as optimizers.D.lr=1e-4."
+            metavar="[KEY=VALUE ...]", help="Override fields of the recipe, such as optimizers.D.lr=1e-4."
         ),
     ] = None,
     data: Annotated[
-        str | None, typer.Option(help="A named source, a folder of images, Parquet or idx files, or an .npz.")
+        str | None,
+        typer.Option(help="A named source such as mnist, or a folder of images, Parquet or idx files, or an .npz."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The run's folder; runs/RECIPE unless said. A run that is there is continued.")
+        Path | None, typer.Option(help="The run's folder; default runs/RECIPE. A run in it is continued.")
     ] = None,
-    images: Annotated[int | None, typer.Option(help="The budget: real images shown.")] = None,
+    images: Annotated[int | None, typer.Option(help="The budget: how many real images are shown in all.")] = None,
     duration: Annotated[
-        str | None, typer.Option("--for", help="Stop after a time, such as 20m; the budget stays.")
+        str | None, typer.Option("--for", help="Stop this session after a time, such as 20m; the budget stays.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="The seed of every draw.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The seed of every random draw.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     init_from: Annotated[
-        Path | None, typer.Option("--init-from", metavar="RUN", help="Start from a run's last weights, or RUN@best.")
+        Path | None,
+        typer.Option("--init-from", metavar="RUN", help="Start from another run's last weights; RUN@best: its best."),
     ] = None,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start anew; a run that is there is moved aside, never deleted.")
+        bool, typer.Option("--fresh", help="Start anew; a run in the folder is moved aside, never deleted.")
     ] = False,
     imports: ImportFile = None,
 ) -> None:
-    """Train a recipe, or continue the run that its folder holds."""
+    """Train a recipe, or continue the run in its folder."""
     prepare(imports)
     from ganatomy.cli.console import Watcher
     from ganatomy.distributed.processes import leads

@@ -289,7 +289,7 @@ def test_samples_go_into_the_run_unless_said(ganatomy_says, copied):
     assert raw.out != said.out, "other samples do not replace these"
     cut = ganatomy_says("sample", folder, "-n", 2, "--truncation", "0.2")
     assert "-truncation0.2\n" in cut.out, "in a folder of their own"
-    assert "note: truncated at 0.2, quality is bought with diversity" in cut.out
+    assert "note: truncation at 0.2 trades diversity for quality" in cut.out
     pixels = [np.asarray(Image.open(written.with_name(name) / "000000.png")) for name in names_of(said, cut)]
     assert not np.array_equal(*pixels)
 
