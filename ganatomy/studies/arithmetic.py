@@ -43,14 +43,18 @@ Judge = Callable[[Array], Array]
 @study("arithmetic")
 @dataclass(frozen=True, kw_only=True)
 class Arithmetic(OfRuns):
-    """Latents with `attribute`, minus latents without it, plus latents without it that have `other`; measured.
+    """Latent arithmetic, such as smiling woman - woman + man: how often does it come out right?
 
-    Of `pool` latents the judges of both attributes pick the terms: with (attribute, not other), without (neither) and
-    other (other, not attribute). A trial adds the means of `group` of each, drawn anew; before the arithmetic it is the
-    mean of the last. `others` are more attributes that should stay as they are before. By hand, `picked` has three
-    lists of numbers out of numbered.png, which is one trial: its result and eight around it, in arithmetic.png and
-    result.png, are graded where the data has the attributes, as boolean columns; without, they are pictures. Measured
-    trials are in trials.csv and trials.png. `noise`: the deviation of each number of a latent among the eight.
+    Latents with `attribute`, minus latents without it, plus latents that have `other` instead. Attributes are boolean
+    columns of the run's data. Of `pool` latents, judges of both attributes pick three groups: with (attribute, not
+    other), without (neither) and other (other, not attribute). A trial combines the means of `group` latents drawn from
+    each; the mean of the third group alone is what stood there before. Judges trained on the other half of the images
+    grade `trials` of them: does the attribute appear, do the other and the `others` stay? trials.csv and trials.png
+    have the trials.
+
+    By hand, `picked` has three lists of numbers out of numbered.png, which make one trial. It is graded where the data
+    has the attributes; otherwise it is a picture. arithmetic.png has a trial's terms, its result and eight variants
+    around it, result.png those nine alone. `noise` is the standard deviation of the variants' latents.
     """
 
     attribute: str = "Smiling"

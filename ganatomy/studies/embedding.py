@@ -34,11 +34,11 @@ PERPLEXITY = 30.0  # of t-SNE, or a third of the points where they are few
 @study("embedding")
 @dataclass(frozen=True, kw_only=True)
 class Embedding(OfRuns):
-    """Embeds `count` held-out and as many generated images, marked by origin, and colored by class, then by origin.
+    """Do real and generated images mix? t-SNE and PCA of the judge's features of `count` of each (5 to 1,000).
 
-    tsne.png, pca.png and points.csv; confidence.png is how sure a judge is of each. count: from 5 to 1,000.
-    The class of a real image is its label and that of a generated one the class asked for, or, of a generator that is
-    not conditional, the class that the judge sees.
+    Writes tsne.png and pca.png, colored by class and by origin, points.csv, and confidence.png: how sure the judge is
+    of each image. The class of a real image is its label; that of a generated image is the class asked for or, if the
+    generator is not conditional, the class that the judge sees.
     """
 
     count: Annotated[int, Field(ge=5, le=1000)] = 100

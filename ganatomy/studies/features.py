@@ -47,17 +47,18 @@ Other = Literal["pixels", "pca", "untrained"]
 @study("features")
 @dataclass(frozen=True, kw_only=True)
 class Features(OfRuns):
-    """The discriminator's features on real images under an L2-SVM, against pixels, their PCA and an untrained network.
+    """How good D's features of real images are for a linear SVM, beside pixels, their PCA and an untrained D.
 
-    accuracy.csv and accuracy.png, on the held-out images.
+    Writes accuracy.csv and accuracy.png: accuracies on the held-out images.
 
-    data: another source to look at; None: what the run was trained on. Of a recipe: what it is trained on.
-    grid: what each layer's maps are pooled to, one number for all or one for each; no larger than the maps are.
-    labels: how many per class are known, from 5 on, or all, each a trial of its own; where not all are, the mean of
-        `draws` such choices.
-    against: what it is compared with; `untrained` is the discriminator with the weights that its training began with.
-    components: of the PCA, or as many as there can be.
-    strengths: the SVM's C times the number of features, one of which is chosen on a fifth of the known labels.
+    data: another source of images to probe; default: what the run was trained on. Of a recipe: what it is trained on.
+    grid: each layer's maps are max-pooled to a grid of this size; one number for all layers or one for each, no larger
+        than the maps.
+    labels: how many labelled images per class are known, 5 or more, or all; each value is a trial. Unless all are
+        known, the accuracy is the mean over `draws` random choices.
+    against: what to compare with; `untrained` is D with the weights that its training began with.
+    components: of the PCA, at most as many as there can be.
+    strengths: values of C times the number of features; the best is chosen on a fifth of the known labels.
     """
 
     grid: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (4,)

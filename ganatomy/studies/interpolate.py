@@ -31,12 +31,14 @@ Path = Literal["linear", "spherical"]
 class Interpolate(OfRuns):
     """Walk between `pairs` of latents in `steps` images each; of a conditional run, between classes as well.
 
-    steps: three or more, the two ends among them: latents.png and classes.png, a walk in a row.
-    path: between latents, linear or spherical; between classes it is linear.
+    Writes latents.png and classes.png with a walk in each row, smoothness.csv with the smoothness of every walk, and
+    smoothness.png with means and ranges.
 
-    The smoothness of a walk is the length of its mean step over that of its longest: 1 where each step changes as much
-    as any other, 1 / (steps - 1) where all happens in one jump. Lengths are root mean squares of pixels in [-1, 1].
-    smoothness.csv has that of every walk, smoothness.png the means and ranges.
+    steps: three or more, with both ends.
+    path: linear or spherical between latents; between classes it is always linear.
+
+    The smoothness of a walk is the length of its mean step divided by that of its longest step: 1 if every step changes
+    the image equally, 1 / (steps - 1) if all happens in one jump. Lengths are root mean squares of pixels in [-1, 1].
     """
 
     pairs: PositiveInt = 8

@@ -46,15 +46,20 @@ LESSONS = ("generated", f"generated{AUGMENTED}", "real", f"real{AUGMENTED}", "re
 @study("labelled-data")
 @dataclass(frozen=True, kw_only=True)
 class LabelledData(Study):
-    """Train a GAN on portions of the labelled data, draw labelled samples, and teach classifiers with them.
+    """How good is a classifier that saw generated images only? Of GANs trained on portions of the labelled data.
 
-    A conditional recipe is one GAN for each portion; any other, one for each class, `images` shared among them. Taught
-    on `per_label` samples of each class alone, on the real images of the portion, either also turned, shifted and
-    flipped a little, the real ones turned by up to 30 degrees, and both, half of what is shown of each; examined on the
-    held-out images, by which nothing is chosen: accuracy.csv, accuracy.png. `portions`, above 0 and up to 1, are of
-    each class; which images they are is the seed's choice. Pupils see `shown` images each, 200,000 unless said, or
-    their lesson `epochs` times. `network` is small, or efficientnet-b0 with its `weights`: a name on the hub, or a
-    folder with config.json and model.safetensors.
+    For each of `portions` (above 0, up to 1, of each class; the seed chooses which images) a conditional recipe is
+    trained once, any other once per class, with `images` shared among the classes. Classifiers are then trained on
+
+    - `per_label` samples of each class alone, plain and augmented (rotated, shifted and flipped a little);
+    - the real images of the portion, plain, augmented, and rotated by up to 30 degrees;
+    - both, half of what is shown being real,
+
+    and tested on the held-out images, which decide nothing else. Writes accuracy.csv and accuracy.png.
+
+    shown: how many images each classifier sees, by default 200,000; or `epochs`, how often it sees its training images.
+    network: small, or efficientnet-b0 with its `weights`: a name on the hub, or a folder with config.json and
+        model.safetensors.
     """
 
     data: str

@@ -42,14 +42,15 @@ MATES, DRAWS = 64, 5  # images in a batch, for what batch-mates change, and how 
 @study("modes")
 @dataclass(frozen=True, kw_only=True)
 class Modes(OfRuns):
-    """`count` samples of a run beside as many held-out images: classes, diversity, duplicates, batch-mates.
+    """Did G collapse? Classes, diversity, duplicates and batch-mates of `count` samples, beside as many real images.
 
-    A class is missing if the judge sees it a tenth as often as in the real images, or less (classes.csv,
-    classes-run.png). A duplicate is a pair that is as near in the judge's features as the nearest two different real
-    images, or nearer (birthday.csv; closest-run.png is the nearest). Where fewer than `count` images are held out, all
-    of them are taken, and as many samples. `against` is another run to stand beside it, for instance the same recipe
-    with virtual batch norm. Without labels for a judge there are no classes, and duplicates are those of random
-    features.
+    A class is missing if the judge sees it at most a tenth as often as in real images: classes.csv, classes-run.png. A
+    duplicate is a pair of samples at least as near in the judge's features as the nearest two different real images:
+    birthday.csv, and the nearest pair in closest-run.png. Real images are held-out ones; if there are fewer than
+    `count`, all of them are taken, and as many samples. Without labels for a judge there are no classes, and duplicates
+    are found in random features.
+
+    against: another run to compare with, for instance the same recipe with virtual batch norm.
     """
 
     against: str | None = None

@@ -45,13 +45,14 @@ RATE = 0.05  # Adam's, falling to zero, on latents
 @study("pca")
 @dataclass(frozen=True, kw_only=True)
 class PrincipalComponents(OfRuns):
-    """A PCA's samples under the judge that scores the GAN's, and the reconstructions of both.
+    """PCA as a generative model beside the GAN: samples under the same judge, and reconstructions of real images.
 
-    Without labels for a judge, samples of both are compared with the training images in random features. scores.csv,
-    samples.png; reconstruction.csv, reconstruction.png.
+    Writes scores.csv, samples.png, reconstruction.csv and reconstruction.png. Without labels for a judge, the samples
+    are compared with the training images in random features.
 
-    components: how many, each a model of its own; no more than there are.
-    inverted: held-out images that G's latents are sought for, in `steps` steps of gradient descent from `starts` draws.
+    components: how many principal components; each value is a model of its own, no larger than there are components.
+    inverted: how many held-out images are reconstructed by the GAN, by gradient descent on G's latent: `steps` steps
+        from each of `starts` random starts.
     """
 
     components: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (16, 64, 256)

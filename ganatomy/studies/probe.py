@@ -56,13 +56,14 @@ WEIGHTS = "encoder.safetensors"
 @study("probe")
 @dataclass(frozen=True, kw_only=True)
 class Probe(OfRuns):
-    """Latents of real images under a linear classifier, an RBF SVM and the nearest neighbour, against a PCA as large.
+    """What an encoder's latents know of the classes: a linear classifier, an RBF SVM and 1-NN, beside a PCA as large.
 
-    accuracy.csv and accuracy.png; encoder.safetensors is an encoder that was trained here.
+    Writes accuracy.csv and accuracy.png. A run without an encoder gets one, trained against its frozen generator and
+    kept in encoder.safetensors.
 
-    data: another source to look at; None: what the run was trained on. Of a recipe: what it is trained on.
-    encoder_images: generated, that an encoder is trained on where the run has none; `encoder_width` scales its maps.
-    linear_images, svm_images, nearest_images: real ones with their labels, at most, of each classifier.
+    data: another source of images to probe; default: what the run was trained on. Of a recipe: what it is trained on.
+    encoder_images: how many generated images such an encoder is trained on; `encoder_width` scales its maps.
+    linear_images, svm_images, nearest_images: how many labelled real images each classifier learns from, at most.
     """
 
     encoder_images: PositiveInt = 200_000

@@ -27,12 +27,12 @@ TORCHRUN = ("torch.distributed.run", "--standalone", "--nproc-per-node")
 @study("processes")
 @dataclass(frozen=True, kw_only=True)
 class Processes(Study):
-    """Train a recipe for `images` in one process, and in `count` that share each batch; compare their weights.
+    """Do several processes train what one trains? Compare the weights after `images`, of one process and of `count`.
 
-    On the CPU, in float32: what differs is the order of sums, which training enlarges, so `images` are few. Adam
-    enlarges it most, for it moves a weight by a whole step where the gradient is next to nothing: the distance is also
-    told as a share of the way that training took. Dropout and noise layers draw in each process for themselves: leave
-    them out, by overrides=players.D.dropout=0.
+    On the CPU, in float32. Only the order of sums differs, but training amplifies that, so `images` should be few. Adam
+    amplifies it most, since it takes a whole step even where the gradient is nearly zero; so the distance is also given
+    as a share of the way that the weights moved in training. Dropout and noise layers draw separately in each process:
+    leave them out with overrides=players.D.dropout=0.
     """
 
     data: str

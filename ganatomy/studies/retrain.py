@@ -52,16 +52,20 @@ Share = Annotated[float, Field(ge=0, le=1)]
 @study("retrain")
 @dataclass(frozen=True, kw_only=True)
 class Retrain(OfRuns):
-    """Classifiers taught with portions of real and generated images of a conditional run; then with few real ones.
+    """What generated images add to real ones when a classifier is trained, and what a GAN adds to a few labels.
 
-    The grid crosses `shares` of the real training images, above 0 and up to 1, with shares of as many generated ones
-    (`generated`, up to 1; None: the same) and with none, examined on the held-out images and on fresh samples, beside
-    classical augmentation of the real ones: grid.csv, on_real.png, on_generated.png. Its GAN has learned from the
-    labels of all of the run's images, whatever the share: the grid tells what samples are worth, not what few labels
-    are. That is told with `few` real images of each class (0: leave it), in few.csv and few.png: a GAN, `few_recipe`
-    with `few_overrides`, is trained on just those for `few_images`, and its samples are used in the ways that the
-    report asks about, beside classical augmentation. Every classifier sees `shown` images. A seed draws the images,
-    too; several tell whether the best of these ways is a gain beyond real images alone, augmented or plain.
+    The grid: `shares` of the real training images (above 0, up to 1) are combined with `generated` shares of as many
+    samples of a conditional run (up to 1; default: the same shares) and with none, beside classical augmentation.
+    Classifiers are tested on the held-out images and on fresh samples: grid.csv, on_real.png, on_generated.png. The GAN
+    has learned from all labels of the run, whatever the share, so the grid shows what samples are worth, not what a GAN
+    makes of few labels.
+
+    Few labels: with `few` real images of each class (0 leaves this out), a GAN (`few_recipe` with `few_overrides`) is
+    trained on just those for `few_images`. Its samples are used in several ways, beside classical augmentation:
+    few.csv, few.png. With several `seeds`, each drawing its own images, a test says whether the best of these ways is a
+    gain beyond real images alone, plain or augmented.
+
+    shown: how many images every classifier sees.
     """
 
     shares: Annotated[tuple[Part, ...], Field(min_length=1)] = (0.1, 0.2, 0.5, 1.0)
