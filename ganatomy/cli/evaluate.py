@@ -385,7 +385,7 @@ def judge(run: RunPath, imports: ImportFile = None) -> None:
     file, facts = keep(load(run))
     typer.echo(f"judge      {facts['sha256']}, right about {facts['accuracy']:.2%} of the held-out images")
     typer.echo(f"kept as    {file}")
-    typer.echo("note: scores by an earlier judge of these images cannot be compared with its scores: evaluate runs anew.")
+    typer.echo("note: scores by an earlier judge of these images are not comparable with its own: evaluate runs anew.")
 
 
 def stats(

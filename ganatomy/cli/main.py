@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -17,7 +18,7 @@ from ganatomy.cli.train import train
 from ganatomy.core.errors import GanatomyError
 
 app = typer.Typer(
-    help="Train, measure and use generative adversarial networks.",
+    help="Train, measure and use generative adversarial networks. To begin: ganatomy train digits-dcgan",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -77,11 +78,16 @@ def check_data(
         raise typer.Exit(1)
 
 
-for command in (train, sample, translate, evaluate, judge, stats, results, report, ablate, compare, study, reproduce):
-    app.command()(command)
-app.command()(recipes)
+PANELS: Mapping[str, Sequence[Callable[..., None]]] = {
+    "Train": (recipes, train),
+    "Use what was trained": (sample, translate, study),
+    "Measure and compare": (evaluate, stats, judge, report, results, compare, ablate, reproduce),
+}
+for panel, commands in PANELS.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
 data_app.command("check")(check_data)
-app.add_typer(data_app, name="data")
+app.add_typer(data_app, name="data", rich_help_panel="Train")
 
 
 @app.callback(invoke_without_command=True)
