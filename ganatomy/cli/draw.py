@@ -60,9 +60,7 @@ def translate(
     source: Annotated[
         Path, typer.Argument(metavar="INPUT", help="A picture, or a folder of them.", show_default=False)
     ],
-    to: Annotated[
-        str, typer.Option("--to", help="The target domain: its name, or X or Y.", show_default=False)
-    ],
+    to: Annotated[str, typer.Option("--to", help="The target domain: its name, or X or Y.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="The folder to write into.", show_default=False)],
     weights: KeptWeights = "average",
     tile: Annotated[

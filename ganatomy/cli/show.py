@@ -57,9 +57,7 @@ def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN ...", help="Folders of runs.", show_default=False)],
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out", metavar="FILE.png", help="The picture; default comparison.png here.", show_default=False
-        ),
+        typer.Option("--out", metavar="FILE.png", help="The picture; default comparison.png here.", show_default=False),
     ] = None,
 ) -> None:
     """Put runs side by side in a table and a picture. Runs of different protocols are refused."""

@@ -16,9 +16,7 @@ def train(
     ],
     assignments: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[KEY=VALUE ...]", help="Override fields of the recipe, such as optimizers.D.lr=1e-4."
-        ),
+        typer.Argument(metavar="[KEY=VALUE ...]", help="Override fields of the recipe, such as optimizers.D.lr=1e-4."),
     ] = None,
     data: Annotated[
         str | None,

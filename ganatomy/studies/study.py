@@ -35,9 +35,7 @@ from ganatomy.runs.folder import LOCK, RunFolder, find_run, refuse_foreign
 
 RUN_SETTINGS = ("run", "against")  # settings that, as text, name a run: its folder, or a recipe to be trained first
 TRAINING = ("study", "recipe", "data", "images", "overrides")  # settings that decide what lies in runs/
-TRAINS_FIRST = (
-    "run=RECIPE trains that recipe first; data=SOURCE, images=N and overrides=KEY=VALUE,... change how."
-)
+TRAINS_FIRST = "run=RECIPE trains that recipe first; data=SOURCE, images=N and overrides=KEY=VALUE,... change how."
 SETTINGS = "settings.json"
 STUDIES = Path("studies")  # where `ganatomy study` puts a study that is given no folder
 S = TypeVar("S", bound="type[Study]")
