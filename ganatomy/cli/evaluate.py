@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from ganatomy.cli.options import (
+    Device,
     ImportFile,
     KeptWeights,
     Layer,
@@ -89,7 +90,7 @@ def evaluate(
         Literal["train", "held-out", "all"] | None, typer.Option(help="Which part of --fake; default all.")
     ] = None,
     size: Annotated[int | None, typer.Option(help="Resize both sources to so many pixels, as data.size does.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Device = "auto",
     imports: ImportFile = None,
 ) -> None:
     """Score a run's last and best checkpoints, or compare two sources of images; real images set the floor."""
@@ -406,7 +407,7 @@ def stats(
         typer.Option(help="Which part of the images; default all, or with a judge the half that it has not seen."),
     ] = None,
     size: Annotated[int | None, typer.Option(help="Resize them to so many pixels, as data.size does.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Device = "auto",
     imports: ImportFile = None,
 ) -> None:
     """Write an extractor's statistics of a source; `evaluate` takes the file in place of the images."""

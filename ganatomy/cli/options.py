@@ -30,6 +30,7 @@ Layer = Annotated[Literal["64", "192", "768", "2048"], typer.Option(help="Which 
 KeptWeights = Annotated[
     Literal["average", "raw"], typer.Option(help="average: the moving average of the weights; raw: as trained.")
 ]
+Device = Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or mps.")]
 Out = Annotated[Path | None, typer.Option("--out", help="The folder to write into.", show_default=False)]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ganatomy.cli.options import ImportFile, prepare, stopping, whole_numbers
+from ganatomy.cli.options import Device, ImportFile, prepare, stopping, whole_numbers
 
 
 def ablate(
@@ -27,7 +27,7 @@ def ablate(
         str | None, typer.Option(help="Train only a part, such as 1/4; other machines can train the others.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="The folder; default ablations/RECIPE.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Device = "auto",
     imports: ImportFile = None,
 ) -> None:
     """Train a recipe over a grid of settings and seeds, and tabulate; failed and collapsed runs are listed, too."""
@@ -107,7 +107,7 @@ def reproduce(
     ] = None,
     seeds: Annotated[str, typer.Option(help="The seeds, separated by commas.")] = "0",
     out: Annotated[Path | None, typer.Option("--out", help="The folder; default reproductions/REPORT.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Device = "auto",
     imports: ImportFile = None,
 ) -> None:
     """Check the claims of a study report: train what they need, and give each a verdict. The same command continues."""
