@@ -197,7 +197,7 @@ def _check_turns(engine: Engine) -> list[str]:
             before = {name: value.detach().clone() for name, value in engine.game.named_parameters()}
             if turn.fresh:
                 engine.drawn += 1
-            engine._take(turn, (0, round_, number, 0))
+            engine.play_turn(turn, (0, round_, number, 0))
             for name, value in engine.game.named_parameters():
                 assert value.isfinite().all(), f"'{name}' is not finite"
                 if name in trained and name.split(".")[0] in turn.movers:
@@ -217,5 +217,5 @@ def _heard(reached: set[str], name: str, weight: Tensor) -> None:
 
 def _can_learn(engine: Engine, names: set[str]) -> Iterator[str]:
     """Those that should have been sent one: a score's bias cancels where only differences of scores count."""
-    invariant = getattr(getattr(engine.game, "loss", None), "middle", 0.0) is None
+    invariant = getattr(getattr(engine.game, "loss", None), "threshold", 0.0) is None
     yield from sorted(names - ({"D.score.bias"} if invariant else set()))

@@ -7,8 +7,8 @@ import torch
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.distributed import processes
+from ganatomy.engine.cuda_graphs import Figures
 from ganatomy.engine.precision import widest
-from ganatomy.engine.recording import Figures
 
 
 class NonFiniteError(GanatomyError):

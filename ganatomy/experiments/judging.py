@@ -19,7 +19,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from ganatomy.core.errors import GanatomyError
-from ganatomy.core.exact import exactly
+from ganatomy.core.float32 import without_tf32
 from ganatomy.core.randomness import CPU, keyed
 from ganatomy.core.recipe import Recipe
 from ganatomy.core.spec import Spec, from_plain, to_plain
@@ -63,7 +63,7 @@ class Judge:
         return self
 
     @torch.inference_mode()
-    @exactly()
+    @without_tf32()
     def see(self, images: Array) -> tuple[Array, Array]:
         """uint8 [N, H, W, C] to features [N, d] and probabilities [N, classes]."""
         device = next(self.network.parameters()).device

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ganatomy.core.errors import GanatomyError
-from ganatomy.core.exact import exactly
+from ganatomy.core.float32 import without_tf32
 from ganatomy.core.players import Generator
 from ganatomy.core.prior import Prior
 from ganatomy.core.randomness import CPU
@@ -48,7 +48,7 @@ class Sampler:
         self.classes = self.G.classes
         self.device = device
         if batch_norms(self.G):
-            with exactly():
+            with without_tf32():
                 standing_statistics(self.G, self._standing_inputs())
 
     def tensors(self, seed: int, indices: Sequence[int], labels: Sequence[int] | None = None) -> Iterator[Tensor]:
@@ -56,7 +56,7 @@ class Sampler:
         if labels is not None and self.classes is None:
             raise GanatomyError("This generator is not conditional: it cannot be asked for a class.")
         drawn = self._inputs(seed, indices, labels, self.truncation)
-        with torch.inference_mode(), exactly():
+        with torch.inference_mode(), without_tf32():
             for start, inputs in zip(range(0, len(indices), CHUNK), drawn, strict=True):
                 yield self.G(*inputs)[: len(indices) - start].float().cpu()
 
@@ -70,7 +70,7 @@ class Sampler:
         if (y is None) != (self.classes is None):
             raise GanatomyError("Classes are given to a conditional generator, and to no other.")
         found = []
-        with torch.inference_mode(), exactly():
+        with torch.inference_mode(), without_tf32():
             for start in range(0, len(z), CHUNK):
                 part = [t[start : start + CHUNK].to(self.device) for t in (z, y) if t is not None]
                 count = len(part[0])

@@ -105,9 +105,9 @@ EXCLUDED = (
     SCORES_OF_ITS_OWN,
     Pair(
         "AdaptiveAugment",
-        "a loss whose scores have no middle (Wasserstein, Relativistic)",
+        "a loss without a threshold between real and fake (Wasserstein, Relativistic)",
         "it asks how often D takes a training image for real; use DiffAugment, or another loss",
-        lambda c: c.augment(AdaptiveAugment) and c.game["loss"].part.middle is None,
+        lambda c: c.augment(AdaptiveAugment) and c.game["loss"].part.threshold is None,
     ),
     Pair(
         "AdaptiveAugment",
@@ -251,7 +251,7 @@ def idle(where: str, value: Any) -> Iterator[str]:
                 yield from idle(f"{where}.{name}", setting)
 
 
-def told_twice(game: Settings) -> Iterator[str]:
+def repeated(game: Settings) -> Iterator[str]:
     """One line for every piece that is there twice.
 
     Terms are kept by name, so one would be lost; numbers are drawn by name, so the same would be added again.
@@ -285,5 +285,5 @@ def refusals(game: Spec, players: Mapping[str, Spec]) -> Iterator[str]:
     parts = {name: player.part for name, player in players.items()}
     chosen = Chosen(game.settings, players["G"].settings, players["D"].settings, parts)
     yield from (str(pair) for pair in EXCLUDED if pair.clash(chosen))
-    yield from told_twice(game.settings)
+    yield from repeated(game.settings)
     yield from ignored(game, players)

@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from ganatomy.core.errors import GanatomyError, one_line
-from ganatomy.core.exact import exactly
+from ganatomy.core.float32 import without_tf32
 from ganatomy.core.randomness import CPU
 from ganatomy.core.registry import Registry
 from ganatomy.data.packed import cache_folder
@@ -154,7 +154,7 @@ class Inception(Extractor):
         self.batch = BATCH.get(device.type, 32)
 
     @torch.inference_mode()
-    @exactly()
+    @without_tf32()
     def look(self, images: Array) -> Look:
         features, probabilities = [], []
         for start in range(0, len(images), self.batch):

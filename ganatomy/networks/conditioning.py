@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.core.float32 import at_least_float32
 
 
 class OneHot(nn.Module):
@@ -104,7 +105,7 @@ class ProxyHead(nn.Module):
         self.proxies = nn.Parameter(torch.randn(classes, size))
 
     def forward(self, features: Tensor) -> Tensor:
-        return nn.functional.normalize(self.embed(features).float(), dim=1)
+        return nn.functional.normalize(at_least_float32(self.embed(features)), dim=1)
 
 
 Head = Literal["none", "softmax", "proxy"]

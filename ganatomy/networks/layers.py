@@ -6,6 +6,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
+from ganatomy.core.float32 import at_least_float32
 from ganatomy.networks.normalization import VirtualBatchNorm
 
 Activation = Literal["relu", "leaky", "selu"]
@@ -101,7 +102,7 @@ class MinibatchDeviation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         size = self.group if len(x) % self.group == 0 else len(x)
-        groups = x.float().unflatten(0, (size, -1))
+        groups = at_least_float32(x).unflatten(0, (size, -1))
         deviation = (groups.var(0, correction=0) + 1e-8).sqrt().mean((1, 2, 3))
         plane = deviation.repeat(size)[:, None, None, None].to(x.dtype).expand(-1, 1, *x.shape[2:])
         return torch.cat([x, plane], dim=1)

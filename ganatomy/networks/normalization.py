@@ -5,6 +5,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from ganatomy.core.float32 import at_least_float32
+
 Normalization = Literal["batch", "virtual", "instance", "layer", "none"]
 OfVectors = Literal["batch", "virtual", "layer", "none"]  # a vector has no maps, whose pixels instance norm is over
 
@@ -31,12 +33,8 @@ def moments(x: Tensor) -> tuple[Tensor, Tensor]:
     """The mean of each map of an example, and of its squares, [N, C, 1, ...]; of vectors [N, C], the numbers."""
     if x.dim() > 2:
         return Moments.apply(x)
-    numbers = exact(x)
+    numbers = at_least_float32(x)
     return numbers, numbers.square()
-
-
-def exact(x: Tensor) -> Tensor:
-    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
 class Moments(torch.autograd.Function):
@@ -45,7 +43,7 @@ class Moments(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor]:
         ctx.save_for_backward(x)
-        numbers, pixels = exact(x), list(range(2, x.dim()))
+        numbers, pixels = at_least_float32(x), list(range(2, x.dim()))
         return numbers.mean(pixels, keepdim=True), numbers.square().mean(pixels, keepdim=True)
 
     @staticmethod
@@ -70,7 +68,7 @@ class Affine(torch.autograd.Function):
         pixels = list(range(2, x.dim()))
 
         def summed(t: Tensor) -> Tensor:
-            return exact(t).sum(pixels, keepdim=True) if pixels else exact(t)
+            return at_least_float32(t).sum(pixels, keepdim=True) if pixels else at_least_float32(t)
 
         return of_y * gain.to(x.dtype), summed(of_y * x), summed(of_y)
 

@@ -9,6 +9,7 @@ from pydantic import Field, PositiveFloat
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
+from ganatomy.core.float32 import at_least_float32
 from ganatomy.core.registry import part
 
 Cosine = Annotated[float, Field(ge=-1, le=1)]
@@ -39,7 +40,7 @@ class SoftmaxCrossEntropy(AuxiliaryLoss):
     smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
     def __call__(self, said: Tensor, y: Tensor, head: nn.Module) -> Tensor:
-        return cross_entropy(said.float(), y, label_smoothing=self.smoothing)
+        return cross_entropy(at_least_float32(said), y, label_smoothing=self.smoothing)
 
     def logits(self, said: Tensor, head: nn.Module) -> Tensor:
         return said
@@ -62,7 +63,7 @@ class DataToData(AuxiliaryLoss):
     negative_margin: Cosine = 0.02
 
     def __call__(self, said: Tensor, y: Tensor, head: nn.Module) -> Tensor:
-        said = said.float()
+        said = at_least_float32(said)
         own = (said * self._proxies(head)[y]).sum(1)
         positive = (own - self.positive_margin).clamp(max=0) / self.temperature
         with torch.autocast(said.device.type, enabled=False):  # bfloat16 has no three digits of a cosine
@@ -72,10 +73,10 @@ class DataToData(AuxiliaryLoss):
         return -(positive - torch.logsumexp(torch.cat([positive[:, None], of_others], 1), 1)).mean()
 
     def logits(self, said: Tensor, head: nn.Module) -> Tensor:
-        return said.float() @ self._proxies(head).t()
+        return at_least_float32(said) @ self._proxies(head).t()
 
     @staticmethod
     def _proxies(head: nn.Module) -> Tensor:
         proxies = head.proxies
         assert isinstance(proxies, Tensor)
-        return normalize(proxies.float(), dim=1)
+        return normalize(at_least_float32(proxies), dim=1)

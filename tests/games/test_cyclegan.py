@@ -90,7 +90,7 @@ def test_nobody_else_moves():
     engine.drawn = 1
     for turn in game.order():
         before = {name: value.clone() for name, value in game.named_parameters()}
-        engine._take(turn, (0, 0, 0, 0))
+        engine.play_turn(turn, (0, 0, 0, 0))
         moved = {name.split(".")[0] for name, value in game.named_parameters() if not torch.equal(value, before[name])}
         assert moved == set(turn.movers)
 

@@ -22,7 +22,7 @@ from ganatomy.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganatomy.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganatomy.networks.normalization import Normalization
 from ganatomy.objectives.adversarial import Minimax, NonSaturating
-from ganatomy.objectives.penalties import Penalty, Shown
+from ganatomy.objectives.penalties import DiscriminatorStep, Penalty
 
 SHAPE = (1, 8, 8)
 DEVICE = torch.device("cpu")  # tests/gpu has another
@@ -111,7 +111,7 @@ def test_frozen_players_keep_their_weights_and_optimizer_state() -> None:
     for index, (mover, other) in enumerate((("D", "G"), ("G", "D"))):
         still, moving = weights(played.players[other]), weights(played.players[mover])
         state = copy.deepcopy(played.steppers[other].state_dict()["state"])
-        played._take(turns[index], (0, 0, index, 0))
+        played.play_turn(turns[index], (0, 0, index, 0))
         assert largest_difference(still, weights(played.players[other])) == 0
         assert largest_difference(moving, weights(played.players[mover])) > 0
         after = played.steppers[other].state_dict()["state"]
@@ -361,8 +361,8 @@ class Watched(Penalty):
 
     title = "watched"
 
-    def value(self, shown: Shown) -> Tensor:
-        value = 0 * shown.real_scores.sum()
+    def value(self, step: DiscriminatorStep) -> Tensor:
+        value = 0 * step.real_scores.sum()
         self.seen = [torch.backends.cudnn.allow_tf32]
         value.register_hook(lambda _: self.seen.append(torch.backends.cudnn.allow_tf32))
         return value
