@@ -84,7 +84,7 @@ def test_a_picture_too_small_for_d_is_refused():
 
 def test_instance_norm_of_single_numbers_is_refused():
     with pytest.raises(
-        GanatomyError, match=r"^DCGANDiscriminator: instance norm makes zeros of maps of 1x1; use fewer"
+        GanatomyError, match=r"^DCGANDiscriminator: instance norm sets maps of 1x1 pixels to zero; use fewer"
     ):
         DCGANDiscriminator(Shape(1, 8, 8), channels=(4, 4, 4), normalization="instance")
     with pytest.raises(GanatomyError, match=r"^DCGANGenerator: instance norm makes zeros"):
