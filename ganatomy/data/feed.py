@@ -143,7 +143,7 @@ def turned(x: Tensor, angles: Tensor) -> Tensor:
 
 
 def hold(rows: NDArray[np.uint8], device: torch.device) -> Tensor | None:
-    """The array as a tensor on the device, or else in RAM, if it fits into a quarter of the free memory there; else None."""
+    """The array as a tensor on the device, or else in RAM, if a quarter of the free memory there suffices; or None."""
     places = [CPU] if device.type == "cpu" else [device, CPU]
     place = next((place for place in places if rows.nbytes <= free_bytes(place) // 4), None)
     if place is None:
