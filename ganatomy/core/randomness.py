@@ -42,8 +42,8 @@ def reseed_default_generator(*key: int | str) -> None:
 class Draws:
     """The random numbers of one turn for a micro-batch.
 
-    They are drawn on the CPU for the global batch, of which each process and micro-batch takes its `rows`. So they do not
-    depend on how many processes or micro-batches there are.
+    They are drawn on the CPU for the global batch, of which each process and micro-batch takes its `rows`. So they
+    do not depend on how many processes or micro-batches there are.
 
     key: seed, round, turn, repetition; a `purpose` is added for each kind of number. total: images in the global batch.
     """

@@ -21,8 +21,8 @@ class ExponentialAverage(Averaging):
 
     players: whose weights are averaged.
     half_life: real images after which a weight counts half.
-    warm_up: early in training the half-life is this share of the images shown, if that is less, so the first weights are
-        soon forgotten; 0: no warm-up.
+    warm_up: early in training the half-life is this share of the images shown, if that is less, so the first weights
+        are soon forgotten; 0: no warm-up.
     """
 
     players: Annotated[tuple[str, ...], Field(min_length=1)] = ("G",)
