@@ -39,7 +39,7 @@ from ganatomy.runs.folder import RunFolder
 
 WATCHED = 6  # pictures of each domain in the grids
 COLUMNS = ("real", "translated", "reconstructed", "identity")
-UNDECODED = (".heic", ".heif", ".jxl", ".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2")  # of pictures, too
+UNDECODED = (".heic", ".heif", ".jxl", ".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2")  # also pictures
 MANIFEST = "translation.json"  # in the output folder: the request, so that the same command can continue
 HELD = 3  # peak memory over the largest layer's input and output: measured 1.5 to 2.5 at 448 px with 16, 32, 64 maps
 LOOKED_AT = 64  # pixels, the sides of the picture on which layers are measured
