@@ -1,4 +1,4 @@
-"""The one-player game: a classifier learns its labels."""
+"""Training a classifier, as a one-player game."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated
@@ -62,6 +62,7 @@ class Classification(Game):
 
 
 def labels(batch: Batch) -> Tensor:
+    """The batch's class numbers [N]. Raises GanatomyError without labels."""
     if batch.y is None:
         raise GanatomyError("A classifier needs labels, and the data has none.")
     return batch.y

@@ -124,6 +124,7 @@ class CycleGAN(Game):
 
 
 def both_domains(batch: Batch) -> tuple[Tensor, Tensor]:
+    """The images of X and of Y. Raises GanatomyError for data of one domain."""
     if batch.y is None or batch.y.shape[1:] != batch.x.shape[1:]:
         raise GanatomyError("CycleGAN wants images of two domains: use data of two sources (`Unpaired`).")
     return batch.x, batch.y

@@ -106,7 +106,7 @@ class Normed(D):
 @pytest.mark.parametrize("penalty", [R1(), R2(), GradientPenalty(), DRAGAN()])
 def test_a_penalty_on_the_gradient_of_ones_own_d_with_batch_norm_is_refused(penalty):
     Adversarial(G(), Normed(), penalties=(Consistency(), LeCam()))
-    with pytest.raises(GanatomyError, match="gradient and batch norm in D do not go together: it presupposes a score"):
+    with pytest.raises(GanatomyError, match="gradient and batch norm in D do not go together: it needs scores that"):
         Adversarial(G(), Normed(), penalties=(LeCam(), penalty))
 
 
