@@ -41,7 +41,7 @@ def check_networks(part: Callable[..., nn.Module], /, **settings: Any) -> None:
     In float32 and under bfloat16 autocast, at batch 2:
     - its output has the right shape, and a generator's lies in [-1, 1];
     - its state, saved and loaded, gives the same output;
-    - every trainable parameter gets a finite gradient, which is not zero within a few steps. Later steps use batch 4, since
+    - every trainable parameter gets a finite gradient, which is not zero within a few steps. Later steps use batch 4:
       layers behind one that begins at zero get none at first, and a batch norm of two vectors may cancel it;
     - a conditional one depends on the class.
 

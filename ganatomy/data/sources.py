@@ -149,7 +149,7 @@ class Digits(Source):
     """scikit-learn's handwritten digits: 1,797 real scans of 8x8, inside that package.
 
     Alpaydin and Kaynak (1998), "Optical Recognition of Handwritten Digits", UCI.
-    Values 0 .. 16 become round(v * 255 / 16). `inverted_bold`: strokes as wide as their neighbours make them, black on
+    Values 0 .. 16 become round(v * 255 / 16). `inverted_bold`: strokes as wide as their neighbors make them, black on
     white, for translation.
     """
 

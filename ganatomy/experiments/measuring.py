@@ -35,7 +35,7 @@ from ganatomy.experiments.statistics import (
     no_progress,
 )
 from ganatomy.metrics.extractors import Extractor, Inception, Look, extractors
-from ganatomy.metrics.measured import KEPT, METRICS, NEIGHBOURS, PAIRED, Statistics, measure, parameters, remarks
+from ganatomy.metrics.measured import KEPT, METRICS, NEIGHBORS, PAIRED, Statistics, measure, parameters, remarks
 from ganatomy.metrics.memorization import honest_distances, memorized, nearest_distances, refuse_few
 from ganatomy.metrics.moments import Array
 from ganatomy.metrics.similarity import refuse_small, similarity_of_pairs
@@ -44,8 +44,8 @@ from ganatomy.report.results import ALONE
 
 OF_IMAGES = ("ssim", "nearest")  # metrics of images themselves, beside those of statistics
 MOST = 50_000  # samples, by default
-FEWEST = {"fid": 2, "kid": 3, "is": 1, "prdc": max(NEIGHBOURS) + 1}  # images of each set that a metric needs
-FEWEST_GENERATED = {**FEWEST, "prdc": NEIGHBOURS[0] + 1}  # of the generated set, whose own density is not needed
+FEWEST = {"fid": 2, "kid": 3, "is": 1, "prdc": max(NEIGHBORS) + 1}  # images of each set that a metric needs
+FEWEST_GENERATED = {**FEWEST, "prdc": NEIGHBORS[0] + 1}  # of the generated set, whose own density is not needed
 
 
 class NoExtractor(Extractor):

@@ -2,7 +2,7 @@
 
 Naeem et al. (2020), "Reliable fidelity and diversity metrics for generative models", section 3, arXiv:2002.09797.
 
-A real row's neighbourhood is the ball around it that reaches to its k-th nearest other real row. Rows exactly on its
+A real row's neighborhood is the ball around it that reaches to its k-th nearest other real row. Rows exactly on its
 surface are outside, as in the authors' code (MIT license, clovaai/generative-evaluation-prdc); float64 rounding
 decides ties.
 """
@@ -27,7 +27,7 @@ class Coverage:
 
 
 def coverage(reference: Array, generated: Array, k: int = 5) -> float:
-    """The share of reference rows that have a generated row in their neighbourhood, from 0 to 1.
+    """The share of reference rows that have a generated row in their neighborhood, from 0 to 1.
 
     reference: features [N, d], N > k; generated: features [M, d]. Two identical sets of distinct rows have coverage 1.
 
@@ -36,13 +36,13 @@ def coverage(reference: Array, generated: Array, k: int = 5) -> float:
     (1.0, 0.1)
     """
     covered = 0
-    for distances, radii in neighbourhoods(reference, generated, k):
+    for distances, radii in neighborhoods(reference, generated, k):
         covered += int((distances.min(axis=1, initial=np.inf) < radii).sum())
     return covered / len(reference)
 
 
 def density(reference: Array, generated: Array, k: int = 5) -> float:
-    """The mean number of neighbourhoods that a generated row lies in, divided by k: about 1 for real data, unbounded.
+    """The mean number of neighborhoods that a generated row lies in, divided by k: about 1 for real data, unbounded.
 
     reference: features [N, d], N > k; generated: features [M, d], M > 0.
 
@@ -53,7 +53,7 @@ def density(reference: Array, generated: Array, k: int = 5) -> float:
     if len(generated) == 0:
         raise GanatomyError("Density needs a generated row; there is none.")
     inside = 0
-    for distances, radii in neighbourhoods(reference, generated, k):
+    for distances, radii in neighborhoods(reference, generated, k):
         inside += int((distances < radii[:, None]).sum())
     return inside / (k * len(generated))
 
@@ -87,16 +87,16 @@ def coverage_within_class(
     return Coverage(tuple(found), float(np.mean(known)) if known else None)
 
 
-def neighbourhoods(reference: Array, generated: Array, k: int) -> Iterator[tuple[Array, Array]]:
+def neighborhoods(reference: Array, generated: Array, k: int) -> Iterator[tuple[Array, Array]]:
     """Blocks of n reference rows: their squared distances to generated rows [n, M], and their squared radii [n]."""
     reference, generated = np.asarray(reference, np.float64), np.asarray(generated, np.float64)
     if not 1 <= k < len(reference):
-        raise GanatomyError(f"{len(reference)} reference rows are too few for neighbourhoods of k={k} other rows.")
+        raise GanatomyError(f"{len(reference)} reference rows are too few for neighborhoods of k={k} other rows.")
     if reference.shape[1:] != generated.shape[1:] or reference.ndim != 2:
         shapes = f"{list(reference.shape)} and {list(generated.shape)}"
         raise GanatomyError(f"Reference and generated features must be [N, d] and [M, d]; these are {shapes}.")
-    centre = reference.mean(axis=0)  # rounding errors are smaller near the origin
-    reference, generated = reference - centre, generated - centre
+    center = reference.mean(axis=0)  # rounding errors are smaller near the origin
+    reference, generated = reference - center, generated - center
     rows = max(1, NUMBERS // max(len(reference), len(generated)))
     for start in range(0, len(reference), rows):
         part = reference[start : start + rows]

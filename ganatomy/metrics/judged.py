@@ -14,7 +14,7 @@ class JudgeScores(Scoring):
     """Scores from the features and probabilities of the data set's judge.
 
     count: samples to score; no more than there are held-out images, so that the floor is taken at the same count.
-    k: neighbours of coverage (Naeem et al., 2020), which is taken within each class.
+    k: neighbors of coverage (Naeem et al., 2020), which is taken within each class.
     per_class: at most so many reference images and samples of each class are compared in it.
     """
 

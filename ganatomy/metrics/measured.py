@@ -23,7 +23,7 @@ KEPT = 10_000  # rows whose features are stored, for scores that compare images 
 PAIRED = 2_000  # images from which ssim draws its pairs
 MANY = 10_000  # images from which on biased scores hardly depend on their number
 SPLITS = 10  # of the Inception Score
-NEIGHBOURS = (3, 5)  # k of precision and recall, and of density and coverage
+NEIGHBORS = (3, 5)  # k of precision and recall, and of density and coverage
 
 
 @dataclass
@@ -110,10 +110,10 @@ def _is(real: Statistics, fake: Statistics) -> dict[str, float]:
 def _prdc(real: Statistics, fake: Statistics) -> dict[str, float]:
     a, b = _features(real, "prdc"), _features(fake, "prdc")
     return {
-        "precision": precision(a, b, NEIGHBOURS[0]),
-        "recall": recall(a, b, NEIGHBOURS[0]),
-        "density": density(a, b, NEIGHBOURS[1]),
-        "coverage": coverage(a, b, NEIGHBOURS[1]),
+        "precision": precision(a, b, NEIGHBORS[0]),
+        "recall": recall(a, b, NEIGHBORS[0]),
+        "density": density(a, b, NEIGHBORS[1]),
+        "coverage": coverage(a, b, NEIGHBORS[1]),
     }
 
 
@@ -147,7 +147,7 @@ def parameters(metrics: Sequence[str], count: int | None) -> dict[str, Any]:
     if "is" in metrics:
         found["is_splits"] = min(SPLITS, count or SPLITS)
     if "prdc" in metrics:
-        found |= {"k_precision_recall": NEIGHBOURS[0], "k_density_coverage": NEIGHBOURS[1]}
+        found |= {"k_precision_recall": NEIGHBORS[0], "k_density_coverage": NEIGHBORS[1]}
     if "ssim" in metrics:
         found["ssim_images"] = f"the first {min(PAIRED, count or PAIRED):,}"
     if {"kid", "prdc", "nearest"} & {*metrics}:

@@ -75,8 +75,8 @@ class Moments:
             if not np.isfinite(rows).all():
                 raise GanatomyError("Features must be finite; there are NaN or infinite ones.")
             mean = rows.mean(axis=0)
-            centred = rows - mean
-            self._add(len(rows), mean, centred.T @ centred)
+            centered = rows - mean
+            self._add(len(rows), mean, centered.T @ centered)
 
     def merge(self, other: "Moments") -> None:
         """Add the rows that `other` holds."""
