@@ -182,9 +182,7 @@ def measure_run(
             of_round[found.round] = reference.score(Sampler(generators[which], device), seeds)
         records.append(
             {
-                "round": found.round,
-                "images": found.state["drawn"] * run.recipe.batch,
-                "seconds": found.state["seconds"],
+                **run.standing(found),
                 "which": which,
                 **of_round[found.round],
                 "remarks": [*of_round[found.round]["remarks"], *([ALONE] if [*checkpoints] == ["best"] else [])],

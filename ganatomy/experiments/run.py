@@ -88,6 +88,11 @@ class Run:
         self.warnings = found.damaged
         return found
 
+    def standing(self, found: Checkpoint) -> dict[str, Any]:
+        """Where a checkpoint is in the run: round, real images shown, seconds of training."""
+        images = found.state["drawn"] * self.recipe.batch
+        return {"round": found.round, "images": images, "seconds": found.state["seconds"]}
+
     def player(self, name: str = "G", *, weights: Weights = "average", checkpoint: Which = "last") -> nn.Module:
         """A trained player, frozen, in evaluation mode, in float32 on the CPU.
 
@@ -234,14 +239,9 @@ class Run:
             if found.round not in of_round:
                 sampler = Sampler(as_generator(self.player_of(found, "G", weights)), device)
                 of_round[found.round] = [bench.score(sampler, one) for one in seeds]
-            place = {
-                "round": found.round,
-                "images": found.state["drawn"] * self.recipe.batch,
-                "seconds": found.state["seconds"],
-            }
             record = bench.record_of(of_round[found.round], seeds=seeds, weights=kept, checkpoint=rule)
             alone = [ALONE] if [*checkpoints] == ["best"] else []
-            records.append({**place, "which": which, **record, "remarks": [*record["remarks"], *alone]})
+            records.append({**self.standing(found), "which": which, **record, "remarks": [*record["remarks"], *alone]})
         for record in records if processes.rank() == 0 else ():
             self.folder.evaluations.append(record)
         return records

@@ -88,9 +88,7 @@ def measure_translation(
         Direction(data, 1, players["F"], players["G"], critics["D_X"]),
     ]
     record = {
-        "round": found.round,
-        "images": found.state["drawn"] * run.recipe.batch,
-        "seconds": found.state["seconds"],
+        **run.standing(found),
         "which": checkpoint,
         "directions": {direction.name: direction.scores(judge, asked) for direction in directions},
         "protocol": {
