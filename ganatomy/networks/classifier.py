@@ -45,9 +45,7 @@ class ConvClassifier(nn.Module):
         width: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()
-        if classes is None:
-            raise GanatomyError("A classifier needs labels, and the data has none.")
-        shape = Shape(*shape)
+        shape, classes = Shape(*shape), required(classes)
         before, size = shape.channels, [shape.height, shape.width]
         layers: list[nn.Module] = []
         for after in (scaled(c, width) for c in channels):
@@ -90,8 +88,7 @@ class ResidualClassifier(nn.Module):
         width: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()
-        if classes is None:
-            raise GanatomyError("A classifier needs labels, and the data has none.")
+        classes = required(classes)
         shape, maps = Shape(*shape), [scaled(c, width) for c in channels]
         if min(shape[1:]) >> (len(maps) - 1) < 1:
             raise GanatomyError(f"ResidualClassifier: {shape} cannot be halved {len(maps) - 1} times.")
@@ -120,6 +117,13 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.body(x)
+
+
+def required(classes: int | None) -> int:
+    """The number of classes. Raises GanatomyError for data without labels."""
+    if classes is None:
+        raise GanatomyError("A classifier needs labels, and the data has none.")
+    return classes
 
 
 def normed(before: int, after: int) -> nn.Sequential:

@@ -12,6 +12,7 @@ from torch.nn.functional import interpolate
 from ganatomy.core.errors import GanatomyError, one_line
 from ganatomy.core.registry import part
 from ganatomy.core.shape import Shape
+from ganatomy.networks.classifier import required
 from ganatomy.networks.mlp import Probability
 
 PRETRAINED = "google/efficientnet-b0"
@@ -47,8 +48,7 @@ class EfficientNetClassifier(nn.Module):
         width: float = 1.0,
     ) -> None:
         super().__init__()
-        if classes is None:
-            raise GanatomyError("A classifier needs labels, and the data has none.")
+        classes = required(classes)
         if Shape(*shape).channels not in (1, 3):
             raise GanatomyError(f"EfficientNet sees gray or RGB images, not {Shape(*shape)}.")
         self.size = size
