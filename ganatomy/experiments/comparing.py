@@ -278,19 +278,7 @@ def measure_sources(
     """
     if "nearest" in asked.metrics:
         raise GanatomyError("nearest asks for copies of what was trained on, which only a run knows: evaluate a run.")
-    said = dict(settings or {})
-    if isinstance(asked.extractor, JudgeExtractor):
-        if real_part in ("all", "train"):
-            raise GanatomyError(
-                f"--real-split {real_part}: the judge was trained on half of these images, so they are compared with "
-                "the other half: leave it out, or take held-out."
-            )
-        real_part = real_part or "second-half"
-    a = side(real, real_part, said, "--real-split")
-    b = side(fake, fake_part, {name: value for name, value in said.items() if name != "label"}, "--fake-split")
-    refuse_what_does_not_fit(a, b, asked, said)
-    refuse_what_is_not_there(a, b, asked)
-    refuse_too_few(a, b, asked)
+    a, b = both_sides(real, fake, asked, real_part, fake_part, settings or {})
     refuse_what_cannot_be_drawn(b, asked, repeats)
     classes = classes_of(a, b, asked) if asked.per_class else ()
     count = asked.count or b.count
@@ -298,12 +286,7 @@ def measure_sources(
     record: dict[str, Any] = {"scores": {}, "floor": None if half is None else {"count": half, "reference_count": half}}
     record["remarks"] = [note for one in (a, b) for note in one.remarks()]
     record["remarks"] += conversions(asked, channels_of(a, b))
-    if half is None:
-        record["remarks"].append(
-            f"no floor: {a.source} has moments alone"
-            if isinstance(a.found, StoredStatistics) and not a.kept_rows
-            else f"no floor: it wants {FEWEST} images or more in either half of the real ones"
-        )
+    record["remarks"] += [] if half is not None else [why_no_floor(a)]
     draws = [replace(b, draw=draw) for draw in range(repeats)]
     record["remarks"] += [*same_images(a, b), *shared(b, asked.count or 0, repeats)]
     if asked.looks:
@@ -317,6 +300,25 @@ def measure_sources(
             name: of_class(a, draws, asked, number, len(classes), half) for number, (name, half) in enumerate(classes)
         }
     return {**record, "protocol": protocol_of(a, b, asked, count, repeats)}
+
+
+def both_sides(
+    real: str, fake: str, asked: Asked, real_part: Part | None, fake_part: Part | None, settings: Mapping[str, Any]
+) -> tuple[Side, Side]:
+    """Both sides, opened. Raises GanatomyError for what cannot be compared."""
+    if isinstance(asked.extractor, JudgeExtractor):
+        if real_part in ("all", "train"):
+            raise GanatomyError(
+                f"--real-split {real_part}: the judge was trained on half of these images, so they are compared with "
+                "the other half: leave it out, or take held-out."
+            )
+        real_part = real_part or "second-half"
+    a = side(real, real_part, settings, "--real-split")
+    b = side(fake, fake_part, {name: value for name, value in settings.items() if name != "label"}, "--fake-split")
+    refuse_what_does_not_fit(a, b, asked, settings)
+    refuse_what_is_not_there(a, b, asked)
+    refuse_too_few(a, b, asked)
+    return a, b
 
 
 def protocol_of(a: Side, b: Side, asked: Asked, count: int | None, draws: int) -> dict[str, Any]:
@@ -338,6 +340,12 @@ def protocol_of(a: Side, b: Side, asked: Asked, count: int | None, draws: int) -
         **asked.facts(),
         **parameters(asked.metrics, count),
     }
+
+
+def why_no_floor(a: Side) -> str:
+    if isinstance(a.found, StoredStatistics) and not a.kept_rows:
+        return f"no floor: {a.source} has moments alone"
+    return f"no floor: it wants {FEWEST} images or more in either half of the real ones"
 
 
 def same_images(a: Side, b: Side) -> list[str]:
