@@ -323,11 +323,11 @@ class Engine:
 
     def restore(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
         """Continue from what `state` returned. Raises GanatomyError if it does not fit these players."""
-        load(self.game, "game.", tensors)
+        load_weights(self.game, "game.", tensors)
         for name, averaged in self.averaged.items():
-            load(averaged.module, f"average.{name}.", tensors)
+            load_weights(averaged.module, f"average.{name}.", tensors)
         for name, stepper in self.steppers.items():
-            load_stepper(stepper, under(tensors, f"optimizer.{name}."))
+            load_optimizer(stepper, under(tensors, f"optimizer.{name}."))
         self.graphed.clear()  # their graphs read the old state
         self.round, self.drawn, self.seconds = int(state["round"]), int(state["drawn"]), float(state["seconds"])
         self.ledger.restore(state["figures"])
@@ -408,7 +408,7 @@ def noted(name: str, movers: Sequence[str]) -> str:
     return f"{movers[0]}/{name}" if owner is None else f"{owner}/{name.removeprefix(f'{owner}_')}"
 
 
-def load(module: nn.Module, prefix: str, tensors: Mapping[str, Tensor]) -> None:
+def load_weights(module: nn.Module, prefix: str, tensors: Mapping[str, Tensor]) -> None:
     """Load a module's weights, stored under a prefix. Raises GanatomyError for a missing, extra or misshapen one."""
     own = under(tensors, prefix)
     wanted = module.state_dict()
@@ -427,7 +427,7 @@ def load(module: nn.Module, prefix: str, tensors: Mapping[str, Tensor]) -> None:
     module.load_state_dict(own)
 
 
-def load_stepper(stepper: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+def load_optimizer(stepper: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Load an optimizer's state from tensors named INDEX.KEY.
 
     Each gets the memory layout of its parameter: fused optimizers iterate over raw memory, and would otherwise pair the

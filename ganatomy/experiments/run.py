@@ -18,7 +18,7 @@ from ganatomy.core.shape import Shape
 from ganatomy.data.feed import to_unit
 from ganatomy.data.images import ImageSet
 from ganatomy.distributed import processes
-from ganatomy.engine.engine import load as load_weights
+from ganatomy.engine.engine import load_weights
 from ganatomy.experiments.build import build_game, class_count
 from ganatomy.experiments.judging import CHOOSING_SEED, REPORTING_SEED, Bench, can_be_judged, find_judge
 from ganatomy.experiments.observers import as_generator, best_round

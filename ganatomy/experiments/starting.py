@@ -1,8 +1,7 @@
 """Starting from another run's weights: fine-tuning, and frozen classifiers."""
 
 from ganatomy.core.errors import GanatomyError
-from ganatomy.engine.engine import Engine
-from ganatomy.engine.engine import load as load_weights
+from ganatomy.engine.engine import Engine, load_weights
 from ganatomy.experiments.observers import best_round
 from ganatomy.networks.classifier import PretrainedClassifier
 from ganatomy.runs.folder import RunFolder, find_run
