@@ -56,6 +56,7 @@ class Draws:
 
     @property
     def count(self) -> int:
+        """Images in the micro-batch."""
         return self.rows.stop - self.rows.start
 
     def normal(self, purpose: str, *shape: int) -> Tensor:

@@ -17,6 +17,7 @@ class Registry(Mapping[str, T]):
         self._things: dict[str, T] = {}
 
     def add(self, name: str, thing: T) -> None:
+        """Register a thing. Raises GanatomyError if another one has the name."""
         if name in self._things and self._things[name] is not thing:
             raise GanatomyError(f"Two things want to be the {self.kind} '{name}': rename one of them.")
         self._things[name] = thing

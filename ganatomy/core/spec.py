@@ -74,6 +74,8 @@ class Spec:
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
+    """A setting's declaration; `default` is `inspect.Parameter.empty` if it has none."""
+
     annotation: Any
     default: Any
 

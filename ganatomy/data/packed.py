@@ -457,6 +457,7 @@ def exotic(name: str, kind: str, following: Sequence[Encoded], preparation: Prep
 
 
 def differing(first: First, problem: Problem) -> GanatomyError:
+    """The error for an image of another kind or size than the first."""
     if problem.what == "kind":
         return GanatomyError(f"{first.name} is {first.kind}, {problem.name} is {problem.text}; {CONVERT} all.")
     height, width = first.expected.shape[:2]
@@ -475,6 +476,7 @@ def unreadable(names: Sequence[str], problems: Mapping[int, Problem]) -> Ganatom
 
 
 def full_disk(cache: Path, needed: int, free: int) -> GanatomyError:
+    """The error for a full disk."""
     return GanatomyError(
         f"The disk under the cache folder {cache} is full: {needed:,} bytes are needed, {free:,} are free. "
         "GANATOMY_CACHE names another folder."
@@ -482,6 +484,7 @@ def full_disk(cache: Path, needed: int, free: int) -> GanatomyError:
 
 
 def cannot_write(cache: Path, error: OSError, needed: int) -> GanatomyError:
+    """The error for a cache that cannot be written to."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return full_disk(cache, needed, shutil.disk_usage(cache).free)
     return GanatomyError(

@@ -158,6 +158,7 @@ def status_of(path: Path) -> os.stat_result | None:
 
 
 def unreadable(path: Path, error: OSError) -> GanatomyError:
+    """The error for a path that cannot be read."""
     return GanatomyError(f"{path} cannot be read: {error.strerror or one_line(error)}.")
 
 

@@ -62,6 +62,7 @@ class Unpaired(Data):
             raise GanatomyError("data.other names a second source, data.split cuts one in two: say one of them.")
 
     def open(self, *, progress: bool = False, cache: Path | None = None) -> UnpairedSet:
+        """Both domains, packed first if need be. Raises GanatomyError for anything wrong with them."""
         how = {
             name: getattr(self, name)
             for name in ("size", "channels", "crop", "load_size", "flip", "held_out", "on_error")

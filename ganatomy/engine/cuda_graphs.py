@@ -123,6 +123,7 @@ class CapturedTurn:
     replay: Callable[[], None]
 
     def play(self, batch: Batch) -> Figures:
+        """Copy the batch and its random numbers into place, replay, and return a copy of the figures."""
         self.x.copy_(batch.x)
         if self.y is not None and batch.y is not None:
             self.y.copy_(batch.y)

@@ -271,6 +271,7 @@ class Engine:
             raise self._explained(error) from None
 
     def learning_rates(self) -> dict[str, float]:
+        """Every player's current learning rate, by its name in the log."""
         return {f"learning_rate/{name}": how.rate(self.images) for name, how in self.optimizers.items()}
 
     def _explained(self, error: NonFiniteError) -> NonFiniteError:
@@ -382,6 +383,7 @@ def only_moving(trained: Mapping[str, Sequence[nn.Parameter]], movers: Sequence[
 
 
 def scalar(name: str, value: Tensor) -> Tensor:
+    """A term, checked to be a scalar. Raises GanatomyError otherwise."""
     if value.dim():
         raise GanatomyError(f"The term '{name}' must be a scalar; it is {list(value.shape)}.")
     return value
@@ -395,6 +397,7 @@ def grouped_by_movers(terms: Any, movers: tuple[str, ...]) -> dict[tuple[str, ..
 
 
 def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with a prefix, without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 

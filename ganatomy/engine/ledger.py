@@ -58,5 +58,6 @@ class Ledger:
         return [list(row) for row in self._read]
 
     def restore(self, rows: list[Any]) -> None:
+        """Continue from what `state` returned."""
         self._unread.clear()
         self._read = [(int(round), str(name), float(value)) for round, name, value in rows]

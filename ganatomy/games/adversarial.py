@@ -117,23 +117,28 @@ class Adversarial(Game):
         yield Turn(("G",), self.generator, times=self.g_steps, fresh=False, capturable=True)
 
     def discriminator(self, batch: Batch) -> Terms:
+        """D's turn, on real and generated images."""
         return self.discriminator_loss(self.discriminator_step(batch, *self.generated(batch)))
 
     def discriminator_on_real(self, batch: Batch) -> Terms:
+        """The half of D's turn on real images, in split play."""
         real = self.discriminate(self.augmented(batch.x, batch, "real"), self.labels_of_real(batch)).scores
         self.note_scores(batch, "real", real)
         return {"real": self.separate_loss().real(real), **self.regularized("D")}
 
     def discriminator_on_fake(self, batch: Batch) -> Terms:
+        """The half of D's turn on generated images, in split play."""
         x, y = self.generated(batch)
         fake = self.discriminate(self.augmented(x, batch, "fake"), y).scores
         self.note_scores(batch, "fake", fake)
         return {"fake": self.separate_loss().fake(fake)}
 
     def generator(self, batch: Batch) -> Terms:
+        """G's turn."""
         return self.generator_terms(batch, *self.generated(batch))
 
     def both(self, batch: Batch) -> GroupedTerms:
+        """D's and G's turn in simultaneous play, from one forward pass."""
         x, y = self.generated(batch)
         step = self.discriminator_step(batch, x, y)
         output = Output(step.fake_scores, step.fake_class_output)
@@ -215,6 +220,7 @@ class Adversarial(Game):
             return self.D(x.to(next(self.D.parameters()).dtype), y)
 
     def labels_of_real(self, batch: Batch) -> Tensor | None:
+        """The classes of the real images [N], None if the game is not conditional."""
         return batch.y if self.G.classes else None
 
     def separate_loss(self) -> SeparateLoss:
@@ -222,6 +228,7 @@ class Adversarial(Game):
         return self.loss
 
     def note_scores(self, batch: Batch, kind: Literal["real", "fake"], scores: Tensor) -> None:
+        """Log D's mean score and accuracy on real or generated images."""
         for name, value in self.loss.figures(kind, scores).items():
             batch.play.note(name, value)
 

@@ -58,12 +58,15 @@ class BiGAN(Game):
         yield Turn(("G", "E"), self.generator_and_encoder, fresh=False, capturable=True)
 
     def discriminator(self, batch: Batch) -> Terms:
+        """D's turn, on encoded and generated pairs."""
         return self.discriminator_loss(*self.scores(batch), batch)
 
     def generator_and_encoder(self, batch: Batch) -> Terms:
+        """G's and E's turn."""
         return self.generator_and_encoder_loss(*self.scores(batch))
 
     def all_three(self, batch: Batch) -> GroupedTerms:
+        """The turn of all three in simultaneous play, from one forward pass."""
         encoded, generated = self.scores(batch)
         return {
             ("D",): self.discriminator_loss(encoded, generated, batch),
@@ -76,6 +79,7 @@ class BiGAN(Game):
         return at_least_float32(self.D(batch.x, self.E(batch.x))), at_least_float32(self.D(self.G(z), z))
 
     def discriminator_loss(self, encoded: Tensor, generated: Tensor, batch: Batch) -> Terms:
+        """What D minimizes, from its scores of encoded and generated pairs, [N] each."""
         for name, value in {**self.loss.figures("real", encoded), **self.loss.figures("fake", generated)}.items():
             batch.play.note(name, value)
         return {"real": self.loss.real(encoded), "fake": self.loss.fake(generated)}

@@ -50,6 +50,7 @@ class Classification(Game):
         yield Turn(("C",), self.classifier, capturable=True)
 
     def classifier(self, batch: Batch) -> Terms:
+        """C's turn: cross-entropy on augmented images."""
         x = batch.x
         for augment in self.augment:
             x = augment(x, batch.play, "real")

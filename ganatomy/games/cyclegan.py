@@ -69,6 +69,7 @@ class CycleGAN(Game):
         yield Turn(("D_X", "D_Y"), self.discriminators, fresh=False, capturable=full)
 
     def translators(self, batch: Batch) -> Terms:
+        """G's and F's turn: adversarial, cycle and identity losses."""
         x, y = both_domains(batch)
         fake_y, fake_x = self.G(x), self.F(y)
         terms = {
@@ -83,6 +84,7 @@ class CycleGAN(Game):
         return terms
 
     def discriminators(self, batch: Batch) -> Terms:
+        """The turn of both discriminators."""
         x, y = both_domains(batch)
         return {
             **self.discriminator_loss(batch, "X", self.D_X, x, self.F(y), self.history_X),
