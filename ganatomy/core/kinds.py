@@ -13,7 +13,7 @@ class Data(ABC):
         """The images, ready for training: an `ImageSet`."""
 
 
-class Stepper(ABC):
+class OptimizerSettings(ABC):
     """An optimizer's settings."""
 
     @abstractmethod

@@ -13,7 +13,7 @@ from torch import nn
 
 from ganatomy.core.errors import GanatomyError, near, one_line, unknown
 from ganatomy.core.game import Game
-from ganatomy.core.kinds import Averaging, Data, Scoring, Stepper
+from ganatomy.core.kinds import Averaging, Data, OptimizerSettings, Scoring
 from ganatomy.core.registry import Registry
 from ganatomy.core.spec import (
     Spec,
@@ -68,7 +68,7 @@ class Recipe:
     data: Annotated[Spec, Data]
     game: Annotated[Spec, Game]
     players: Mapping[str, Annotated[Spec, nn.Module]]
-    optimizers: Mapping[str, Annotated[Spec, Stepper]]
+    optimizers: Mapping[str, Annotated[Spec, OptimizerSettings]]
     batch: PositiveInt = 128
     accumulate: PositiveInt = 1
     images: PositiveInt

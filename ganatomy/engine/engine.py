@@ -97,7 +97,7 @@ class Engine:
             if not self.trained[name]:
                 raise GanatomyError(f"{name} cannot learn: {type(player).__name__} has no weights that are not frozen.")
         self.optimizers = dict(optimizers)
-        self.steppers = {name: how.make(self.trained[name]) for name, how in optimizers.items()}
+        self.torch_optimizers = {name: how.make(self.trained[name]) for name, how in optimizers.items()}
         self.average = average
         self.averaged = {name: AveragedPlayer(self.players[name]) for name in (average.players if average else ())}
         self.feed, self.held_out, self.settings, self.device = feed, held_out, settings, device
@@ -182,7 +182,7 @@ class Engine:
             if mover not in self.players:
                 raise unknown("player", mover, self.players)
         for mover in turn.movers:
-            set_rate(self.steppers[mover], self.optimizers[mover].rate(self.images))
+            set_rate(self.torch_optimizers[mover], self.optimizers[mover].rate(self.images))
         batches = self._batches(key)
         if turn.capturable and self.capture is not None:
             _, _, number, _ = key
@@ -201,7 +201,7 @@ class Engine:
                 processes.average(p.grad for p in parameters if p.grad is not None)
                 if clip is not None:
                     nn.utils.clip_grad_norm_(parameters, clip)
-                self.steppers[mover].step()
+                self.torch_optimizers[mover].step()
         self.game.constrain(turn.movers)
         return Figures(tuple(figures), torch.stack([value.reshape(()) for value in figures.values()]))
 
@@ -314,8 +314,8 @@ class Engine:
         tensors = {f"game.{name}": value for name, value in self.game.state_dict().items()}
         for name, averaged in self.averaged.items():
             tensors |= {f"average.{name}.{key}": value for key, value in averaged.module.state_dict().items()}
-        for name, stepper in self.steppers.items():
-            for index, state in stepper.state_dict()["state"].items():
+        for name, optimizer in self.torch_optimizers.items():
+            for index, state in optimizer.state_dict()["state"].items():
                 tensors |= {f"optimizer.{name}.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
         for name, value in tensors.items():
             if value.is_floating_point() and not bool(value.isfinite().all()):
@@ -327,8 +327,8 @@ class Engine:
         load_weights(self.game, "game.", tensors)
         for name, averaged in self.averaged.items():
             load_weights(averaged.module, f"average.{name}.", tensors)
-        for name, stepper in self.steppers.items():
-            load_optimizer(stepper, under(tensors, f"optimizer.{name}."))
+        for name, optimizer in self.torch_optimizers.items():
+            load_optimizer(optimizer, under(tensors, f"optimizer.{name}."))
         self.graphed.clear()  # their graphs read the old state
         self.round, self.drawn, self.seconds = int(state["round"]), int(state["drawn"]), float(state["seconds"])
         self.ledger.restore(state["figures"])
@@ -430,13 +430,13 @@ def load_weights(module: nn.Module, prefix: str, tensors: Mapping[str, Tensor]) 
     module.load_state_dict(own)
 
 
-def load_optimizer(stepper: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Load an optimizer's state from tensors named INDEX.KEY.
 
     Each gets the memory layout of its parameter: fused optimizers iterate over raw memory, and would otherwise pair the
     wrong elements.
     """
-    parameters = [p for group in stepper.param_groups for p in group["params"]]
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     kept: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         index, _, key = name.partition(".")
@@ -445,4 +445,4 @@ def load_optimizer(stepper: torch.optim.Optimizer, tensors: Mapping[str, Tensor]
             torch.empty_like(alike, dtype=value.dtype).copy_(value) if value.shape == alike.shape else value.clone()
         )
         kept.setdefault(int(index), {})[key] = laid_out
-    stepper.load_state_dict({"state": kept, "param_groups": stepper.state_dict()["param_groups"]})
+    optimizer.load_state_dict({"state": kept, "param_groups": optimizer.state_dict()["param_groups"]})

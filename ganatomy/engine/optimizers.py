@@ -10,7 +10,7 @@ import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 from torch import Tensor, nn
 
-from ganatomy.core.kinds import Stepper
+from ganatomy.core.kinds import OptimizerSettings
 from ganatomy.core.registry import part
 from ganatomy.engine.schedules import Constant, Schedule
 
@@ -20,7 +20,7 @@ Momentum = Annotated[float, Field(ge=0, lt=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Optimizer(Stepper):
+class Optimizer(OptimizerSettings):
     """Settings of a player's optimizer.
 
     lr: the learning rate, times the factor of `schedule`.
@@ -111,9 +111,9 @@ def placed(rate: float, parameters: Sequence[nn.Parameter]) -> float | Tensor:
     return torch.tensor(rate, device=parameters[0].device) if on_gpu(parameters) else rate
 
 
-def set_rate(stepper: torch.optim.Optimizer, rate: float) -> None:
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """Set the learning rate of the next step; on a GPU in place, where captured graphs read it."""
-    for group in stepper.param_groups:
+    for group in optimizer.param_groups:
         if isinstance(group["lr"], Tensor):
             group["lr"].fill_(rate)
         else:

@@ -31,8 +31,8 @@ class Again:
 
     def __call__(self, function: Callable[[], Figures]) -> tuple[Callable[[], None], Figures]:
         state = list(self.played.game.state_dict().values())
-        for stepper in self.played.steppers.values():
-            state += [value for own in stepper.state.values() for value in own.values()]
+        for optimizer in self.played.torch_optimizers.values():
+            state += [value for own in optimizer.state.values() for value in own.values()]
         before, chance = [value.clone() for value in state], torch.get_rng_state()
         try:
             figures = function()
