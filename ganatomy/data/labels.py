@@ -61,6 +61,7 @@ def features_of(schema: pa.Schema) -> dict[str, dict[str, object]]:
 
 def image_column(schema: pa.Schema, features: Mapping[str, Mapping[str, object]], where: str) -> str:
     """The name of the image column. Raises GanatomyError unless there is exactly one candidate."""
+
     def holds_images(column: pa.Field) -> bool:
         if features.get(column.name, {}).get("_type") == "Image":
             return pa.types.is_struct(column.type)

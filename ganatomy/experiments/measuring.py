@@ -28,11 +28,11 @@ from ganatomy.experiments.statistics import (
     in_parts,
     kept_features,
     kept_statistics,
+    no_progress,
     pictures_at,
     rows_of,
     seen_together,
     shuffled,
-    no_progress,
 )
 from ganatomy.metrics.extractors import Extractor, Inception, Look, extractors
 from ganatomy.metrics.measured import KEPT, METRICS, NEIGHBORS, PAIRED, Statistics, measure, parameters, remarks

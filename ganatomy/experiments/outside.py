@@ -47,7 +47,7 @@ def import_installed() -> None:
 
 
 def _line_in(error: Exception, path: Path) -> str:
-    """":N", the line of the file at which an error was raised; "" if unknown."""
+    """ ":N", the line of the file at which an error was raised; "" if unknown."""
     if isinstance(error, SyntaxError):
         return f":{error.lineno}"
     trace, line = error.__traceback__, ""

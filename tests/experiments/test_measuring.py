@@ -254,7 +254,9 @@ def test_what_cannot_be_scored_is_said_before_anything_is_looked_at(
 ) -> None:
     monkeypatch.delattr(Random, "look")
     many, few = folder(tmp_path / "many", noise(20, 0)), folder(tmp_path / "few", noise(3, 1))
-    with pytest.raises(GanatomyError, match=r"prdc needs 4 images or more of .*few \(all\): there are 3. Leave out prdc"):
+    with pytest.raises(
+        GanatomyError, match=r"prdc needs 4 images or more of .*few \(all\): there are 3. Leave out prdc"
+    ):
         measure_sources(many, few, Asked(Random(), ("fid", "prdc")))
     with pytest.raises(GanatomyError, match=r"prdc needs 6 images or more of .*few \(all\): there are 3"):
         measure_sources(few, many, Asked(Random(), ("prdc",)))

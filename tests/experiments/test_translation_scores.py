@@ -94,7 +94,9 @@ def uneven(data: ImageSet) -> ImageSet:
 
 
 @pytest.mark.parametrize("source", [0, 1])
-def test_columns_have_as_many_pictures_also_where_one_domain_has_few(run: Run, judge: JudgeExtractor, source: int) -> None:
+def test_columns_have_as_many_pictures_also_where_one_domain_has_few(
+    run: Run, judge: JudgeExtractor, source: int
+) -> None:
     same = Changed(lambda x: x)
     for data, wanted in ((both(run), None), (uneven(both(run)), 50)):
         direction = Direction(data, source, same, same, same)
@@ -157,7 +159,9 @@ def test_distances_of_pictures() -> None:
     assert likeness(black, white).tolist() == [0.0, 0.0], "a plain picture is like nothing"
 
 
-def test_balanced_accuracy_is_the_mean_over_domains(run: Run, judge: JudgeExtractor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_balanced_accuracy_is_the_mean_over_domains(
+    run: Run, judge: JudgeExtractor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = both(run)
     assert 0.9 < balanced_accuracy(data, judge) <= 1.0
     assert len(data.train) == 2 * 1197 and data.classes == ("digits", "digits-inverted-bold")
@@ -202,7 +206,10 @@ def test_the_course_of_a_training_is_scored_and_drawn(
 def test_what_is_scored_in_training_is_what_evaluate_measures(run: Run, judge: JudgeExtractor) -> None:
     direction = Direction(both(run), 0, Changed(lambda x: -x), Changed(lambda x: -x), Changed(lambda x: x))
     asked = Asked(judge, ("kid",))
-    assert direction.columns(judge, asked, ("translated",))["translated"] == direction.scores(judge, asked)["columns"]["translated"]
+    assert (
+        direction.columns(judge, asked, ("translated",))["translated"]
+        == direction.scores(judge, asked)["columns"]["translated"]
+    )
 
 
 def test_other_scores_are_refused(run: Run, judge: JudgeExtractor, trained: Run) -> None:

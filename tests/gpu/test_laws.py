@@ -18,6 +18,7 @@ from ganatomy.experiments.build import build_engine
 from ganatomy.experiments.judging import find_judge
 from ganatomy.objectives.penalties import R1
 from tests.laws import test_engine as laws
+from tests.laws.test_cuda_graphs import MIDDLE
 from tests.laws.test_engine import (  # noqa: F401 (collected here, too)
     test_accumulating_equals_one_batch,
     test_accumulating_equals_one_batch_in_simultaneous_play,
@@ -30,7 +31,6 @@ from tests.laws.test_engine import (  # noqa: F401 (collected here, too)
     test_the_average_follows_its_formula,
     test_watching_changes_nothing,
 )
-from tests.laws.test_cuda_graphs import MIDDLE
 
 assert ganatomy.recipes
 pytestmark = [
