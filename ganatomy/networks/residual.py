@@ -97,7 +97,8 @@ class BigGANGenerator(Generator):
         first, *chunks = z.split(self.chunk, dim=1)
         h = self.project(first).unflatten(1, self.start).contiguous(memory_format=torch.channels_last)
         of_class = [] if self.shared is None else [rows(self.shared.weight, asked(y))]
-        conditions = [torch.cat([*of_class, chunk], dim=1) for chunk in chunks] or [y] * len(self.blocks)  # no chunks
+        conditions: list[Tensor | None] = [torch.cat([*of_class, chunk], dim=1) for chunk in chunks]
+        conditions = conditions or [y] * len(self.blocks)  # the latent was not split
         for i, (block, condition) in enumerate(zip(self.blocks, conditions, strict=True)):
             h = block(h, condition)
             if str(i) in self.attentions:
