@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from ganatomy.cli.options import ImportFile, KeptWeights, Out, RunPath, prepare
+from ganatomy.cli.options import Device, ImportFile, KeptWeights, Out, RunPath, prepare
 
 
 def sample(
@@ -26,18 +26,26 @@ def sample(
         float | None,
         typer.Option(help="Redraw latents' numbers beyond plus or minus this, such as 0.7: typical, but more alike."),
     ] = None,
+    device: Device = "auto",
     imports: ImportFile = None,
 ) -> None:
     """Write samples of a run's generator."""
     prepare(imports)
+    from ganatomy.engine.precision import find_device
     from ganatomy.experiments.run import load
     from ganatomy.experiments.writing import refuse_taken, write_samples
 
-    opened = load(run)
+    place, opened = find_device(device), load(run)
     if out is not None:
         refuse_taken(out)
     samples = opened.samples(
-        n, per_class=per_class, seed=seed, weights=weights, checkpoint=checkpoint, truncation=truncation
+        n,
+        per_class=per_class,
+        seed=seed,
+        weights=weights,
+        checkpoint=checkpoint,
+        truncation=truncation,
+        device=place,
     )
     for warning in opened.warnings:
         typer.echo(f"warning: {warning}", err=True)

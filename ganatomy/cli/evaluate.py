@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from ganatomy.cli.options import (
+    Device,
     ImportFile,
     KeptWeights,
     Layer,
@@ -394,7 +395,7 @@ def stats(
         typer.Option(help="Which of the images; all unless said, under a judge the half that it has not seen."),
     ] = None,
     size: Annotated[int | None, typer.Option(help="Convert them to so many pixels: data.size.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Device = "auto",
     imports: ImportFile = None,
 ) -> None:
     """Write what an extractor sees of a source, to be given to `evaluate` in the place of images."""

@@ -29,6 +29,7 @@ Layer = Annotated[Literal["64", "192", "768", "2048"], typer.Option(help="Incept
 KeptWeights = Annotated[
     Literal["average", "raw"], typer.Option(help="average: the moving average; raw: the weights as trained.")
 ]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Out = Annotated[Path | None, typer.Option("--out", help="The folder to write into.", show_default=False)]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ganatomy.cli.options import ImportFile, prepare, stopping, whole_numbers
+from ganatomy.cli.options import Device, ImportFile, prepare, stopping, whole_numbers
 
 
 def ablate(
@@ -25,7 +25,7 @@ def ablate(
     ] = None,
     shard: Annotated[str | None, typer.Option(help="Train a part, such as 1/4; the others may run elsewhere.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="The folder; ablations/RECIPE unless said.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Device = "auto",
     imports: ImportFile = None,
 ) -> None:
     """Train a recipe over a grid of fields and seeds; failed and collapsed runs are in the table, too."""
@@ -104,7 +104,7 @@ def reproduce(
     ] = None,
     seeds: Annotated[str, typer.Option(help="With commas between.")] = "0",
     out: Annotated[Path | None, typer.Option("--out", help="The folder; reproductions/REPORT unless said.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Device = "auto",
     imports: ImportFile = None,
 ) -> None:
     """A study report's claims beside ours: train what they need, judge each; what was stopped goes on."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ganatomy.cli.options import ImportFile, prepare
+from ganatomy.cli.options import Device, ImportFile, prepare
 
 
 def train(
@@ -29,7 +29,7 @@ def train(
         str | None, typer.Option("--for", help="Stop after a time, such as 20m; the budget stays.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="The seed of every draw.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Device = "auto",
     init_from: Annotated[
         Path | None, typer.Option("--init-from", metavar="RUN", help="Start from a run's last weights, or RUN@best.")
     ] = None,

@@ -38,7 +38,8 @@ STEP = 256  # images looked at at a time
 STANDING_IMAGES = 5_120  # real ones, that batch-norm statistics are taken from
 SCALED_BY = 5_120  # images, whose features' mean and deviation are made 0 and 1
 PRINCIPAL_IMAGES = 20_000  # that principal components are taken from, at most
-VALIDATION = 5  # one image in so many chooses C
+VALIDATION = 5  # one image in so many, at least, chooses C
+CHOSEN_ON = 10_000  # images that an SVM of each C is trained on to choose it, at most: the others all validate it
 
 Look = Callable[[Array], Tensor]  # uint8 [n, H, W, C] -> [n, d], float32
 Other = Literal["pixels", "pca", "untrained"]
@@ -57,7 +58,8 @@ class Features(OfRuns):
         `draws` such choices.
     against: what it is compared with; `untrained` is the discriminator with the weights that its training began with.
     components: of the PCA, or as many as there can be.
-    strengths: the SVM's C times the number of features, one of which is chosen on a fifth of the known labels.
+    strengths: the SVM's C times the number of features, one of which is chosen on a fifth of the known labels,
+        or on more where there are more than 12,500.
     """
 
     grid: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (4,)
@@ -105,7 +107,7 @@ class Features(OfRuns):
             "grids": [list(maps.shape[2:]) for maps in Convolutions(trained, self.grid).maps(no_image(data.shape))],
             "scaled_by": f"{min(SCALED_BY, len(images)):,} training images",
             "svm": "squared hinge, one against the rest, L2",
-            "validation": f"1 / {VALIDATION} of the known labels",
+            "validation": f"1 / {VALIDATION} of the known labels, or all but {CHOSEN_ON:,}",
             "images": len(images),
             "held_out": len(data.held_out),
             "seed": self.seed,
@@ -144,8 +146,8 @@ class Features(OfRuns):
     def trial(
         self, x: Tensor, y: Tensor, test: Tensor, test_y: Tensor, classes: int, say: Callable[[str], None]
     ) -> dict[str, float]:
-        """An SVM on labelled rows, its C chosen on the last of them."""
-        cut = len(x) - max(1, len(x) // VALIDATION)
+        """An SVM on labelled rows, its C chosen with an SVM of the first of them that is validated on the others."""
+        cut = min(len(x) - max(1, len(x) // VALIDATION), CHOSEN_ON)
         svm: LinearSVM | None = None
         best = (-1.0, 0.0, svm)
         for strength in sorted(self.strengths):

@@ -134,6 +134,7 @@ def assert_one_line(said: Said) -> None:
     [
         ("-n 0", "At least one sample, please."),
         ("--per-class 0", "At least one sample, please."),
+        ("--device tpu", "No device called 'tpu'."),
         ("-n 3 --per-class 3", "Say how many samples in all, or how many of each class; not both."),
         ("--per-class 3", "is not conditional: it cannot draw a class on demand. Ask for a total number with -n."),
         ("--out busy", "busy exists and holds other things than samples: choose another --out."),

@@ -17,6 +17,7 @@ from ganatomy.networks.dcgan import DCGANDiscriminator
 from ganatomy.networks.r3gan import R3GANDiscriminator
 from ganatomy.networks.residual import BigGANDiscriminator
 from ganatomy.runs.files import read_json
+from ganatomy.studies import features
 from ganatomy.studies.features import Convolutions, Features, Scale, Shuffled, through, untrained
 from ganatomy.studies.study import carry_out, declared
 from tests.conftest import TINY
@@ -66,6 +67,21 @@ def test_an_svm_on_features_of_an_untrained_discriminator_is_scikit_learns(train
     theirs = LinearSVC(C=ours["C"][0], loss="squared_hinge", dual=True, tol=1e-6, max_iter=50_000)
     theirs.fit(x, images.labels)
     assert ours["accuracy"] == pytest.approx(theirs.score(test, images.held_out_labels), abs=1.01 / 600)
+
+
+def test_c_is_chosen_on_few_of_many_images_and_validated_on_all_others(
+    trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features, "CHOSEN_ON", 100)
+    study, said = (
+        declared("features", [f"run={trained.path}", "labels=all", "strengths=0.1,1", "against=[]"]),
+        list[str](),
+    )
+    result = read_json(carry_out(study, tmp_path / "few", said.append) / "result.json")["result"]
+    sizes = [line.split(" x ")[0] for line in said if "SVM of" in line]
+    assert sizes == ["  SVM of 100", "  SVM of 100", "  SVM of 1,197"]
+    recognized = result["discriminator"]["trials"]["all"]["validation"] * (1_197 - 100)
+    assert recognized == pytest.approx(round(recognized), abs=1e-6) and recognized > 900
 
 
 def test_standing_statistics_are_those_of_real_images(trained: Run) -> None:
