@@ -75,7 +75,7 @@ class UsualLoop:
         players = build_players(recipe, data.shape, None)
         self.G, self.D = (with_torchs_own_layers(players[name]).to(device).train() for name in ("G", "D"))
         settings = {name: recipe.optimizers[name].settings for name in ("G", "D")}
-        self.steppers = {
+        self.optimizers = {
             name: torch.optim.Adam(player.parameters(), lr=own["lr"], betas=(own["beta1"], own["beta2"]))
             for name, player, own in (("G", self.G, settings["G"]), ("D", self.D, settings["D"]))
         }
@@ -92,10 +92,10 @@ class UsualLoop:
         self.criterion(self.D(real), ones).backward()
         fake = self.G(torch.randn(self.batch, self.latent, device=self.device))
         self.criterion(self.D(fake.detach()), zeros).backward()
-        self.steppers["D"].step()
+        self.optimizers["D"].step()
         self.G.zero_grad()
         self.criterion(self.D(fake), ones).backward()
-        self.steppers["G"].step()
+        self.optimizers["G"].step()
         self.round += 1
 
 

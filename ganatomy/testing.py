@@ -36,13 +36,16 @@ SHAPES = tuple(Shape(channels, height, width) for channels, height, width in ((1
 
 
 def check_networks(part: Callable[..., nn.Module], /, **settings: Any) -> None:
-    """A registered network builds for pictures of 1, 3 and 4 channels, square and not, conditional and not.
+    """Check a registered network on pictures of 1, 3 and 4 channels, square and not, conditional and not.
 
-    In float32 and under bfloat16 autocast, at batch 2: its output has the shape of its kind, and its state, saved and
-    loaded, gives the same output. Every parameter that learns gets a finite gradient that is not zero, within a few
-    steps and at batch 4 at the latest: what lies behind a layer that begins at zero (attention's gain, the last layer
-    of a residual block) is sent something as soon as that one moved, and what two images send through a batch norm of
-    vectors may cancel. Heads that only other games ask (`classify`) are left out. A conditional one minds the class.
+    In float32 and under bfloat16 autocast, at batch 2:
+    - its output has the right shape, and a generator's lies in [-1, 1];
+    - its state, saved and loaded, gives the same output;
+    - every trainable parameter gets a finite gradient, which is not zero within a few steps. Later steps use batch 4:
+      layers behind one that begins at zero get none at first, and a batch norm of two vectors may cancel it;
+    - a conditional one depends on the class.
+
+    Heads `classify`, which only ACGAN uses, are not checked. Raises AssertionError.
     """
     kinds = (False, True) if "conditional" in declared_settings(part) and "conditional" not in settings else (None,)
     for shape in SHAPES:
@@ -56,12 +59,16 @@ def check_networks(part: Callable[..., nn.Module], /, **settings: Any) -> None:
 
 
 def check_game(recipe: str | Recipe, *, shape: Shape | None = None) -> None:
-    """A recipe's game plays two rounds at batch 2, or what its order needs, on random images, in float32 and bfloat16.
+    """Check a recipe's game on random images, in float32 and bfloat16, for two rounds or more at batch 2.
 
-    shape: of the images; the recipe's own unless said. Every weight of a mover is sent a gradient that is not zero, at
-    batch 4 where it is not at 2: batch norm makes +1 and -1 of two images, and what they send back may cancel to the
-    bit. Nobody else moves; a round played from a state that was saved and loaded ends as one that was not; every figure
-    and weight is finite.
+    shape: of the images; by default the recipe's own.
+
+    - Every weight of a mover gets a gradient that is not zero; at batch 4 if not at 2, where batch norm may cancel it.
+    - Nobody but the movers moves.
+    - A round after saving and loading the state gives the same weights as without.
+    - All figures and weights are finite.
+
+    Raises AssertionError.
     """
     found = find_recipe(recipe) if isinstance(recipe, str) else recipe
     shape = shape or own_shape(found)
@@ -75,7 +82,7 @@ def check_game(recipe: str | Recipe, *, shape: Shape | None = None) -> None:
 
 @contextmanager
 def telling(where: str) -> Iterator[None]:
-    """Whatever goes wrong is told with the setting that it goes wrong in."""
+    """Turn any error into an AssertionError that names the setting."""
     try:
         yield
     except Exception as error:
@@ -83,13 +90,13 @@ def telling(where: str) -> Iterator[None]:
 
 
 def own_shape(recipe: Recipe) -> Shape:
-    """What a recipe's images are, as far as it says."""
+    """The shape of a recipe's images, with defaults for what it leaves open."""
     first, settings = SHAPES[0], recipe.data.settings
     return Shape(CHANNELS.get(settings["channels"], first.channels), *(pair(settings["size"]) or first[1:]))
 
 
 def random_images(shape: Shape, classes: int = CLASSES, count: int = IMAGES) -> ImageSet:
-    """Random images of a shape, the classes in turn."""
+    """Random images, with the classes in turn."""
     pixels = np.random.default_rng(0).integers(0, 256, (count, shape.height, shape.width, shape.channels), np.uint8)
     split = Split(pixels, np.arange(count) % classes)
     return ImageSet(split, split.first(8), tuple(map(str, range(classes))), shape, "content", "random")
@@ -179,9 +186,9 @@ def _check_game(tiny: Recipe, images: ImageSet) -> None:
 
 
 def _check_turns(engine: Engine) -> list[str]:
-    """Every turn moves its movers alone; those of their weights that no gradient ever reached are returned.
+    """Check that every turn moves only its movers; returns those of their weights that no gradient reached.
 
-    What moves tells less: weight decay moves what nobody sends anything to.
+    Whether a weight moves would not tell: weight decay moves it without a gradient.
     """
     trained = {name: value for name, value in engine.game.named_parameters() if value.requires_grad}
     if "D.score.bias" in trained:
@@ -197,7 +204,7 @@ def _check_turns(engine: Engine) -> list[str]:
             before = {name: value.detach().clone() for name, value in engine.game.named_parameters()}
             if turn.fresh:
                 engine.drawn += 1
-            engine._take(turn, (0, round_, number, 0))
+            engine.play_turn(turn, (0, round_, number, 0))
             for name, value in engine.game.named_parameters():
                 assert value.isfinite().all(), f"'{name}' is not finite"
                 if name in trained and name.split(".")[0] in turn.movers:
@@ -210,12 +217,12 @@ def _check_turns(engine: Engine) -> list[str]:
 
 
 def _heard(reached: set[str], name: str, weight: Tensor) -> None:
-    """Note who was sent a gradient that is not zero."""
+    """Add a weight's name if its gradient is not zero."""
     if weight.grad is not None and weight.grad.any():
         reached.add(name)
 
 
 def _can_learn(engine: Engine, names: set[str]) -> Iterator[str]:
-    """Those that should have been sent one: a score's bias cancels where only differences of scores count."""
-    invariant = getattr(getattr(engine.game, "loss", None), "middle", 0.0) is None
+    """Those of them that should get one: the bias of D's score does not if only differences of scores count."""
+    invariant = getattr(getattr(engine.game, "loss", None), "threshold", 0.0) is None
     yield from sorted(names - ({"D.score.bias"} if invariant else set()))

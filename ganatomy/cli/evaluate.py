@@ -219,7 +219,7 @@ def evaluate_sources(real: str, fake: str, assignments: list[str], options: Opti
     with together(lambda: find_device(options.device)) as place, looking(Console(stderr=True), leads()) as shown:
         looker: Any = None
         if not measuring.needs_features(scores):
-            looker = measuring.Nothing()
+            looker = measuring.NoExtractor()
         elif not options.extractor.named():
             looker = comparing.extractor_in(real, fake, device=place)
         if looker is None:
@@ -245,7 +245,7 @@ def evaluate_features(run: "Run", options: Options) -> None:
 
     scores = options.scores()
     with together(lambda: find_device(options.device)) as place, looking(Console(stderr=True), leads()) as shown:
-        looker: Any = measuring.Nothing()
+        looker: Any = measuring.NoExtractor()
         if measuring.needs_features(scores):
             looker = options.extractor.make(lambda: measuring.judge_of_run(run, announced, place), place)
         records = measuring.measure_run(
@@ -313,7 +313,7 @@ def evaluate_translation(run: "Run", options: Options) -> None:
     from ganatomy.distributed.processes import leads, together
     from ganatomy.engine.precision import find_device
     from ganatomy.experiments import translation_scores as scoring
-    from ganatomy.experiments.measuring import Asked, Judged, refuse_unknown
+    from ganatomy.experiments.measuring import Asked, JudgeExtractor, refuse_unknown
 
     refuse("samples; translations are looked at on the CPU", {"--device": options.device != "auto"})
     drawn = {
@@ -330,7 +330,7 @@ def evaluate_translation(run: "Run", options: Options) -> None:
     with together(lambda: find_device("cpu")) as place:
         extractor = replace(options.extractor, name=options.extractor.name or "judge")
         looker = extractor.make(lambda: scoring.judge_of_domains(run, announce=announced), place)
-        judge = looker if isinstance(looker, Judged) else scoring.judge_of_domains(run, announce=announced)
+        judge = looker if isinstance(looker, JudgeExtractor) else scoring.judge_of_domains(run, announce=announced)
         record = scoring.measure_translation(run, judge, Asked(looker, scores), weights=options.weights)
     if not leads():
         return
@@ -435,7 +435,7 @@ def stats(
         looker = ExtractorOptions(extractor, weights_file, resize, layer).make(
             lambda: judge_of_source(images, announced, place), place
         )
-        found = kept_statistics(data, part, looker, shown=shown, metrics=("is",))
+        found = kept_statistics(data, part, looker, progress=shown, metrics=("is",))
     if leads():
         write_statistics(out, found, about_images(data, part, settings))
         features = f"{len(found.moments.mean)} features of {found.facts['extractor']}"

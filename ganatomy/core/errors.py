@@ -1,15 +1,15 @@
-"""The caller's mistakes, each told in one line: what was asked, what exists, what is near."""
+"""Errors of the caller, each in one line: what was asked, what exists, what is near."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class GanatomyError(Exception):
-    """A mistake the caller can mend. Its text is one line; the command line prints it without a traceback."""
+    """A mistake of the caller. Its text is one line, which the command line prints without a traceback."""
 
 
 def near(name: str, options: Iterable[str]) -> str:
-    """What to say after an unknown name: the nearest option, and the options if they are few.
+    """The second half of an error about an unknown name: the nearest option, and the first forty of all.
 
     >>> near("wgan_pg", ["wgan_gp", "dcgan"])
     "Did you mean 'wgan_gp'? There are: dcgan, wgan_gp."
@@ -23,7 +23,7 @@ def near(name: str, options: Iterable[str]) -> str:
 
 
 def unknown(kind: str, name: str, options: Iterable[str]) -> GanatomyError:
-    """The error for a name that is not there.
+    """The error for a name that does not exist.
 
     >>> print(unknown("recipe", "dcgna", ["dcgan"]))
     No recipe called 'dcgna'. Did you mean 'dcgan'? There are: dcgan.
@@ -32,5 +32,5 @@ def unknown(kind: str, name: str, options: Iterable[str]) -> GanatomyError:
 
 
 def one_line(text: object) -> str:
-    """Any error's text on one line."""
+    """A text, such as an error's, on one line."""
     return " ".join(str(text).split())

@@ -1,6 +1,7 @@
 """What a game is: mathematics only. It names its players and yields turns; a turn returns named loss terms.
 
-A game never calls `backward`, steps, logs, moves tensors or asks for a device: the engine does, for every game alike.
+A game never calls `backward`, steps an optimizer, logs, moves tensors or asks for a device. The engine does, for every
+game in the same way.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -13,15 +14,21 @@ from ganatomy.core.randomness import Draws
 from ganatomy.core.spec import Spec
 
 Terms = Mapping[str, Tensor]
-"""Named scalars. The movers descend their sum; every name is logged."""
+"""Loss terms by name, each a scalar. The movers minimize their sum; every term is logged under its name."""
 
 GroupedTerms = Mapping[tuple[str, ...], Terms]
-"""Terms per group of movers, for simultaneous play: each group descends its own sum, all on one graph."""
+"""Loss terms by group of movers, for simultaneous play: each group minimizes its own sum, all on one autograd graph."""
 
 
 @dataclass(frozen=True)
 class Play:
-    """What a turn may ask for beside the data: the clock, keyed randomness, a place for figures only watched."""
+    """What a turn has beside its data.
+
+    round: rounds played before this one.
+    images: real images shown so far, those of this turn included.
+    draws: random numbers, keyed by seed, round, turn and purpose.
+    notes: scalars that are logged and not minimized; `note` adds one.
+    """
 
     round: int
     images: int
@@ -29,18 +36,20 @@ class Play:
     notes: dict[str, Tensor] = field(default_factory=dict)
 
     def note(self, name: str, value: Tensor) -> None:
-        """Log a scalar that nobody descends."""
+        """Log a scalar that is not part of the loss."""
         self.notes[name] = value.detach()
 
     def due(self, every: int) -> bool:
-        """Whether this round is one of those in which something happens that happens in one of `every`."""
+        """Whether something that happens in one of `every` rounds, such as a lazy penalty, happens in this one."""
         return self.round % every == 0
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Real data of one micro-batch. x: [N, C, H, W] in [-1, 1]; y: [N] class numbers, None without labels, or images
-    of a second domain, as many and as large.
+    """Real data for one forward and backward pass: a batch, or the part of one that fits into memory.
+
+    x: images [N, C, H, W] in [-1, 1].
+    y: class numbers [N]; images [N, C, H, W] of a second domain, for translation; None without labels.
     """
 
     x: Tensor
@@ -50,39 +59,48 @@ class Batch:
 
 @dataclass(frozen=True)
 class Turn:
-    """Who moves, and what they minimize.
+    """Who moves, and the terms they minimize.
 
-    A GPU plays turns that are `alike` from a recording. Such terms ask nothing of the host that changes from round to
-    round: no counter of their own, no number that is read off the device.
+    movers: the players that take an optimizer step; all others are frozen.
+    terms: from a batch to loss terms.
+    times: how often the turn is played in a round.
+    fresh: draw a new batch of real data, or use the last one again.
+    capturable: whether a GPU may capture the turn as a CUDA graph and replay it. The turn must then do the same work in
+        every round: it keeps no counter, reads no number off the device, does not read `play.round` or `play.images`,
+        and asks `play.due` for what is not done in every round.
     """
 
     movers: tuple[str, ...]
     terms: Callable[[Batch], Terms | GroupedTerms]
-    times: int = 1  # how often per round
-    fresh: bool = True  # draw new data, or play on the last batch drawn
-    alike: bool = False  # the same work for the device in every round, but for what `play.due` answers and the numbers
+    times: int = 1
+    fresh: bool = True
+    capturable: bool = False
 
 
 class Game(nn.Module):
-    """Players are attributes, named as in the paper. What a game remembers between turns is a buffer: it is saved.
+    """The players, as attributes named as in the paper, and their order of play.
 
-    `frozen` players never move, so they have no optimizer.
+    What a game remembers between turns must be a buffer, so that it is saved with the run. Players in `frozen` never
+    move and have no optimizer.
     """
 
     frozen: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def refusals(cls, game: Spec, players: Mapping[str, Spec]) -> Iterator[str]:
-        """Why settings of the game and its players do not go together, a line each; asked as a recipe is declared."""
+        """Settings of the game and its players that do not go together, a line each; checked when a recipe is declared.
+
+        A line says what clashes and what to set instead.
+        """
         yield from ()
 
     def order(self) -> Iterator[Turn]:
-        """The turns of one round, as the paper's algorithm box has them."""
+        """The turns of one round, as in the paper's algorithm box."""
         raise NotImplementedError
 
     def constrain(self, movers: tuple[str, ...]) -> None:
-        """Bring the weights of those who just stepped back within bounds; nothing by default."""
+        """Called after the movers' optimizer step, to bring their weights back within bounds; by default, nothing."""
 
     def held_out(self, batch: Batch) -> Terms:
-        """Figures on real images that nobody trained on, named as the notes they compare with; none by default."""
+        """Figures on real images that were not trained on, under the names of the notes to compare them with."""
         return {}

@@ -1,4 +1,4 @@
-"""What may stand in which field of a recipe: the kinds of part that are not players, games or watches."""
+"""Base classes of what a recipe's fields may hold, beside games and players."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -6,15 +6,15 @@ from typing import Any
 
 
 class Data(ABC):
-    """Where images come from and how they are prepared."""
+    """A source of images, and how they are prepared."""
 
     @abstractmethod
     def open(self, *, progress: bool = False) -> Any:
-        """The images, ready to be fed."""
+        """The images, ready for training: an `ImageSet`."""
 
 
-class Stepper(ABC):
-    """How a player steps."""
+class OptimizerSettings(ABC):
+    """An optimizer's settings."""
 
     @abstractmethod
     def make(self, parameters: Iterable[Any]) -> Any:
@@ -22,12 +22,12 @@ class Stepper(ABC):
 
 
 class Averaging(ABC):
-    """Which players' weights are averaged, and how."""
+    """A moving average of players' weights."""
 
     players: tuple[str, ...]
 
 
 class Scoring(ABC):
-    """How samples are scored."""
+    """How samples are scored during training and at its end."""
 
     count: int

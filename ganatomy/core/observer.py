@@ -1,4 +1,4 @@
-"""Those who watch a run. They may look at everything and change nothing."""
+"""Observers of a run: logs, pictures, scores, checkpoints. They may read everything and change nothing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,18 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Moment:
-    """Where a run stands after a round."""
+    """Where a run is after a round.
+
+    round: rounds played.
+    images: real images shown.
+    seconds: time spent training, over all sessions of the run.
+    images_before: real images shown before this round.
+    """
 
     round: int
     images: int
-    seconds: float  # of training, over all the sessions of this run
-    images_before: int  # images shown before this round
+    seconds: float
+    images_before: int
 
     def passed(self, every: int) -> bool:
         """Whether this round reached or crossed a multiple of `every` images."""
@@ -20,28 +26,28 @@ class Moment:
 
 
 class Observer:
-    """Told of what happens; every method may be left as it is."""
+    """Called by the engine as a run goes on. Override any of the methods; none of them has to be."""
 
     def announce(self, text: str) -> None:
-        """Something a person should read now: the plan, a warning, where a result is."""
+        """A line for people to read: the plan, a warning, where a result is."""
 
     def begin(self, moment: Moment) -> None:
         """Before the first round of this session."""
 
     def figures(self, moment: Moment, figures: Mapping[str, float]) -> None:
-        """The mean of every named term and note since the last observation."""
+        """Every `watch.log` images: the mean of every term and note since the last time, by name."""
 
     def after_round(self, moment: Moment) -> None:
         """After every round; keep it cheap unless something is due."""
 
     def scored(self, moment: Moment, scores: Mapping[str, Any]) -> None:
-        """A score was taken."""
+        """Samples were scored, by an observer before this one."""
 
     def end(self, moment: Moment) -> None:
         """After the last round of this session."""
 
     def close(self) -> None:
-        """Training is over, also where it failed: give back what you hold."""
+        """After training, even if it failed: release resources."""
 
     def evaluated(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """The last and the best checkpoint were scored, training being over."""
+        """After training: the scores of the last and the best checkpoint."""

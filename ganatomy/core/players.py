@@ -9,40 +9,48 @@ from ganatomy.core.prior import Prior
 from ganatomy.core.shape import Shape
 
 Sides = Annotated[tuple[Literal["G", "D"], ...], Field(min_length=1)]
-"""Players of a two-player game whom a rule is for: it is for somebody."""
+"""The players of a two-player game that a constraint or regularizer applies to; at least one."""
 
 
 class Generator(nn.Module):
-    """Latents z [N, prior.size], and classes y [N] where it is conditional, to images [N, C, H, W] in [-1, 1]."""
+    """Latents z [N, prior.size], and classes y [N] where it is conditional, to images [N, C, H, W] in [-1, 1].
+
+    prior: the distribution of z.
+    classes: their number; None: not conditional.
+    """
 
     prior: Prior
-    classes: int | None = None  # None: not conditional
+    classes: int | None = None
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         raise NotImplementedError
 
 
 class Discriminator(nn.Module):
-    """Images x [N, C, H, W], and classes y [N] where it is conditional, to scores [N]; positive means real.
+    """Images x [N, C, H, W], and classes y [N] where it is conditional, to scores [N]; a higher score means more real.
 
-    Where the two steps are told apart, games and studies may look between them: `features` [N, d], and `scored`, which
-    is linear in them. One that is asked for classes has a head `classify` of the features.
+    Either override `forward`; or override `features` and `scored`, the two steps of it. Studies that use D's features
+    need the latter, and so does ACGAN, which also needs a head `classify` of the features that predicts the class.
+
+    classes: their number; None: not conditional.
     """
 
-    classes: int | None = None  # None: not conditional
+    classes: int | None = None
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         return self.scored(self.features(x, y), y)
 
     def features(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """[N, d]: the output of the last hidden layer."""
         raise NotImplementedError
 
     def scored(self, features: Tensor, y: Tensor | None = None) -> Tensor:
+        """Scores [N], a linear function of the features [N, d]."""
         raise NotImplementedError
 
 
 class Encoder(nn.Module):
-    """Images x [N, C, H, W] to latents [N, size], those of the generator it plays with."""
+    """Images x [N, C, H, W] to latents [N, size], of the size of its generator's."""
 
     size: int
 
@@ -51,7 +59,7 @@ class Encoder(nn.Module):
 
 
 class PairDiscriminator(nn.Module):
-    """Images x [N, C, H, W] and latents z [N, size] to scores [N]; positive means that z was encoded from x."""
+    """Images x [N, C, H, W] and latents z [N, size] to scores [N]; a higher score means that z was encoded from x."""
 
     size: int
 
@@ -60,9 +68,10 @@ class PairDiscriminator(nn.Module):
 
 
 class Translator(nn.Module):
-    """Images [N, C, H, W] in [-1, 1] of one domain to images of the same size of another.
+    """Images [N, C, H, W] in [-1, 1] of one domain to images of the same size in another.
 
-    `shape` is what it is trained on; its pictures' sides must be multiples of `multiple`.
+    shape: of the images it is trained on.
+    multiple: heights and widths must be multiples of it.
     """
 
     shape: Shape
@@ -73,7 +82,7 @@ class Translator(nn.Module):
 
 
 class PatchDiscriminator(nn.Module):
-    """Images [N, C, H, W] to scores of patches [N, h, w]; positive means real."""
+    """Images [N, C, H, W] to scores of patches [N, h, w]; a higher score means more real."""
 
     def forward(self, x: Tensor) -> Tensor:
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Where latents come from."""
+"""The distribution of the latents z."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,21 +14,21 @@ Distribution = Literal["normal", "uniform"]
 
 @dataclass(frozen=True)
 class Prior:
-    """Latents of `size` numbers: N(0, 1), or uniform on [-1, 1) as Radford et al. (2016) draw them."""
+    """Latents of `size` numbers, independent: N(0, 1), or uniform on [-1, 1) as in Radford et al. (2016)."""
 
     size: int
     distribution: Distribution = "normal"
 
     def draw(self, draws: Draws, purpose: str = "z") -> Tensor:
-        """z: [rows, size], of a training turn."""
+        """z [rows, size] for a training turn."""
         if self.distribution == "uniform":
             return draws.uniform(purpose, self.size, low=-1.0)
         return draws.normal(purpose, self.size)
 
     def sample(self, seed: int, start: int, stop: int, truncation: float | None = None) -> Tensor:
-        """z: [stop - start, size]; latent i depends on (seed, i) and the truncation alone.
+        """z [stop - start, size] for sampling. Latent i depends on the seed, on i and on the truncation alone.
 
-        truncation: numbers beyond plus or minus it are drawn again (Brock et al., 2019, section 3.1), the others stay.
+        truncation: numbers of larger magnitude are drawn again (Brock et al., 2019, section 3.1); the others stay.
         """
         return torch.from_numpy(np.stack([self._one(seed, index, truncation) for index in range(start, stop)]))
 

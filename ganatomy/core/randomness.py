@@ -18,14 +18,14 @@ CPU = torch.device("cpu")
 
 
 def key_bits(key: Key, bits: int = 128) -> int:
-    """A key as a number, the same on every machine and in every process."""
+    """A key hashed to a number: the same on every machine and in every process."""
     text = "\x1f".join(f"{'str' if isinstance(part, str) else 'int'}:{part}" for part in key)
     digest = hashlib.blake2b(text.encode(), digest_size=bits // 8).digest()
     return int.from_bytes(digest, "little")
 
 
 def keyed(*key: int | str) -> np.random.Generator:
-    """The random generator at an address.
+    """The NumPy random generator of a key.
 
     >>> keyed(0, "z").random() == keyed(0, "z").random()
     True
@@ -34,13 +34,19 @@ def keyed(*key: int | str) -> np.random.Generator:
 
 
 def reseed_default_generator(*key: int | str) -> None:
-    """Put torch's default generators, which dropout and noise layers draw from, at an address."""
+    """Seed torch's default generators, of all devices, by a key: dropout and noise layers draw from them."""
     torch.manual_seed(key_bits(key, 64) >> 1)
 
 
 @dataclass(frozen=True)
 class Draws:
-    """The draws of one turn, made on the CPU for the global batch; each process and micro-batch takes its rows."""
+    """The random numbers of one turn for a micro-batch.
+
+    They are drawn on the CPU for the global batch, of which each process and micro-batch takes its `rows`. So they
+    do not depend on how many processes or micro-batches there are.
+
+    key: seed, round, turn, repetition; a `purpose` is added for each kind of number. total: images in the global batch.
+    """
 
     key: Key
     rows: slice
@@ -50,6 +56,7 @@ class Draws:
 
     @property
     def count(self) -> int:
+        """Images in the micro-batch."""
         return self.rows.stop - self.rows.start
 
     def normal(self, purpose: str, *shape: int) -> Tensor:
@@ -61,22 +68,22 @@ class Draws:
         return self.take(Drawing("uniform", purpose, shape)).to(self.dtype) * (high - low) + low
 
     def integers(self, purpose: str, below: int, *shape: int) -> Tensor:
-        """Uniform on 0 .. below - 1, int64: [rows, *shape]."""
+        """Uniform on 0, ..., below - 1, int64: [rows, *shape]."""
         return self.take(Drawing("integers", purpose, shape, below))
 
     def take(self, drawing: "Drawing") -> Tensor:
-        """The numbers of these rows, on the device: float32 or int64."""
+        """The numbers of these rows [rows, ...] on the device, float32 or int64."""
         return on_device(self.numbers(drawing), self.device)
 
     def numbers(self, drawing: "Drawing") -> np.ndarray:
-        """The same on the host."""
+        """The same on the host, as an array."""
         drawn = drawing.by(keyed(*self.key, drawing.purpose), self.total)
         return np.ascontiguousarray(drawn[self.rows])
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """What is drawn, whoever's turn it is: `shape` numbers for each image of a batch."""
+    """A request for random numbers: how many for each image (`shape`), of which distribution, for which purpose."""
 
     kind: Literal["normal", "uniform", "integers"]
     purpose: str
@@ -84,6 +91,7 @@ class Drawing:
     below: int = 0  # of integers
 
     def by(self, generator: np.random.Generator, total: int) -> np.ndarray:
+        """The numbers of the global batch [total, *shape]."""
         size = (total, *self.shape)
         if self.kind == "integers":
             return generator.integers(self.below, size=size)
@@ -92,6 +100,6 @@ class Drawing:
 
 
 def on_device(numbers: np.ndarray, device: torch.device) -> Tensor:
-    """An array as a tensor there; a GPU fetches it from pinned memory, so that nobody waits for work before it."""
+    """An array as a tensor on the device. A GPU copies it from pinned memory, so that the host does not wait for it."""
     tensor = torch.from_numpy(numbers)
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)

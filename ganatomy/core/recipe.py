@@ -13,7 +13,7 @@ from torch import nn
 
 from ganatomy.core.errors import GanatomyError, near, one_line, unknown
 from ganatomy.core.game import Game
-from ganatomy.core.kinds import Averaging, Data, Scoring, Stepper
+from ganatomy.core.kinds import Averaging, Data, OptimizerSettings, Scoring
 from ganatomy.core.registry import Registry
 from ganatomy.core.spec import (
     Spec,
@@ -31,19 +31,34 @@ from ganatomy.core.watch import Stop, Watch
 Precision = Literal["auto", "float32", "bfloat16", "float64"]
 
 DESCRIPTION = frozenset({"name", "paper", "expected", "time"})
-"""Fields that say what a recipe is for; two runs that differ in them alone are the same run."""
+"""Fields that only describe a recipe: runs that differ in nothing else are the same run."""
 
 WATCHING = frozenset({"images", "watch", "scores", "stop"})
-"""Fields that decide how long a run goes and what is looked at, but never a weight."""
+"""Fields that decide how long a run is and how it is observed, but no weight: they may change when it is resumed."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What to run.
+    """What to train, on what, how, and for how long: frozen data that can be written as YAML and read back.
 
-    Batches and budgets are counted in images: `batch` is the global batch of all processes, `images` the real images
-    drawn from the data by the time the run is done. `init_from` is the folder of a run whose last weights this one
-    starts from, or its best ones with "@best" behind it.
+    name: of the recipe, and of its run's folder unless another is named.
+    paper, expected, time: where it is from; the score to expect; how long it takes on which hardware.
+    data: the images and their preparation.
+    game: who plays, with which loss, in which order.
+    players: the network of every player of the game.
+    optimizers: of every player that is not frozen.
+    batch: images in a global batch, over all processes and micro-batches.
+    accumulate: micro-batches per process.
+    images: the budget: real images shown by the end of the run.
+    seed: of all random numbers.
+    init_from: a run's folder, whose last weights to start from, or its best ones with "@best" appended.
+    precision: of the arithmetic; "auto": bfloat16 autocast where the hardware has it, else float32.
+    average: a moving average of players' weights; None: none is kept.
+    watch: how often the run is logged, sampled, scored and saved.
+    scores: how samples are scored; None: not at all.
+    stop: early stopping.
+
+    Raises GanatomyError, when it is declared, for settings that are unknown, out of range, or do not go together.
     """
 
     name: str
@@ -53,7 +68,7 @@ class Recipe:
     data: Annotated[Spec, Data]
     game: Annotated[Spec, Game]
     players: Mapping[str, Annotated[Spec, nn.Module]]
-    optimizers: Mapping[str, Annotated[Spec, Stepper]]
+    optimizers: Mapping[str, Annotated[Spec, OptimizerSettings]]
     batch: PositiveInt = 128
     accumulate: PositiveInt = 1
     images: PositiveInt
@@ -108,20 +123,20 @@ class Recipe:
             )
 
     def replace(self, **fields: Any) -> "Recipe":
-        """A variant: the same recipe with other fields."""
+        """A variant: this recipe with some fields replaced."""
         return dataclasses.replace(self, **fields)
 
     def override(self, key: str, text: str) -> "Recipe":
-        """The recipe with one existing field, by its dotted name, read from text.
+        """The recipe with one field changed: named by its dotted path, its value parsed from text.
 
         >>> recipe.override("optimizers.D.lr", "1e-4")  # doctest: +SKIP
         """
         return self.overridden([f"{key}={text}"])
 
     def overridden(self, assignments: typing.Iterable[str]) -> "Recipe":
-        """The recipe after `KEY=VALUE` words of a command line, a part's before those of its settings.
+        """The recipe after the `KEY=VALUE` overrides of a command line.
 
-        Whether all of it goes together is asked once, in the end: no order of the words makes a difference.
+        Their order does not matter: a part is set before its own settings, and the whole is validated once, at the end.
         """
         fields = {name: getattr(self, name) for name in field_types()}
         for key, text in sorted(map(key_and_value, assignments), key=lambda word: word[0].count(".")):
@@ -133,7 +148,7 @@ class Recipe:
 
     @staticmethod
     def _read(value: Any, key: str, text: str) -> Any:
-        """A field's value after one word."""
+        """A field's value after one override."""
         name, *path = key.split(".")
         if path:
             return overridden(key, path, value, text, field_types()[name])
@@ -142,11 +157,13 @@ class Recipe:
         return parsed(key, field_types()[name], text)
 
     def to_yaml(self) -> str:
+        """The whole recipe as YAML, defaults included."""
         plain = {field.name: to_plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
         return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=120)
 
     @classmethod
     def from_yaml(cls, text: str, origin: str = "recipe") -> "Recipe":
+        """The recipe in a YAML text, from which no code is run. Errors, all GanatomyError, name its `origin`."""
         try:
             plain = read_yaml(text)
         except yaml.YAMLError as error:
@@ -162,14 +179,14 @@ class Recipe:
         return cls(**{name: from_plain(value) for name, value in plain.items()})
 
     def flat(self) -> dict[str, Any]:
-        """Every field by its dotted name."""
+        """Every setting by its dotted path, as plain values."""
         rows: dict[str, Any] = {}
         for name in field_types():
             _flatten(name, to_plain(getattr(self, name)), rows)
         return rows
 
     def differences(self, other: "Recipe", ignoring: typing.Container[str] = DESCRIPTION) -> list[str]:
-        """One line for each field that differs, as `field: here -> there`."""
+        """A line `field: here -> there` for every setting that differs, but for the fields in `ignoring`."""
         here, there = self.flat(), other.flat()
         names = [name for name in {**here, **there} if name.split(".")[0] not in ignoring and name not in ignoring]
         absent = "(absent)"
@@ -182,6 +199,7 @@ class Recipe:
 
 @functools.cache
 def field_types() -> dict[str, Any]:
+    """The annotations of a recipe's fields, resolved."""
     return typing.get_type_hints(Recipe, include_extras=True)
 
 
@@ -197,13 +215,13 @@ recipes: Registry[Callable[[], Recipe]] = Registry("recipe")
 
 
 def recipe(function: Callable[[], Recipe]) -> Callable[[], Recipe]:
-    """Register a function that returns a Recipe under its name with dashes: `digits_dcgan` is `digits-dcgan`."""
+    """Decorator that registers a function returning a Recipe, under its name with dashes: `digits-dcgan`."""
     recipes.add(function.__name__.replace("_", "-"), function)
     return function
 
 
 def read_recipe(path: Path) -> Recipe:
-    """The recipe in a YAML file."""
+    """The recipe in a YAML file. Raises GanatomyError if it cannot be read."""
     try:
         return Recipe.from_yaml(path.read_text(encoding="utf-8"), origin=str(path))
     except UnicodeDecodeError as error:
@@ -213,7 +231,7 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def find_recipe(name: str) -> Recipe:
-    """A registered recipe by name, or the recipe of a YAML file or of a run folder by path."""
+    """A registered recipe by name; or by path that of a YAML file or a run's folder."""
     if name in recipes:
         return recipes[name]()
     path = Path(name)

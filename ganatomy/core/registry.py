@@ -1,4 +1,4 @@
-"""Names for what recipe files may speak of: looked up here and nowhere else, so a recipe file cannot run code."""
+"""The names that recipe files may use. They are looked up here and nowhere else, so a recipe file cannot run code."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -10,13 +10,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Registry(Mapping[str, T]):
-    """Things by name. Two things may not share a name."""
+    """A mapping from names to things of one kind, sorted by name. Registering a name twice is an error."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._things: dict[str, T] = {}
 
     def add(self, name: str, thing: T) -> None:
+        """Register a thing. Raises GanatomyError if another one has the name."""
         if name in self._things and self._things[name] is not thing:
             raise GanatomyError(f"Two things want to be the {self.kind} '{name}': rename one of them.")
         self._things[name] = thing
@@ -43,10 +44,9 @@ parts: Registry[Callable[..., Any]] = Registry("part")
 
 
 def part(thing: F) -> F:
-    """Register a class or function under its own name, so that a `Spec` and a recipe file can name it.
+    """Decorator that registers a class or function under its own name, so that Specs and recipe files can name it.
 
-    What stands before the `*` in its signature is handed over when it is built; what stands after is what a recipe
-    sets.
+    Its keyword-only parameters, behind the `*`, are what a recipe sets; its positional ones are given when it is built.
     """
     parts.add(thing.__name__, thing)
     return thing

@@ -12,6 +12,7 @@ class Shape(NamedTuple):
 
     @property
     def numbers(self) -> int:
+        """Channels * height * width."""
         return self.channels * self.height * self.width
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""A part of a recipe: a registered callable and its settings, checked when declared, built when needed."""
+"""What recipes are made of: registered callables with their settings, checked when declared, built when needed."""
 
 import contextlib
 import dataclasses
@@ -25,9 +25,9 @@ USE = "use"  # the key under which a recipe file names the part
 
 @dataclasses.dataclass(frozen=True, init=False)
 class Spec:
-    """A registered callable with every one of its keyword-only settings, defaults included.
+    """A registered callable (a part) and values of all its keyword-only parameters (its settings), defaults included.
 
-    Positional parameters of the callable are not settings: they are handed over by `build`.
+    Positional parameters are no settings: they are given to `build`.
 
     >>> from ganatomy.engine.optimizers import Adam
     >>> Spec(Adam, lr=1e-4).settings["lr"]
@@ -60,11 +60,12 @@ class Spec:
         return self.part.__name__
 
     def build(self, *handed_over: Any, **named: Any) -> Any:
-        """Call the part with what it is handed and with its settings, nested parts built first."""
+        """Call the part with these arguments and its settings; settings that are Specs are built first."""
         settings = {name: built(value) for name, value in self.settings.items()}
         return self.part(*handed_over, **named, **settings)
 
     def replace(self, **settings: Any) -> "Spec":
+        """The same part with some settings changed."""
         return Spec(self.part, **{**self.settings, **settings})
 
     def __hash__(self) -> int:
@@ -73,15 +74,17 @@ class Spec:
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
+    """A setting's declaration; `default` is `inspect.Parameter.empty` if it has none."""
+
     annotation: Any
     default: Any
 
 
 @cache
 def declared_settings(part: Callable[..., Any]) -> dict[str, Setting]:
-    """The keyword-only parameters of a registered callable, with their resolved annotations.
+    """A registered callable's settings: its keyword-only parameters, with resolved annotations.
 
-    A class whose constructor ends in `**rules` has those of the class it inherits from, too.
+    A class whose constructor takes `**rules` has the settings of its base class, too.
     """
     function = part.__init__ if isinstance(part, type) else part  # type: ignore[misc]
     hints = typing.get_type_hints(function, include_extras=True)
@@ -95,6 +98,7 @@ def declared_settings(part: Callable[..., Any]) -> dict[str, Setting]:
 
 
 def no_setting(part: Callable[..., Any], name: str, where: str = "") -> GanatomyError:
+    """The error for an unknown setting; it names parts that do have it, and near names."""
     others = ", ".join(relatives_with(part, name))
     return GanatomyError(
         f"{part.__name__} has no setting '{name}'{where}. "
@@ -104,7 +108,7 @@ def no_setting(part: Callable[..., Any], name: str, where: str = "") -> Ganatomy
 
 
 def relatives_with(part: Callable[..., Any], setting: str) -> list[str]:
-    """The parts of the same kind, such as other losses, that do have a setting."""
+    """The names of parts of the same kind, such as other losses, that have a setting."""
 
     def kinds(one: Any) -> set[type]:
         return {base for base in one.__mro__ if base.__module__.startswith("ganatomy") or ABC in base.__bases__}
@@ -117,13 +121,13 @@ def relatives_with(part: Callable[..., Any], setting: str) -> list[str]:
 
 @cache
 def handed_over(part: Callable[..., Any]) -> tuple[str, ...]:
-    """The names of the positional parameters, which are handed over when the part is built."""
+    """The names of a part's positional parameters, which `Spec.build` is given."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return tuple(p.name for p in inspect.signature(part).parameters.values() if p.kind in kinds)
 
 
 def as_spec(value: Any) -> Any:
-    """A registered frozen dataclass becomes the Spec that would build it; all else stays as it is."""
+    """The Spec that builds a registered dataclass instance, also within tuples; other values as they are."""
     if dataclasses.is_dataclass(value) and not isinstance(value, (type, Spec)) and type(value).__name__ in parts:
         fields = {name: getattr(value, name) for name in declared_settings(type(value))}
         return Spec(type(value), **fields)
@@ -133,6 +137,7 @@ def as_spec(value: Any) -> Any:
 
 
 def built(value: Any) -> Any:
+    """A Spec's object, also within tuples; other values as they are."""
     if isinstance(value, Spec):
         return value.build()
     if isinstance(value, tuple):
@@ -141,7 +146,7 @@ def built(value: Any) -> Any:
 
 
 def checked_value(where: str, annotation: Any, value: Any) -> Any:
-    """The value as the annotation has it, or a one-line error that starts with `where`."""
+    """The value converted to its annotation. Raises GanatomyError, whose text begins with `where`."""
     value = as_spec(from_plain(value))
     kinds = alternatives(annotation)
     if value is None and type(None) in kinds:
@@ -180,7 +185,7 @@ def checked_value(where: str, annotation: Any, value: Any) -> Any:
 
 
 class Loader(yaml.SafeLoader):
-    """YAML whose only booleans are true and false, as since its version 1.2: `on` is the name of a setting."""
+    """YAML 1.2 booleans, true and false only: in version 1.1 `on` is one, and here it is a setting."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 (as PyYAML has it)
         first: [(tag, form) for tag, form in resolvers if tag != "tag:yaml.org,2002:bool"]
@@ -192,7 +197,8 @@ Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|fals
 
 
 def read_yaml(text: str) -> Any:
-    """
+    """YAML as plain values, loaded safely.
+
     >>> read_yaml("{use: Consistency, on: fake, flip: true}")
     {'use': 'Consistency', 'on': 'fake', 'flip': True}
     """
@@ -200,7 +206,7 @@ def read_yaml(text: str) -> Any:
 
 
 def parsed(where: str, annotation: Any, text: str) -> Any:
-    """A setting from the command line's text: YAML's reading of it, or else the text itself."""
+    """A setting parsed from a command line's text: as YAML or, if that does not fit the annotation, as a string."""
     readings: list[Any] = []
     if text.strip().lower() in ("none", "null", "~"):
         readings += [None, text]  # normalization=none is a word, average=none is nothing
@@ -225,7 +231,7 @@ def parsed(where: str, annotation: Any, text: str) -> Any:
 
 
 def overridden(key: str, path: list[str], value: Any, text: str, annotation: Any = Any) -> Any:
-    """A Spec, or a mapping of Specs, with what stands at `path` below it read from `text`; errors name `key`."""
+    """A Spec, or a mapping or tuple of Specs, with the setting at `path` parsed from `text`; errors name `key`."""
     name, rest = path[0], path[1:]
     if isinstance(value, Spec):
         declared = declared_settings(value.part)
@@ -261,6 +267,7 @@ def key_and_value(assignment: str) -> tuple[str, str]:
 
 @cache
 def adapter(annotation: Any) -> TypeAdapter[Any]:
+    """pydantic's validator of an annotation."""
     try:
         return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
     except PydanticUserError:  # a dataclass brings its own configuration and refuses another
@@ -268,12 +275,13 @@ def adapter(annotation: Any) -> TypeAdapter[Any]:
 
 
 def unregistered(name: str) -> str:
+    """The error text for a part without the decorator."""
     return f"'{name}' is not registered: put @part above it so that a recipe file can name it."
 
 
 @cache
 def alternatives(annotation: Any) -> tuple[Any, ...]:
-    """The members of a union, Annotated peeled off."""
+    """The types that an annotation admits: members of unions and tuples, without `Annotated`."""
     origin = typing.get_origin(annotation)
     if origin in UNIONS:
         return tuple(a for member in typing.get_args(annotation) for a in alternatives(member))
@@ -286,7 +294,7 @@ def alternatives(annotation: Any) -> tuple[Any, ...]:
 
 
 def takes_tuples(annotation: Any) -> bool:
-    """Whether `64` on the command line may mean `[64]`."""
+    """Whether an annotation admits tuples, so that `64` on the command line may mean `(64,)`."""
     if typing.get_origin(annotation) is typing.Annotated:
         return takes_tuples(typing.get_args(annotation)[0])
     members = typing.get_args(annotation) if typing.get_origin(annotation) in UNIONS else (annotation,)
@@ -294,19 +302,20 @@ def takes_tuples(annotation: Any) -> bool:
 
 
 def is_tuple(annotation: Any) -> bool:
-    """Whether nothing but tuples will do."""
+    """Whether an annotation admits nothing but tuples."""
     if typing.get_origin(annotation) is typing.Annotated:
         return is_tuple(typing.get_args(annotation)[0])
     return typing.get_origin(annotation) is tuple
 
 
 def admits_anything(annotation: Any) -> bool:
+    """Whether any value or any part fits an annotation."""
     kinds = alternatives(annotation)
     return Any in kinds or Spec in kinds
 
 
 def fitting_parts(annotation: Any) -> list[Callable[..., Any]]:
-    """The registered parts that belong where parts of some kind do; none where anything may stand."""
+    """The registered parts that fit an annotation; none if it does not ask for parts of some kind."""
     kinds = tuple(a for a in alternatives(annotation) if isinstance(a, type) and a.__module__ != "builtins")
     if not kinds or admits_anything(annotation):
         return []
@@ -314,7 +323,7 @@ def fitting_parts(annotation: Any) -> list[Callable[..., Any]]:
 
 
 def to_plain(value: Any) -> Any:
-    """A Spec, mapping or tuple as what YAML and JSON can hold."""
+    """Specs, mappings and tuples as dicts and lists, which YAML and JSON can hold."""
     if isinstance(value, Spec):
         return {USE: value.name, **{name: to_plain(v) for name, v in value.settings.items()}}
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""What is in a source, and what is wrong with it; for `ganatomy data check`."""
+"""A report on a source of images and its problems, for `ganatomy data check`."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,18 +15,21 @@ from ganatomy.data.packed import CONVERT, SKIP
 from ganatomy.data.sources import source_of
 from ganatomy.data.workers import cores, over_chunks
 
-SMALLEST = 8  # pixels; nothing below is worth training on
-NAMED = 3  # how many offenders a finding names
-FEW = 500  # images that are decoded sooner than processes start
-IMBALANCE = 10
+SMALLEST = 8  # pixels, below which there is a warning
+NAMED = 3  # offenders that a finding names
+FEW = 500  # images up to which no processes are started
+IMBALANCE = 10  # times more images in one class than in another, above which there is a warning
 
 
 @dataclass(frozen=True)
 class Report:
-    """Findings. problems: training would fail. warnings: it would not, but look at them.
+    """Findings about a source of images.
 
-    classes: images of each class, per split.
-    duplicates: pairs of names, the first of each group with each of the others.
+    counts: images per split. classes: images of each class, per split.
+    sizes: images of each (height, width). kinds: images of each kind, such as "gray" or "RGB".
+    corrupt, too_small: names of images.
+    duplicates: pairs of names, the first image of each group with each of the others.
+    problems: why training would fail. warnings: what to look at, though it would not.
     """
 
     source: str
@@ -42,10 +45,11 @@ class Report:
 
     @property
     def ok(self) -> bool:
+        """Whether the source can be trained on."""
         return not self.problems
 
     def lines(self) -> list[str]:
-        """The findings in words."""
+        """The findings as lines for people."""
         said = [
             f"{self.source}: "
             + ", ".join(f"{count:,} {split.replace('_', '-')} images" for split, count in self.counts.items())
@@ -77,12 +81,13 @@ class Report:
 
 
 def size_range(sizes: Mapping[tuple[int, int], int]) -> str:
+    """The range of heights and widths in words."""
     heights, widths = zip(*sizes, strict=True)
     return f"heights {min(heights)} to {max(heights)}, widths {min(widths)} to {max(widths)}"
 
 
 def check(images: Images) -> Report:
-    """Decode everything as the source has it. Raises GanatomyError where there is nothing to decode."""
+    """Decode all images of a source and report on them. Raises GanatomyError if it cannot be read at all."""
     found = source_of(images.source).find(images.label)
     sights = {split: list(survey(found, split)) for split in found.splits()}
     everything = [sight for of_split in sights.values() for sight in of_split]
@@ -139,6 +144,7 @@ def check(images: Images) -> Report:
 
 
 def survey(found: Found, split: str) -> list[Sight]:
+    """What was found about every image of a split, in order."""
     listing = found.splits()[split]
     tasks = ((chunk,) for chunk in listing.items.chunks())
     processes = cores() if len(listing) > FEW else 1
@@ -157,6 +163,7 @@ def class_counts(found: Found) -> dict[str, dict[str, int]]:
 
 
 def duplicate_pairs(sights: Sequence[Sight]) -> tuple[tuple[str, str], ...]:
+    """Pairs of names of images with equal pixels."""
     groups: dict[bytes, list[str]] = defaultdict(list)
     for sight in sights:
         groups[sight.digest].append(sight.name)
@@ -164,13 +171,13 @@ def duplicate_pairs(sights: Sequence[Sight]) -> tuple[tuple[str, str], ...]:
 
 
 def examples(sights: Sequence[Sight], kinds: Mapping[str, int]) -> str:
-    """Every kind with the first image of it."""
+    """The first image of every kind, in words."""
     first = {kind: next(sight.name for sight in sights if sight.kind == kind) for kind in kinds}
     return listed([f"{name} is {kind}" for kind, name in first.items()], NAMED)
 
 
 def balance(counts: Mapping[str, int]) -> list[str]:
-    """Warnings about classes that are empty or much rarer than others."""
+    """Warnings about classes that are empty, or much smaller than others."""
     empty = [name for name, count in counts.items() if count == 0]
     said = [f"classes without an image: {listed(empty, NAMED)}"] if empty else []
     present = {name: count for name, count in counts.items() if count}

@@ -1,4 +1,4 @@
-"""A decoding process: reads tasks from its standard input, writes results to its standard output, ends with its parent.
+"""A decoding process: reads tasks from standard input, writes results to standard output, ends with its parent.
 
 Started as `python -m ganatomy.data.child`, not through `multiprocessing`, whose spawned processes import the caller's
 main module again: that costs seconds (torch) and breaks scripts without a `__main__` guard.

@@ -1,6 +1,6 @@
-"""From encoded images to uint8 pixels: one image at a time, the same wherever the image came from.
+"""Decoding images to uint8 pixels, one at a time, in the same way for all sources.
 
-Kept free of torch, so that a decoding process starts in a tenth of a second.
+This module does not import torch, so that a decoding process starts in a tenth of a second.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ Channels = Literal["gray", "rgb", "rgba"]
 Pixels = NDArray[np.uint8]
 
 MODES: dict[Channels, str] = {"gray": "L", "rgb": "RGB", "rgba": "RGBA"}
-PLAIN = ("gray", "RGB", "RGBA")  # the kinds that need no conversion, as `kind_of` calls them
+PLAIN = ("gray", "RGB", "RGBA")  # kinds (see `kind_of`) that need no conversion
 NAMES = {
     "L": "gray",
     "1": "black and white",
@@ -32,7 +32,7 @@ FILTER = Image.Resampling.LANCZOS
 
 
 class Encoded(NamedTuple):
-    """An image as its source holds it: a file's bytes or path, or an array [H, W] or [H, W, C] of uint8 or uint16."""
+    """An image as its source holds it: a file's bytes or path, or an array [H, W] or [H, W, C], uint8 or uint16."""
 
     name: str
     data: bytes | str | NDArray[np.uint8] | NDArray[np.uint16]
@@ -43,21 +43,20 @@ class Unreadable(Exception):
 
 
 class Bomb(Unreadable):
-    """The image claims more pixels than any honest one."""
+    """A decompression bomb: the image claims more pixels than Pillow's limit."""
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """How an image becomes pixels.
+    """How an image is converted to pixels.
 
-    channels: convert to these; None leaves the image as it is. Transparent images lose their transparency over white;
-        16-bit values are divided by 257 and rounded (of 16-bit *color* files Pillow hands over the high byte only, at
-        most one step away).
-    crop: the part of each side that is kept, around the center, in whole pixels.
-    size: height, width. What the crop leaves is resized so that the shorter side fits, with Pillow's Lanczos filter,
-        which is antialiased; of the longer side the center is kept. None keeps the size.
+    channels: convert to these; None: keep the image's own. Transparency is composited onto white. 16-bit values are
+        divided by 257 and rounded; of 16-bit *color* files Pillow gives the high byte only, at most one step away.
+    crop: the fraction of each side to keep, around the center, in whole pixels.
+    size: (height, width) to resize to after cropping: the shorter side fits, and the center of the longer one is kept.
+        The filter is Pillow's Lanczos, which is antialiased. None: keep the size.
 
-    Of animations the first frame is taken. EXIF orientation is honored.
+    Of animations the first frame is used. EXIF orientation is applied.
     """
 
     channels: Channels | None = None
@@ -66,14 +65,14 @@ class Preparation:
 
 
 class Expected(NamedTuple):
-    """What every image must turn out to be. kind: None where the images are converted anyway."""
+    """The kind and shape that every image must have. kind: None if images are converted anyway."""
 
     kind: str | None
     shape: tuple[int, ...]
 
 
 class Problem(NamedTuple):
-    """What is wrong with image `row` of a chunk."""
+    """A problem of image `row` of a chunk."""
 
     row: int
     name: str
@@ -82,7 +81,7 @@ class Problem(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """Decoded images: pixels [n, H, W, C] of the `rows` of the chunk that have no problem. size: of the chunk."""
+    """A decoded chunk of `size` images: pixels [n, H, W, C] of those `rows` that have no problem, and the problems."""
 
     pixels: Pixels
     rows: list[int]
@@ -91,7 +90,7 @@ class Chunk(NamedTuple):
 
 
 class Sight(NamedTuple):
-    """What a survey notes of an image as its source has it. problem: None where it decodes."""
+    """What is known about an image before conversion. digest: of its pixels. problem: None if it can be decoded."""
 
     name: str
     kind: str
@@ -102,7 +101,7 @@ class Sight(NamedTuple):
 
 
 def decode_chunk(chunk: Sequence[Encoded], preparation: Preparation, expected: Expected) -> Chunk:
-    """Decode what can be decoded, and say what is wrong with the rest."""
+    """Decode a chunk of images; those that cannot be decoded, or are not as expected, are listed as problems."""
     good: list[Pixels] = []
     rows: list[int] = []
     problems: list[Problem] = []
@@ -125,11 +124,12 @@ def decode_chunk(chunk: Sequence[Encoded], preparation: Preparation, expected: E
 
 
 def survey_chunk(chunk: Sequence[Encoded]) -> list[Sight]:
-    """Look at every image as it is: kind, size, and a digest of its pixels."""
+    """Kind, size and digest of every image of a chunk."""
     return [sight(encoded) for encoded in chunk]
 
 
 def sight(encoded: Encoded) -> Sight:
+    """Kind, size and digest of an image."""
     try:
         image = opened(encoded)
     except Unreadable as error:
@@ -144,7 +144,7 @@ def sight(encoded: Encoded) -> Sight:
 
 
 def decode(encoded: Encoded, preparation: Preparation) -> tuple[str, Pixels]:
-    """The kind the image was, and its prepared pixels [H, W, C]. Raises Unreadable."""
+    """The kind of the original image, and its prepared pixels, uint8 [H, W, C]. Raises Unreadable."""
     image = opened(encoded)
     kind = kind_of(image)
     if preparation.channels is not None:
@@ -182,17 +182,18 @@ def opened(encoded: Encoded) -> Image.Image | NDArray[np.uint8] | NDArray[np.uin
 
 
 def reason(error: Exception) -> str:
+    """Why an image cannot be decoded, in one line."""
     text = " ".join(str(error).split())
     return "not an image" if text.startswith("cannot identify image file") else text or type(error).__name__
 
 
 def sixteen_bit_color(image: Image.Image) -> bool:
-    """Whether the file holds 16-bit color, which Pillow would cut to 8 bits without a word."""
+    """Whether the file has 16-bit color, which Pillow reduces to 8 bits without notice."""
     return len(image.getbands()) > 1 and any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
 
 
 def kind_of(image: Image.Image | NDArray[np.uint8] | NDArray[np.uint16]) -> str:
-    """What the image is, in words: "gray", "RGB", "RGBA", "palette", "16-bit gray", "2 channels" ..."""
+    """The kind of an image, in words: "gray", "RGB", "RGBA", "palette", "16-bit gray", "2 channels", ..."""
     if isinstance(image, np.ndarray):
         channels = 1 if image.ndim == 2 else image.shape[2]
         kind = {1: "gray", 3: "RGB", 4: "RGBA"}.get(channels, f"{channels} channels")
@@ -206,7 +207,7 @@ def kind_of(image: Image.Image | NDArray[np.uint8] | NDArray[np.uint16]) -> str:
 
 
 def converted(image: Image.Image | NDArray[np.uint8] | NDArray[np.uint16], channels: Channels) -> Image.Image:
-    """The image in the channels asked for. Raises Unreadable for what has no 8-bit reading."""
+    """The image converted to 8-bit channels. Raises Unreadable if that is not possible."""
     if isinstance(image, np.ndarray):
         eight = eight_bits(image) if image.dtype == np.uint16 else image
         if eight.ndim == 3 and eight.shape[2] not in (3, 4):
@@ -226,14 +227,14 @@ def converted(image: Image.Image | NDArray[np.uint8] | NDArray[np.uint16], chann
 
 
 def eight_bits(values: NDArray[np.integer]) -> Pixels:
-    """0 .. 65535 to 0 .. 255, divided by 257 and rounded."""
+    """Values 0 to 65535 as uint8: divided by 257 and rounded."""
     if values.min() < 0 or values.max() > 65535:
         raise Unreadable("32-bit values outside 0 to 65535")
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def fitted(image: Image.Image, preparation: Preparation) -> Image.Image:
-    """Cropped and resized."""
+    """The image cropped and resized."""
     kept = cropped_size(image.size, preparation.crop)
     if kept != image.size:
         image = image.crop(centered(image.size, kept))
@@ -251,7 +252,7 @@ def fitted(image: Image.Image, preparation: Preparation) -> Image.Image:
 
 
 def fitted_array(image: NDArray[np.uint8] | NDArray[np.uint16], preparation: Preparation) -> NDArray[np.integer]:
-    """Cropped and resized, as Pillow does it; channels that are not L, RGB or RGBA one by one."""
+    """An array cropped and resized by Pillow; channel by channel if there are other numbers of them than 1, 3 or 4."""
     height, width = image.shape[:2]
     if preparation.crop == 1 and preparation.size in (None, (height, width)):
         return image
@@ -264,7 +265,7 @@ def fitted_array(image: NDArray[np.uint8] | NDArray[np.uint16], preparation: Pre
 
 
 def cropped_size(size: tuple[int, int], crop: float) -> tuple[int, int]:
-    """Whole pixels that the crop leaves of each side.
+    """The size after cropping, in whole pixels.
 
     >>> cropped_size((178, 218), 0.7)
     (125, 153)
@@ -273,6 +274,6 @@ def cropped_size(size: tuple[int, int], crop: float) -> tuple[int, int]:
 
 
 def centered(outer: tuple[int, int], inner: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of the inner rectangle in the middle of the outer one."""
+    """(left, top, right, bottom) of a rectangle centered in a larger one, both given as (width, height)."""
     left, top = (outer[0] - inner[0]) // 2, (outer[1] - inner[1]) // 2
     return left, top, left + inner[0], top + inner[1]

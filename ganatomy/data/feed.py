@@ -1,4 +1,4 @@
-"""Batches by number, normalized to [-1, 1]; and the two conversions between pixels and what networks see.
+"""Batches by number, as images in [-1, 1]; and the conversions between these and uint8 pixels.
 
 Shapes: N images, H x W pixels of C channels in the packed array; h x w pixels in the batch.
 """
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from ganatomy.core.errors import GanatomyError
-from ganatomy.core.randomness import CPU, keyed
+from ganatomy.core.randomness import CPU, keyed, on_device
 from ganatomy.core.shape import Shape
 from ganatomy.data.packed import Split
 
@@ -23,7 +23,7 @@ CGROUP = Path("/sys/fs/cgroup")  # of this container, where there is one
 
 
 def to_unit(images: NDArray[np.uint8] | Tensor) -> Tensor:
-    """uint8 [N, H, W, C] to float32 [N, C, H, W] in [-1, 1], in channels_last memory, on the same device.
+    """uint8 [N, H, W, C] to float32 [N, C, H, W] in [-1, 1], channels-last in memory, on the same device.
 
     >>> to_unit(np.array([[[[0], [255]]]], np.uint8)).tolist()
     [[[[-1.0, 1.0]]]]
@@ -34,7 +34,7 @@ def to_unit(images: NDArray[np.uint8] | Tensor) -> Tensor:
 
 
 def to_uint8(x: Tensor) -> NDArray[np.uint8]:
-    """[N, C, H, W] in [-1, 1], clipped, to the nearest uint8 [N, H, W, C] in NumPy; undoes `to_unit`.
+    """[N, C, H, W] in [-1, 1] to the nearest uint8 [N, H, W, C], clipped, as a NumPy array: the inverse of `to_unit`.
 
     >>> to_uint8(torch.tensor([[[[-1.0, 0.999, 7.0]]]])).ravel().tolist()
     [0, 255, 255]
@@ -44,14 +44,15 @@ def to_uint8(x: Tensor) -> NDArray[np.uint8]:
 
 
 class Feed:
-    """Batches by number: batch n of a seed is always the same, whoever asks and whatever came before."""
+    """Training batches by number. Batch n of a seed is always the same, whatever was drawn before it."""
 
     def __init__(
         self, split: Split, *, shape: Shape, flip: bool, rotate: float = 0.0, seed: int, device: torch.device = CPU
     ) -> None:
-        """shape: of the batches; random crops of it are taken where the split's images are larger.
+        """shape: of the batches; if the split's images are larger, random crops are taken.
 
-        rotate: degrees by which images are turned at random, either way, at most.
+        flip: mirror images left to right with probability 1/2.
+        rotate: rotate images by random angles of up to so many degrees, either way.
         """
         height, width, channels = split.images.shape[1:]
         if channels != shape.channels or height < shape.height or width < shape.width:
@@ -66,68 +67,69 @@ class Feed:
         self.order = lru_cache(maxsize=4)(self.draw_order)
 
     def batch(self, number: int, size: int, rows: slice | None = None) -> tuple[Tensor, Tensor | None]:
-        """x: [n, C, h, w] in [-1, 1], channels_last; y: [n] int64 or None; both on the device.
+        """x: [n, C, h, w] in [-1, 1], channels-last; y: [n] int64, or None without labels; both on the device.
 
-        number: which batch of `size` images, counted from zero. rows: the part of it to gather; None: all of it.
+        number: which batch of `size` images, from 0. rows: the rows of it to return, None for all.
 
-        A batch is positions number * size to (number + 1) * size of endless epochs, each a shuffle of the split.
+        Epochs follow each other without end, each a new shuffle of the split; batch n has positions n * size to
+        (n + 1) * size in them.
         """
         rows = slice(*(rows or slice(None)).indices(size))
-        indices = torch.from_numpy(self.indices(number * size + rows.start, number * size + rows.stop))
+        indices = self.indices(number * size + rows.start, number * size + rows.stop)
         pixels = self.gather(indices).view(-1, *self.size, self.shape.channels)
         pixels = self.cropped(pixels, number, size, rows)
         if self.flip:
             flipped = keyed(self.seed, "flip", number).random(size)[rows] < 0.5
-            mask = torch.from_numpy(flipped).to(self.device, non_blocking=True)
+            mask = on_device(flipped, self.device)
             pixels = torch.where(mask[:, None, None, None], pixels.flip(2), pixels)
-        labels = (
-            None if self.labels is None else self.labels.index_select(0, indices.to(self.device, non_blocking=True))
-        )
+        labels = None if self.labels is None else self.labels.index_select(0, on_device(indices, self.device))
         return self.rotated(to_unit(pixels), number, size, rows), labels
 
     def indices(self, start: int, stop: int) -> NDArray[np.int64]:
-        """The images at positions start .. stop - 1 of the endless epochs."""
+        """Which images of the split are at positions start to stop - 1: [stop - start]."""
         epochs = range(start // self.count, (max(stop, start + 1) - 1) // self.count + 1)
         shuffled = np.concatenate([self.order(epoch) for epoch in epochs])
         before = epochs.start * self.count
         return shuffled[start - before : stop - before]
 
     def draw_order(self, epoch: int) -> NDArray[np.int64]:
+        """An epoch's shuffle of the split: [count]."""
         return keyed(self.seed, "epoch", epoch).permutation(self.count)
 
-    def gather(self, indices: Tensor) -> Tensor:
-        """uint8 [n, H * W * C] on the device."""
+    def gather(self, indices: NDArray[np.int64]) -> Tensor:
+        """These images as uint8 [n, H * W * C] on the device, from wherever they are held."""
         if self.resident is None:
-            return torch.from_numpy(np.asarray(self.mapped[indices.numpy()])).to(self.device)
-        return self.resident.index_select(0, indices.to(self.resident.device, non_blocking=True)).to(self.device)
+            return on_device(np.asarray(self.mapped[indices]), self.device)
+        rows = self.resident.index_select(0, on_device(indices, self.resident.device))
+        return rows if rows.device.type == self.device.type else on_device(rows.numpy(), self.device)
 
     def cropped(self, pixels: Tensor, number: int, size: int, rows: slice) -> Tensor:
-        """[n, H, W, C] to [n, h, w, C], each cut at its own random place."""
+        """Random crops: [n, H, W, C] to [n, h, w, C], each at its own place."""
         spare = (self.size[0] - self.shape.height, self.size[1] - self.shape.width)
         if spare == (0, 0):
             return pixels
         drawn = keyed(self.seed, "crop", number).integers(0, np.array(spare) + 1, size=(size, 2))[rows]
-        top, left = torch.from_numpy(drawn.T.copy()).to(self.device, non_blocking=True)
+        top, left = on_device(drawn.T.copy(), self.device)
         # [n, tops, lefts, C, h, w], a view
         windows = pixels.unfold(1, self.shape.height, 1).unfold(2, self.shape.width, 1)
         return windows[torch.arange(len(pixels), device=self.device), top, left].permute(0, 2, 3, 1)
 
     def rotated(self, x: Tensor, number: int, size: int, rows: slice) -> Tensor:
-        """[n, C, h, w], each turned about its center by an angle of its own; the border is continued."""
+        """[n, C, h, w] rotated about their centers, each by its own random angle; border pixels fill the corners."""
         if not self.rotate:
             return x
         angles = keyed(self.seed, "rotate", number).uniform(-self.rotate, self.rotate, size)[rows]
-        return turned(x, torch.from_numpy(np.radians(angles).astype(np.float32)).to(self.device, non_blocking=True))
+        return turned(x, on_device(np.radians(angles).astype(np.float32), self.device))
 
 
 def turned_at_random(images: NDArray[np.uint8], degrees: float, draw: np.random.Generator) -> NDArray[np.uint8]:
-    """uint8 [N, H, W, C], each turned by up to so many degrees, as `Feed` turns what it feeds."""
+    """uint8 [N, H, W, C] rotated by random angles of up to so many degrees, as `Feed` does."""
     angles = np.radians(draw.uniform(-degrees, degrees, len(images))).astype(np.float32)
     return to_uint8(turned(to_unit(images), torch.from_numpy(angles)))
 
 
 def turned(x: Tensor, angles: Tensor) -> Tensor:
-    """Images [N, C, H, W] turned counterclockwise by angles [N], in radians, bilinearly, about their centers.
+    """Images [N, C, H, W] rotated counterclockwise by angles [N], in radians, about their centers, bilinearly.
 
     >>> turned(torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]]), torch.tensor([torch.pi / 2])).round().tolist()
     [[[[2.0, 4.0], [1.0, 3.0]]]]
@@ -141,7 +143,7 @@ def turned(x: Tensor, angles: Tensor) -> Tensor:
 
 
 def hold(rows: NDArray[np.uint8], device: torch.device) -> Tensor | None:
-    """The array as a tensor on the device or else in RAM, where it takes at most a quarter of what is free; or None."""
+    """The array as a tensor on the device, or else in RAM, if a quarter of the free memory there suffices; or None."""
     places = [CPU] if device.type == "cpu" else [device, CPU]
     place = next((place for place in places if rows.nbytes <= free_bytes(place) // 4), None)
     if place is None:
@@ -150,7 +152,7 @@ def hold(rows: NDArray[np.uint8], device: torch.device) -> Tensor | None:
 
 
 def free_bytes(device: torch.device) -> int:
-    """Memory that is free: on a CUDA device; or else in RAM, within this container's limit."""
+    """Free memory in bytes: of a CUDA device; for others of RAM, within the container's limit."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     free = line_number(str(CGROUP / "memory.max"), "")
@@ -161,7 +163,7 @@ def free_bytes(device: torch.device) -> int:
 
 
 def line_number(path: str, start: str, unit: int = 1) -> int | None:
-    """The number on the line of a file that starts so, times the unit; None where there is none."""
+    """The number on the first line of a file that begins with `start`, times `unit`; None if there is none."""
     try:
         lines = Path(path).read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""The images of a recipe: where they come from, and how they are prepared."""
+"""The images of a recipe: their source and preparation."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,14 +29,16 @@ ProperPart = Annotated[float, Field(gt=0, lt=1)]
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Images ready to be fed.
+    """A prepared data set.
 
-    shape: the size at which to train; the packed images are larger if random crops are taken from them.
-    content: hash of the packed training images, labels and shape; the same wherever they came from.
-    flip: whether training flips at random.
-    rotate: by how many degrees at most, either way, training turns at random.
-    skipped: the names of unreadable images that were left out.
-    unseen: whether the held-out images are not among those to train on.
+    train, held_out: packed images and labels.
+    classes: their names, None without labels.
+    shape: of training batches; packed images are larger if random crops are taken.
+    content: a hash of the packed training images, labels and shape, wherever they are from.
+    source: its name or path.
+    flip, rotate: training mirrors images at random, and rotates them by up to so many degrees.
+    skipped: names of unreadable images that were left out.
+    unseen: whether the held-out images are not trained on.
     """
 
     train: Split
@@ -52,24 +54,24 @@ class ImageSet:
 
     @property
     def remarks(self) -> list[str]:
-        """What scores that are compared with these images must be read with."""
+        """Remarks that belong to scores against these images."""
         seen = [] if self.unseen else ["no unseen reference: the held-out images were trained on, too"]
         turned = f"images were turned by up to {self.rotate:g} degrees in training, and those compared with are upright"
         return [*seen, *([turned] if self.rotate else []), *self.left_out]
 
     @property
     def left_out(self) -> list[str]:
-        """Which images are missing, if any."""
+        """A remark on images that were left out, if any."""
         count = len(self.skipped)
         return [f"{count:,} unreadable files of {self.source} are left out, such as {self.skipped[0]}"] if count else []
 
     @cached_property
     def held_out_content(self) -> str:
-        """Hash of the packed held-out images and labels, as `content` is of those to train on."""
+        """A hash of the packed held-out images and labels, like `content`."""
         return content_of(self.held_out.images, self.held_out.labels)
 
     def pictures(self, split: Split, rows: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.uint8]:
-        """Images of a split at the training size, uint8 [n, H, W, C]: the center of those packed larger."""
+        """Images of a split at the training size, uint8 [n, H, W, C]: center crops if they are packed larger."""
         top, left = ((packed - size) // 2 for packed, size in zip(split.images.shape[1:3], self.shape[1:], strict=True))
         return split.images[rows, top : top + self.shape.height, left : left + self.shape.width]
 
@@ -77,24 +79,24 @@ class ImageSet:
 @part
 @dataclass(frozen=True, kw_only=True)
 class Images(Data):
-    """Where images come from, and how they are prepared; `Preparation` says how they are resized and converted.
+    """A source of images and their preparation. `Preparation` says how they are resized and converted.
 
-    source: a named source, or the path of a folder of images, Parquet or idx files, or of a .parquet or .npz.
-    size: at which to train, in pixels, one number or height and width; None: the images' own, common to all.
-    channels: None: as the source has them, which must then be all gray, all RGB or all RGBA.
-    crop: the part of each side that is kept, around the center; None: as the named source has it, else 1.
-    load_size: packed size that random crops of `size` are taken from; None: no such crops.
-    flip: left to right at random; None: as the named source has it, else not.
-    rotate: degrees by which an image is turned at random, either way, at most; its border is continued.
-    label: the label column, or a boolean column by its name; None: recognized by itself.
-    held_out: the part that is held out, where the source has no test or validation split.
-    on_error: what to do about unreadable images.
-    subset: of the training images; a data set's judge is trained on the first half. "train+test": the held-out ones and
-        then all others, so that nothing is unseen: scores say so, and D has no held-out figures.
-    portion: of the training images of each class (or of all, without labels) that are kept, in one fixed shuffle.
-    per_class: how many training images of each class are kept, in the same shuffle; None: all of them.
-    draw: which shuffle that is, so that several choices of few images can be compared.
-    only: the one class, by name, whose images are kept, held-out ones too.
+    source: the name of a known source, or a path: a folder of images, Parquet or idx files; a .parquet; an .npz.
+    size: at which to train, in pixels, one number or height and width; None: the images' own, if it is common to all.
+    channels: None: the source's own, which must then be gray, RGB or RGBA for all images.
+    crop: the fraction of each side to keep, around the center; None: the known source's, else 1.
+    load_size: the size to pack at, from which random crops of `size` are taken; None: no random crops.
+    flip: mirror images left to right at random; None: the known source's, else not.
+    rotate: rotate images by random angles of up to so many degrees; border pixels fill the corners.
+    label: the label column, or a boolean column by name; None: detected.
+    held_out: the fraction to hold out, if the source has no test or validation split.
+    on_error: "stop" at unreadable images, or "skip" them.
+    subset: of the training images. "first-half" is what judges are trained on. "train+test" adds the held-out images,
+        so that nothing is unseen: scores say so, and D has no held-out figures.
+    portion: the fraction of training images to keep, of each class if there are labels, by one fixed shuffle.
+    per_class: the number of training images of each class to keep, by the same shuffle; None: all.
+    draw: which shuffle that is, to compare several choices of few images.
+    only: the name of the one class to keep, among held-out images, too.
 
     >>> Images(source="digits").open().shape
     Shape(channels=1, height=8, width=8)
@@ -132,7 +134,7 @@ class Images(Data):
             raise GanatomyError(f"data.load_size={self.load_size} is smaller than data.size={self.size}.")
 
     def preparation(self) -> Preparation:
-        """How the images are packed."""
+        """How images are converted before they are packed."""
         size = pair(self.size)
         crop = self.crop
         if crop is None:
@@ -140,7 +142,7 @@ class Images(Data):
         return Preparation(channels=self.channels, crop=crop, size=pair(self.load_size) or size)
 
     def open(self, *, progress: bool = False, cache: Path | None = None) -> ImageSet:
-        """The packed images, converted first if need be. Raises GanatomyError for whatever is wrong with them."""
+        """The data set, packed first if need be. Raises GanatomyError for anything wrong with the images."""
         source = source_of(self.source)
         entry = packed(
             source,
@@ -174,7 +176,7 @@ class Images(Data):
         )
 
     def marks(self) -> list[str]:
-        """What tells a part of the training images from all of them."""
+        """Additions to the content hash, for a part of the training images."""
         chosen = {
             "subset": self.subset,
             "portion": self.portion,
@@ -191,11 +193,11 @@ class Images(Data):
 
     @property
     def chooses(self) -> bool:
-        """Whether some training images of a class are kept and others not."""
+        """Whether only some training images of each class are kept."""
         return self.portion < 1 or self.per_class is not None
 
     def kept(self, train: Split, classes: tuple[str, ...] | None) -> Split:
-        """The training images that `portion`, `per_class` and `only` leave."""
+        """The training images selected by `portion`, `per_class` and `only`."""
         if not self.chooses and self.only is None:
             return train
         if train.labels is None:
@@ -213,21 +215,23 @@ class Images(Data):
 
 
 def shuffled(rows: NDArray[np.int64], portion: float, count: int | None, draw: int = 0) -> NDArray[np.int64]:
-    """The first of a fixed shuffle of these rows, in their own order: smaller parts are parts of larger ones."""
+    """The first of these rows in a fixed shuffle, sorted: smaller selections are subsets of larger ones."""
     kept = count if count is not None else max(1, round(portion * len(rows)))
     return np.sort(np.random.default_rng(draw).permutation(rows)[:kept])
 
 
 def together(one: Split, other: Split) -> Split:
+    """Two splits, one after the other."""
     labels = None if one.labels is None or other.labels is None else np.concatenate([one.labels, other.labels])
     return Split(np.concatenate([one.images, other.images]), labels)
 
 
 def chosen(split: Split, rows: NDArray[np.int64]) -> Split:
+    """Some rows of a split, sorted."""
     rows = np.sort(rows)
     return Split(split.images[rows], None if split.labels is None else split.labels[rows])
 
 
 def pair(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
-    """Height and width."""
+    """A size as (height, width)."""
     return (size, size) if isinstance(size, int) else size

@@ -1,4 +1,4 @@
-"""Labels as class numbers, and which columns of a table are the image and the label."""
+"""Labels as class numbers; finding the image and label columns of a table."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ LABEL_NAMES = ("label", "labels", "fine_label")
 
 
 class Columns(NamedTuple):
-    """Where a table keeps its images and labels. names: the class names, where the table knows them."""
+    """The columns of a table with images and labels. names: class names, if the table has them."""
 
     image: str
     label: str | None
@@ -23,7 +23,10 @@ class Columns(NamedTuple):
 
 
 def columns_of(schema: pa.Schema, where: str, label: str | None) -> Columns:
-    """The image column, and the label column asked for or recognized by its name or its type."""
+    """The image column, and the label column: the one asked for, or one detected by name or type.
+
+    Raises GanatomyError if there is none, or if the choice is not clear.
+    """
     features = features_of(schema)
     image = image_column(schema, features, where)
     others = [name for name in schema.names if name != image]
@@ -48,7 +51,7 @@ def columns_of(schema: pa.Schema, where: str, label: str | None) -> Columns:
 
 
 def features_of(schema: pa.Schema) -> dict[str, dict[str, object]]:
-    """What the `datasets` library wrote about the columns, if it did."""
+    """The metadata of the columns by the `datasets` library; empty if there is none."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
     except (KeyError, TypeError, ValueError):
@@ -57,6 +60,8 @@ def features_of(schema: pa.Schema) -> dict[str, dict[str, object]]:
 
 
 def image_column(schema: pa.Schema, features: Mapping[str, Mapping[str, object]], where: str) -> str:
+    """The name of the image column. Raises GanatomyError unless there is exactly one candidate."""
+
     def holds_images(column: pa.Field) -> bool:
         if features.get(column.name, {}).get("_type") == "Image":
             return pa.types.is_struct(column.type)
@@ -76,17 +81,18 @@ def image_column(schema: pa.Schema, features: Mapping[str, Mapping[str, object]]
 
 
 def listed(names: Sequence[str], most: int = 12) -> str:
+    """Names separated by commas, and "..." after so many."""
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
 def numbered(
     values: Mapping[str, np.ndarray], names: tuple[str, ...] | None, where: str
 ) -> tuple[dict[str, Labels | None], tuple[str, ...]]:
-    """Class numbers of every split, and the classes.
+    """The class numbers of every split, and the class names.
 
-    values: per split, [N] integers, booleans or strings. With `names` they are numbers into them, and a split that has
-    numbers below zero (as hub copies mark hidden labels) counts as unlabelled. Without, the distinct values are the
-    classes.
+    values: labels [N] of each split: integers, booleans or strings.
+    names: class names, into which the values are numbers; a split with negative ones has no labels (so the hub marks
+        hidden ones). None: the distinct values are the classes.
     """
     if names is None:
         classes, inverse = np.unique(np.concatenate(list(values.values())), return_inverse=True)

@@ -1,4 +1,4 @@
-"""What a source holds, before anything is decoded."""
+"""The contents of a source before decoding: encoded images and labels."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from ganatomy.core.errors import GanatomyError, one_line
 from ganatomy.data.decoding import Encoded
 
 Labels = NDArray[np.int64]
-CHUNK = 128  # images decoded at a time
+CHUNK = 128  # images decoded together
 
 
 class Items(Protocol):
@@ -23,13 +23,13 @@ class Items(Protocol):
     def __len__(self) -> int: ...
 
     def chunks(self) -> Iterator[list[Encoded]]:
-        """All of them, at most CHUNK at a time."""
+        """All images, at most CHUNK in a list."""
         ...
 
 
 @dataclass(frozen=True)
 class Listing:
-    """One split of a source: encoded images, and labels [N] or None."""
+    """A split of a source: encoded images, and labels [N] or None."""
 
     items: Items
     labels: Labels | None
@@ -40,19 +40,20 @@ class Listing:
 
 @dataclass(frozen=True)
 class Found:
-    """What a source turned out to hold. held_out: None where the source has no such split."""
+    """The contents of a source. held_out: None if it has no such split. classes: names, None without labels."""
 
     train: Listing
     held_out: Listing | None
     classes: tuple[str, ...] | None
 
     def splits(self) -> Mapping[str, Listing]:
+        """The splits by name: "train" and, if there is one, "held_out"."""
         return {"train": self.train} if self.held_out is None else {"train": self.train, "held_out": self.held_out}
 
 
 @dataclass(frozen=True)
 class Files:
-    """Image files, named by their path below `root`."""
+    """Image files; their names are paths relative to `root`."""
 
     root: Path
     paths: Sequence[Path] = field(repr=False)
@@ -68,7 +69,7 @@ class Files:
 
 @dataclass(frozen=True)
 class Array:
-    """Images that are decoded already: [N, H, W] or [N, H, W, C], uint8 or uint16."""
+    """Decoded images: [N, H, W] or [N, H, W, C], uint8 or uint16."""
 
     name: str
     images: NDArray[np.uint8] | NDArray[np.uint16] = field(repr=False)
@@ -84,7 +85,7 @@ class Array:
 
 @dataclass(frozen=True)
 class Parquet:
-    """The image column of Parquet files, one after the other."""
+    """The image column of a sequence of Parquet files."""
 
     paths: Sequence[Path]
     column: str
@@ -107,7 +108,7 @@ class Parquet:
 
 @dataclass(frozen=True)
 class HubRows:
-    """The image column of a split that `datasets` has loaded."""
+    """The image column of a split loaded by `datasets`."""
 
     name: str
     dataset: "ArrowRows"
@@ -132,7 +133,7 @@ class ArrowRows(Protocol):
 
 
 def encoded_rows(column: pa.StructArray, name: str, first: int, folder: Path) -> Iterator[Encoded]:
-    """Rows of an image column, each struct {bytes, path}; a row without bytes is a file's path."""
+    """The images in rows of structs {bytes, path}; without bytes the path is that of a file."""
     for row, value in enumerate(column.to_pylist(), start=first):
         content, path = (value["bytes"], value["path"]) if value else (None, None)
         label = f"{name} row {row}" + (f" ({path})" if path else "")

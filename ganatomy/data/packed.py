@@ -1,8 +1,8 @@
-"""Images converted once into uint8 arrays on disk, and memory-mapped ever after.
+"""The packed cache: images converted once to uint8 arrays on disk, which are memory-mapped from then on.
 
-An entry is a folder of the cache, named by a hash of the source's fingerprint and of the preprocessing: two .npy of
-pixels [N, H, W, C], two of labels [N], and meta.json, which knows every file's size. It is made aside and renamed, so
-it is there whole or not at all, and of two processes that make it at once the first wins.
+An entry is a folder in the cache, named by a hash of the source's fingerprint and the preprocessing. It has two .npy of
+pixels [N, H, W, C], two of labels [N], and meta.json with the size of every file. It is written under a temporary name
+and renamed, so it is there complete or not at all; if two processes write the same entry, the first one wins.
 """
 
 import errno
@@ -43,20 +43,20 @@ from ganatomy.data.listing import Found, Labels, Listing
 from ganatomy.data.sources import Source
 from ganatomy.data.workers import cores, over_chunks
 
-FORMAT = 1  # raise it when the same source and preprocessing would give other pixels
+FORMAT = 1  # increase it if the same source and preprocessing would give other pixels
 SPLITS = ("train", "held_out")
 CONVERT = "data.channels=rgb (or gray, rgba) converts them"
 SKIP = "data.on_error=skip goes on without them"
-WORTH = 1.0  # seconds of decoding from which on other processes are started
-UNFINISHED = ".ganatomy-packing-"  # our own: the cache may be a folder that holds other hidden ones
-STALE = 24 * 3600  # seconds after which an unfinished entry was left by a killed process
+WORTH = 1.0  # seconds of decoding above which processes are started
+UNFINISHED = ".ganatomy-packing-"  # distinctive, since the cache may hold other hidden folders
+STALE = 24 * 3600  # seconds after which an unfinished entry is taken to be a killed process's
 
 OnError = Literal["stop", "skip"]
 
 
 @dataclass(frozen=True)
 class Split:
-    """images: uint8 [N, H, W, C], memory-mapped. labels: int64 [N], or None."""
+    """A split of a packed data set. images: uint8 [N, H, W, C], memory-mapped. labels: int64 [N], or None."""
 
     images: NDArray[np.uint8]
     labels: Labels | None
@@ -71,7 +71,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Entry:
-    """A whole entry of the cache."""
+    """An entry of the cache. content: a hash of the training images. skipped: names of unreadable images."""
 
     folder: Path
     classes: tuple[str, ...] | None
@@ -79,12 +79,13 @@ class Entry:
     skipped: tuple[str, ...]
 
     def split(self, name: str) -> Split:
+        """The "train" or "held_out" split, memory-mapped."""
         labels = self.folder / f"{name}_labels.npy"
         return Split(np.load(self.folder / f"{name}.npy", mmap_mode="r"), np.load(labels) if labels.exists() else None)
 
 
 def cache_folder() -> Path:
-    """$GANATOMY_CACHE, or .cache/ganatomy in the home folder."""
+    """The cache: $GANATOMY_CACHE, or .cache/ganatomy in the home folder."""
     return Path(os.environ.get("GANATOMY_CACHE") or Path.home() / ".cache" / "ganatomy").expanduser()
 
 
@@ -98,7 +99,7 @@ def packed(
     cache: Path,
     progress: bool,
 ) -> Entry:
-    """The entry for this source and preprocessing; made if there is none, or none that is whole."""
+    """The entry of a source and preprocessing; it is made if there is none, or only a damaged one."""
     decides = [FORMAT, source.fingerprint(), asdict(preparation), label, held_out]
     key = hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:20]
     name = "".join(letter if letter.isalnum() else "-" for letter in Path(source.name).name) or "images"
@@ -127,7 +128,7 @@ def packed(
 
 
 def read_entry(folder: Path) -> Entry | None:
-    """The entry, if its files have the sizes they were written with."""
+    """The entry in a folder; None if a file is missing or has another size than when it was written."""
     try:
         meta = json.loads((folder / "meta.json").read_text())
         if any((folder / name).stat().st_size != size for name, size in meta["files"].items()):
@@ -139,7 +140,7 @@ def read_entry(folder: Path) -> Entry | None:
 
 
 def publish(temporary: Path, folder: Path) -> None:
-    """Give a finished entry its name, unless another process was faster; a broken one in its place is removed."""
+    """Rename a finished entry, unless another process was faster. A damaged entry in its place is removed."""
     for _ in range(100):
         try:
             temporary.rename(folder)
@@ -159,7 +160,7 @@ def publish(temporary: Path, folder: Path) -> None:
 
 
 def sweep(cache: Path) -> None:
-    """Remove unfinished entries of processes that were killed."""
+    """Remove unfinished entries of killed processes."""
     for left in cache.glob(UNFINISHED + "*"):
         with suppress(OSError):  # its owner may be renaming it just now
             if left.is_dir() and time.time() - left.stat().st_mtime > STALE:
@@ -179,7 +180,7 @@ def fill(
     on_error: OnError,
     progress: bool,
 ) -> None:
-    """Decode everything into the folder."""
+    """Decode all images into the folder of an entry."""
     found = source.find(label)
     refuse_lonely_class(found.train.labels, found.classes, source.name)
     places = placed(found, held_out, source.name)
@@ -204,7 +205,7 @@ def fill(
 
 
 def write_images(folder: Path, chunks: Iterable[Chunk], places: "Places", first: "First") -> dict[int, Problem]:
-    """Write every image to its place. Returns the unreadable ones by row; raises for another kind or size."""
+    """Write every image to its place. Returns unreadable ones by row. Raises GanatomyError for another kind or size."""
     lost: dict[int, Problem] = {}
     row = 0
     with ExitStack() as stack:
@@ -229,7 +230,7 @@ def write_images(folder: Path, chunks: Iterable[Chunk], places: "Places", first:
 def finish(
     folder: Path, classes: tuple[str, ...] | None, places: "Places", lost: Mapping[int, Problem], source_name: str
 ) -> None:
-    """Take the images that were lost out, and write labels and meta.json."""
+    """Remove the rows of unreadable images, and write labels and meta.json."""
     content = ""
     for number, name in enumerate(SPLITS):
         rows = np.flatnonzero(places.split == number)
@@ -256,7 +257,7 @@ def finish(
 
 
 def content_of(images: NDArray[np.uint8], labels: Labels | None) -> str:
-    """A hash of pixels [N, H, W, C], labels and shape, wherever they came from."""
+    """A hash of pixels [N, H, W, C], labels and shape."""
     digest = hashlib.sha256(f"{images.shape} {labels is not None}".encode())
     for start in range(0, len(images), 1024):
         digest.update(np.ascontiguousarray(images[start : start + 1024]).data)
@@ -266,7 +267,7 @@ def content_of(images: NDArray[np.uint8], labels: Labels | None) -> str:
 
 
 class Sheet:
-    """A .npy that is filled in any order. Written, not mapped: a full disk is then an error, not a signal."""
+    """A .npy whose rows are written in any order; by writing, since a full disk would kill a process that maps it."""
 
     def __init__(self, path: Path, shape: tuple[int, ...], kind: type[np.generic] = np.uint8) -> None:
         self.file, self.kind = path.open("wb"), np.dtype(kind)
@@ -277,7 +278,7 @@ class Sheet:
         self.file.truncate(self.start + shape[0] * self.stride)
 
     def put(self, positions: NDArray[np.int64], rows: NDArray[Any]) -> None:
-        """rows: [n, ...], written to these positions; neighbours in one piece."""
+        """Write rows [n, ...] to these positions; consecutive ones together."""
         cuts = np.flatnonzero(np.diff(positions) != 1) + 1
         for places, piece in zip(np.split(positions, cuts), np.split(rows, cuts), strict=True):
             if len(places):
@@ -289,7 +290,7 @@ class Sheet:
 
 
 def compact(path: Path, keep: NDArray[np.bool_]) -> None:
-    """Take rows out of a .npy."""
+    """Keep only some rows of a .npy."""
     images = np.load(path, mmap_mode="r")
     rows = np.flatnonzero(keep)
     aside = path.with_suffix(".aside")
@@ -306,9 +307,10 @@ def compact(path: Path, keep: NDArray[np.bool_]) -> None:
 
 @dataclass(frozen=True)
 class Places:
-    """For every row of the source, its splits one after the other: the packed split it goes to and its position there.
+    """Where every row of the source goes; rows of its held-out split are numbered after those of its training split.
 
-    labels: for each packed split, an array that has the labels of its rows at its rows; or None.
+    split: the packed split, 0 or 1. position: the row there.
+    labels: for each packed split, labels indexed by source row; None without labels.
     """
 
     split: NDArray[np.int64]
@@ -317,9 +319,10 @@ class Places:
 
 
 def placed(found: Found, held_out: float, where: str) -> Places:
-    """The source's own splits, or `held_out` of every class set aside.
+    """Where the images go: into the source's own splits, or with a fraction `held_out` of every class held out.
 
-    An order sorted by class, as folders have it, is shuffled, so that any first part is a fair sample; others are kept.
+    Images sorted by class, as in folders, are shuffled, so that the first ones are a fair sample; others keep their
+    order.
     """
     order = fair_order(found.train.labels, len(found.train))
     if found.held_out is None:
@@ -342,12 +345,12 @@ def placed(found: Found, held_out: float, where: str) -> Places:
 
 
 def shifted(labels: Labels | None, by: int) -> Labels | None:
-    """Labels at their rows after those of another split."""
+    """Labels indexed after `by` rows of another split."""
     return None if labels is None else np.concatenate([np.full(by, -1), labels])
 
 
 def fair_order(labels: Labels | None, count: int) -> NDArray[np.int64]:
-    """As it is, unless every class stands in one block; then one fixed shuffle."""
+    """The order of the images: as it is or, if every class is contiguous, one fixed shuffle."""
     if labels is not None and len(np.unique(labels)) > 1:
         blocks = 1 + int((np.diff(labels) != 0).sum())
         if blocks == len(np.unique(labels)):
@@ -356,7 +359,7 @@ def fair_order(labels: Labels | None, count: int) -> NDArray[np.int64]:
 
 
 def set_aside(labels: Labels | None, count: int, part: float) -> NDArray[np.bool_]:
-    """Which rows are held out: [count]; that part of each class, always leaving one, and at least one in all."""
+    """Which rows to hold out, [count]: a fraction of each class, but never all of it, and at least one row."""
     shuffled = keyed("held out").permutation(count)
     of_row = np.zeros(count, np.int64) if labels is None else labels
     aside = np.zeros(count, bool)
@@ -370,6 +373,7 @@ def set_aside(labels: Labels | None, count: int, part: float) -> NDArray[np.bool
 
 
 def refuse_lonely_class(labels: Labels | None, classes: tuple[str, ...] | None, where: str) -> None:
+    """Raise GanatomyError for a class with a single image."""
     if labels is None or classes is None:
         return
     lonely = [classes[number] for number, count in enumerate(np.bincount(labels, minlength=len(classes))) if count == 1]
@@ -390,7 +394,7 @@ def refuse_lonely_class(labels: Labels | None, classes: tuple[str, ...] | None, 
 
 @dataclass(frozen=True)
 class First:
-    """The first readable image, by which the others are judged."""
+    """The first readable image, which all others must match."""
 
     name: str
     kind: str
@@ -399,7 +403,7 @@ class First:
 
 
 def look_ahead(found: Found, preparation: Preparation) -> First:
-    """Decode until one image is readable. Raises GanatomyError if none is, or if its kind needs converting unasked."""
+    """The first readable image. Raises GanatomyError if there is none, or if it needs a conversion not asked for."""
     names: list[str] = []
     reason = ""
     for chunk in found.train.items.chunks():
@@ -420,14 +424,14 @@ def look_ahead(found: Found, preparation: Preparation) -> First:
 
 
 def decoded(found: Found, preparation: Preparation, expected: Expected, processes: int) -> Generator[Chunk, None, None]:
-    """Every image of every split, in order."""
+    """All images of all splits, decoded, in order."""
     listings: list[Listing] = list(found.splits().values())
     tasks = ((chunk, preparation, expected) for listing in listings for chunk in listing.items.chunks())
     return over_chunks(decode_chunk, tasks, processes)
 
 
 def shown(chunks: Iterable[Chunk], total: int, name: str, progress: bool) -> Iterator[Chunk]:
-    """The same, with a progress bar if asked for."""
+    """The chunks, with a progress bar if asked for."""
     columns = (TextColumn("packing {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(file=sys.stderr), disable=not progress) as bar:
         task = bar.add_task(name, total=total)
@@ -440,7 +444,7 @@ def shown(chunks: Iterable[Chunk], total: int, name: str, progress: bool) -> Ite
 
 
 def exotic(name: str, kind: str, following: Sequence[Encoded], preparation: Preparation) -> GanatomyError:
-    """The error for an image of no plain kind; it names a second one if that is near."""
+    """The error for an image that needs a conversion; it names a second image, if one follows."""
     for encoded in following:
         try:
             other, _ = decode(encoded, preparation)
@@ -453,6 +457,7 @@ def exotic(name: str, kind: str, following: Sequence[Encoded], preparation: Prep
 
 
 def differing(first: First, problem: Problem) -> GanatomyError:
+    """The error for an image of another kind or size than the first."""
     if problem.what == "kind":
         return GanatomyError(f"{first.name} is {first.kind}, {problem.name} is {problem.text}; {CONVERT} all.")
     height, width = first.expected.shape[:2]
@@ -462,7 +467,7 @@ def differing(first: First, problem: Problem) -> GanatomyError:
 
 
 def unreadable(names: Sequence[str], problems: Mapping[int, Problem]) -> GanatomyError:
-    """The error for corrupt images, and first of all for a decompression bomb among them."""
+    """The error for unreadable images; if there is a decompression bomb, about that."""
     bomb = next((problem for problem in problems.values() if problem.what == "bomb"), None)
     if bomb is not None:
         others = f" It is one of {len(names):,} unreadable images." if len(names) > 1 else ""
@@ -471,6 +476,7 @@ def unreadable(names: Sequence[str], problems: Mapping[int, Problem]) -> Ganatom
 
 
 def full_disk(cache: Path, needed: int, free: int) -> GanatomyError:
+    """The error for a full disk."""
     return GanatomyError(
         f"The disk under the cache folder {cache} is full: {needed:,} bytes are needed, {free:,} are free. "
         "GANATOMY_CACHE names another folder."
@@ -478,6 +484,7 @@ def full_disk(cache: Path, needed: int, free: int) -> GanatomyError:
 
 
 def cannot_write(cache: Path, error: OSError, needed: int) -> GanatomyError:
+    """The error for a cache that cannot be written to."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return full_disk(cache, needed, shutil.disk_usage(cache).free)
     return GanatomyError(

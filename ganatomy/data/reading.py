@@ -1,4 +1,4 @@
-"""What lies at a path, recognized by itself: Parquet, a folder of images, idx files, an .npz."""
+"""Reading local sources, whose format is detected: Parquet, a folder of images, idx files, an .npz."""
 
 import difflib
 import errno
@@ -25,7 +25,7 @@ from ganatomy.data.listing import Array, Files, Found, Labels, Listing, Parquet
 JPEG = (".jfif", ".jp2", ".jpeg", ".jpg")
 NETPBM = (".pbm", ".pgm", ".pnm", ".ppm")
 SUFFIXES = (*JPEG, *NETPBM, ".avif", ".bmp", ".gif", ".png", ".tga", ".tif", ".tiff", ".webp")
-SPLITS = {  # a split's names, and ours
+SPLITS = {  # names of splits, and ours
     "train": "train",
     "training": "train",
     "test": "test",
@@ -35,7 +35,7 @@ SPLITS = {  # a split's names, and ours
     "valid": "validation",
     "val": "validation",
 }
-HELD_OUT = ("test", "validation")  # in the order of preference
+HELD_OUT = ("test", "validation")  # in order of preference
 IDX_TYPES = {0x08: np.dtype(np.uint8)}
 IDX_NAME = re.compile(
     r"^(?P<split>.*?)[-_.]?(?P<what>images|labels)[-_.]idx(?P<dimensions>[13])[-_.]ubyte(\.gz)?$", re.I
@@ -43,7 +43,7 @@ IDX_NAME = re.compile(
 
 
 def find(path: Path, label: str | None = None) -> Found:
-    """What lies at the path. Raises GanatomyError for what does not exist, holds nothing, or is not recognized."""
+    """The contents of a path. Raises GanatomyError if it does not exist, is empty or is not recognized."""
     if not path.exists():
         raise GanatomyError(missing(path))
     if path.is_dir():
@@ -71,12 +71,13 @@ def find(path: Path, label: str | None = None) -> Found:
 
 
 def refuse_label(label: str | None, path: Path) -> None:
+    """Raise GanatomyError if a label column is named for a source without columns."""
     if label is not None:
         raise GanatomyError(f"data.label={label} names a column, and {path} has none: only Parquet and hub sources do.")
 
 
 def missing(path: Path, beside: Iterable[str] = ()) -> str:
-    """What to say of a path that does not exist: the nearest that does. `beside`: other names it may have meant."""
+    """The error text for a path that does not exist, with the nearest that does. beside: other names to consider."""
     start = path.absolute()
     at = next(
         index for index, parent in enumerate(reversed(start.parents)) if not (parent / start.parts[index + 1]).exists()
@@ -96,19 +97,19 @@ def missing(path: Path, beside: Iterable[str] = ()) -> str:
 
 
 def parent_of(path: Path, absolute: Path, at: int) -> Path:
-    """The first `at + 1` parts of the absolute path, said as the path itself was said."""
+    """The first `at + 1` parts of the absolute path, written as relative as the path was given."""
     below = len(absolute.parts) - at - 1
     return path.parents[below - 1] if below <= len(path.parents) else Path(*absolute.parts[: at + 1])
 
 
 def natural(path: Path) -> list[tuple[int, int, str]]:
-    """A sorting key by which img2 comes before img10."""
+    """A sorting key for natural order: img2 before img10."""
     pieces = re.split(r"(\d+)", "/".join(path.parts))
     return [(0, int(piece), piece) if piece.isdecimal() else (1, 0, piece) for piece in pieces if piece]
 
 
 def visible(folder: Path) -> list[Path]:
-    """What the folder holds, in natural order, hidden entries left out. Raises GanatomyError if it is unreadable."""
+    """The entries of a folder in natural order, without hidden ones. Raises GanatomyError if it cannot be read."""
     try:
         entries = [entry for entry in folder.iterdir() if not entry.name.startswith((".", "__MACOSX"))]
     except OSError as error:
@@ -117,9 +118,9 @@ def visible(folder: Path) -> list[Path]:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """All files below the folder, in natural order; hidden ones and links that lead nowhere are left out.
+    """All files below a folder, in natural order, without hidden ones and broken links.
 
-    No folder is read twice: links come after all real folders, and one to a folder that was read holds nothing.
+    No folder is read twice: links to folders are followed last, and not into folders that were read.
     """
     held: dict[Path, list[Path]] = {}
     seen: set[Path] = set()
@@ -142,12 +143,12 @@ def files_below(folder: Path) -> list[Path]:
 
 
 def flattened(folder: Path, held: Mapping[Path, Sequence[Path]]) -> list[Path]:
-    """held: what each folder holds, files and folders."""
+    """All files below a folder, in order. held: the entries of each folder."""
     return [file for entry in held[folder] for file in (flattened(entry, held) if entry in held else [entry])]
 
 
 def status_of(path: Path) -> os.stat_result | None:
-    """None for a link that leads nowhere or in a circle. Raises GanatomyError for what may not be looked at."""
+    """The status of a path; None for a broken or circular link. Raises GanatomyError without permission."""
     try:
         return path.stat()
     except OSError as error:
@@ -157,6 +158,7 @@ def status_of(path: Path) -> os.stat_result | None:
 
 
 def unreadable(path: Path, error: OSError) -> GanatomyError:
+    """The error for a path that cannot be read."""
     return GanatomyError(f"{path} cannot be read: {error.strerror or one_line(error)}.")
 
 
@@ -164,7 +166,7 @@ def unreadable(path: Path, error: OSError) -> GanatomyError:
 
 
 def find_parquet(root: Path, paths: Sequence[Path], label: str | None) -> Found:
-    """Splits by the files' names (train-00000-of-00001.parquet) or folders; without one all is training data."""
+    """Parquet files, split by file name (train-00000-of-00001.parquet) or folder; without, all are for training."""
     by_split: dict[str, list[Path]] = {}
     for path in paths:
         by_split.setdefault(split_of(path, root), []).append(path)
@@ -183,6 +185,7 @@ def find_parquet(root: Path, paths: Sequence[Path], label: str | None) -> Found:
 
 
 def split_of(path: Path, root: Path) -> str:
+    """The split that a Parquet file belongs to, by its name or folders; "train" if they do not say."""
     name = re.split(r"[-_.]", path.name)[0].lower()
     if name in SPLITS:
         return SPLITS[name]
@@ -194,6 +197,7 @@ def split_of(path: Path, root: Path) -> str:
 
 
 def schema_of(path: Path) -> pa.Schema:
+    """The schema of a Parquet file. Raises GanatomyError if it is damaged."""
     try:
         return pq.read_schema(path)
     except (pa.ArrowException, OSError) as error:
@@ -201,6 +205,7 @@ def schema_of(path: Path) -> pa.Schema:
 
 
 def rows_of(path: Path, columns: Columns) -> int:
+    """The number of rows of a Parquet file. Raises GanatomyError if it lacks the columns."""
     names = schema_of(path).names
     for column in (columns.image, columns.label):
         if column is not None and column not in names:
@@ -213,6 +218,7 @@ def rows_of(path: Path, columns: Columns) -> int:
 def table_labels(
     used: Mapping[str, Sequence[Path]], columns: Columns, root: Path
 ) -> tuple[dict[str, Labels | None], tuple[str, ...] | None]:
+    """The class numbers of every split, and the class names; None without a label column."""
     if columns.label is None:
         return dict.fromkeys(used), None
     values = {
@@ -222,6 +228,7 @@ def table_labels(
 
 
 def column_of(path: Path, name: str) -> np.ndarray:
+    """A column of a Parquet file as an array."""
     try:
         column = pq.read_table(path, columns=[name]).column(0)
     except (pa.ArrowException, OSError) as error:
@@ -230,13 +237,14 @@ def column_of(path: Path, name: str) -> np.ndarray:
 
 
 def without_nulls(column: pa.ChunkedArray, where: str) -> np.ndarray:
+    """A column as an array. Raises GanatomyError if values are missing."""
     if column.null_count:
         raise GanatomyError(f"{column.null_count} of {len(column)} labels are missing in {where}.")
     return np.asarray(column.to_pylist())
 
 
 def found_of(listings: Mapping[str, Listing], classes: tuple[str, ...] | None, where: object) -> Found:
-    """The training and the held-out split: the test split or else the validation split; rather a labelled one."""
+    """Training and held-out split; the latter is the test split or else validation, but a labelled one if possible."""
     train = listings["train"]
     if not len(train):
         raise GanatomyError(f"The training split of {where} is empty.")
@@ -251,7 +259,7 @@ def found_of(listings: Mapping[str, Listing], classes: tuple[str, ...] | None, w
 
 
 def find_images(root: Path, files: Sequence[Path]) -> Found:
-    """A flat folder, one subfolder per class, or train/ and test/ subfolders of either."""
+    """A folder of images, with a subfolder per class or none; or with subfolders train/ and test/ of either kind."""
     images = [file for file in files if file.suffix.lower() in SUFFIXES]
     if not images:
         kinds = Counter(file.suffix.lower() or "no suffix" for file in files)
@@ -280,12 +288,13 @@ def find_images(root: Path, files: Sequence[Path]) -> Found:
 
 
 def class_of(path: Path, root: Path, in_splits: bool) -> str | None:
-    """The class folder an image lies in; None directly below the root or split."""
+    """The name of an image's class folder; None if it is directly in the root or split folder."""
     folders = path.relative_to(root).parts[in_splits:-1]
     return folders[0] if folders else None
 
 
 def refuse_mixed(paths: Sequence[Path], names: Sequence[str | None], root: Path) -> None:
+    """Raise GanatomyError for images both in class folders and beside them."""
     if len({name is None for name in names}) > 1:
         direct = paths[names.index(None)]
         below = next(path for path, name in zip(paths, names, strict=True) if name is not None)
@@ -296,7 +305,7 @@ def refuse_mixed(paths: Sequence[Path], names: Sequence[str | None], root: Path)
 
 
 def classes_of(names: Mapping[str, Sequence[str | None]]) -> tuple[str, ...] | None:
-    """The names of the class folders of all splits, in natural order; None where the training split has none."""
+    """The class folders of all splits, in natural order; None if the training split has none."""
     if names["train"][0] is None:
         return None
     distinct = {name for of_split in names.values() for name in of_split if name is not None}
@@ -334,7 +343,10 @@ def find_idx(root: Path, files: Sequence[Path]) -> Found:
 
 
 def idx_array(path: Path, dimensions: int) -> NDArray[np.uint8]:
-    """The array in an idx file: two zero bytes, the type, the number of dimensions, each dimension, the numbers."""
+    """The array in an idx file. Raises GanatomyError unless it is a whole one of bytes with so many dimensions.
+
+    The format: two zero bytes, the type, the number of dimensions, each dimension as a 4-byte integer, the numbers.
+    """
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix.lower() == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
@@ -353,6 +365,7 @@ def idx_array(path: Path, dimensions: int) -> NDArray[np.uint8]:
 
 
 def same_length(images: int, labels: int, where: object) -> None:
+    """Raise GanatomyError unless there is a label for every image."""
     if images != labels:
         raise GanatomyError(f"{where} has {labels} labels for {images} images.")
 
@@ -364,9 +377,10 @@ UNNAMED = {"images": "arr_0", "labels": "arr_1"}
 
 
 def find_npz(path: Path) -> Found:
-    """`images` [N, H, W] or [N, H, W, C] of uint8 or uint16; optional `labels` [N] and `classes`, their names.
+    """An .npz with `images` [N, H, W] or [N, H, W, C], uint8 or uint16, and optional `labels` [N] and `classes`, names.
 
-    `arr_0` and `arr_1`, as np.savez calls what has no name, are images and labels, too: files of samples have these.
+    `arr_0` and `arr_1`, which np.savez gives to unnamed arrays, are taken as images and labels; many files of samples
+    have them.
     """
     try:
         refuse_other_than_npz(path)
@@ -406,7 +420,7 @@ def find_npz(path: Path) -> Found:
 
 
 def refuse_other_than_npz(path: Path) -> None:
-    """Raise a ValueError where np.load would speak of a pickle, or give a single array."""
+    """Raise ValueError for other files than .npz, of which np.load would report a pickle or return an array."""
     with path.open("rb") as file:
         if not zipfile.is_zipfile(file):
             raise ValueError("it is no .npz, or was cut off")

@@ -1,4 +1,4 @@
-"""The sources known by name, each with its preprocessing as the papers have it."""
+"""Known sources by name, each with the preprocessing of the papers that use it."""
 
 import os
 import socket
@@ -29,7 +29,11 @@ Fingerprint = list[str | int | None]
 
 @dataclass(frozen=True)
 class Source(ABC):
-    """Where images come from. crop: the part of each side kept around the center, or such a part per size in pixels."""
+    """A source of images, and its default preprocessing.
+
+    crop: the fraction of each side to keep, around the center; or such fractions by image size in pixels.
+    flip: whether training mirrors images at random.
+    """
 
     name: str
     _: KW_ONLY
@@ -37,7 +41,7 @@ class Source(ABC):
     flip: bool = False
 
     def crop_for(self, size: int | None) -> float:
-        """The crop for images of this size: that of the nearest size the source names."""
+        """The crop for images of a size: that of the nearest size for which there is one."""
         if not isinstance(self.crop, Mapping):
             return self.crop
         wanted = size or max(self.crop)
@@ -45,25 +49,26 @@ class Source(ABC):
 
     @abstractmethod
     def fingerprint(self) -> Fingerprint:
-        """What changes when the source changes."""
+        """Values that change when the source's images change."""
 
     @abstractmethod
     def find(self, label: str | None) -> Found:
-        """What the source holds."""
+        """The contents of the source. label: the label column; None: detected."""
 
 
 @dataclass(frozen=True)
 class Place(Source):
-    """A path."""
+    """A local path."""
 
     path: Path
 
     def refuse_absent(self) -> None:
+        """Raise GanatomyError if the path does not exist."""
         if not self.path.exists():
             raise GanatomyError(missing(self.path, beside=sources if len(self.path.parts) == 1 else ()))
 
     def fingerprint(self) -> Fingerprint:
-        """Names, sizes and times of all files."""
+        """Names, sizes and modification times of all files."""
         self.refuse_absent()
         marks: Fingerprint = ["path", str(self.path.resolve())]
         for file in sorted(files_below(self.path)) if self.path.is_dir() else [self.path]:
@@ -81,7 +86,8 @@ class Place(Source):
 class Hub(Source):
     """A data set on the Hugging Face hub, loaded by the `datasets` library.
 
-    counts: how many images to train on and held out its papers used; a copy with others is refused.
+    hub, config, revision: the data set. train, held_out: names of its splits; None: no held-out one.
+    counts: the numbers of training and held-out images in the papers; other copies are refused.
     """
 
     hub: str
@@ -115,7 +121,7 @@ class Hub(Source):
         return found_of({split: Listing(items[split], labels[split]) for split in rows}, classes, self.hub)
 
     def load(self, split: str) -> "Dataset":
-        """Download the split, or take it from the library's cache. Raises GanatomyError without a network."""
+        """Load a split from the hub or the library's cache. Raises GanatomyError if neither has it."""
         if hub_is_out_of_reach():
             # read when `datasets` is imported: its cache still serves, without retries
             os.environ["HF_HUB_OFFLINE"] = "1"
@@ -131,7 +137,7 @@ class Hub(Source):
             ) from None
 
     def preprocessing(self) -> str:
-        """The overrides that give a local copy the preprocessing this name brings."""
+        """The overrides by which a local copy gets this source's preprocessing."""
         crop = f" data.crop={self.crop}" if not isinstance(self.crop, Mapping) and self.crop != 1 else ""
         if isinstance(self.crop, Mapping):
             crop = " " + " or ".join(f"data.crop={crop} (at {size} px)" for size, crop in self.crop.items())
@@ -143,7 +149,7 @@ class Digits(Source):
     """scikit-learn's handwritten digits: 1,797 real scans of 8x8, inside that package.
 
     Alpaydin and Kaynak (1998), "Optical Recognition of Handwritten Digits", UCI.
-    Values 0 .. 16 become round(v * 255 / 16). `inverted_bold`: strokes as wide as their neighbours make them, black on
+    Values 0 .. 16 become round(v * 255 / 16). `inverted_bold`: strokes as wide as their neighbors make them, black on
     white, for translation.
     """
 
@@ -169,7 +175,7 @@ class Digits(Source):
 
 
 def hub_is_out_of_reach() -> bool:
-    """Whether the hub's name does not resolve, which takes no time to learn; behind a proxy nobody can tell."""
+    """Whether the hub's host name does not resolve, a quick test of being offline; False behind a proxy."""
     if getproxies():
         return False
     try:
@@ -180,7 +186,7 @@ def hub_is_out_of_reach() -> bool:
 
 
 def source_of(text: str) -> Source:
-    """The named source, or the path. Raises GanatomyError for what is neither."""
+    """A known source by name, or a local path. Raises GanatomyError for what is neither."""
     if text in sources:
         return sources[text]
     path = Path(text).expanduser()

@@ -1,4 +1,4 @@
-"""Images of two domains that have nothing to do with each other, each in its own number."""
+"""Unpaired images of two domains, for translation."""
 
 import hashlib
 from collections.abc import Sequence
@@ -19,17 +19,18 @@ from ganatomy.data.labels import listed
 from ganatomy.data.packed import OnError, Split
 from ganatomy.data.sources import Place, source_of
 
-APART = 1_000_003  # between the seeds of the two domains' shuffles
+APART = 1_000_003  # difference of the seeds of the domains' shuffles
 
 
 @dataclass(frozen=True)
 class UnpairedSet(ImageSet):
-    """The images of domain X, and those of Y in `other`; `names` are what the two are called."""
+    """The images of domain X, and those of domain Y in `other`; `names` of both."""
 
     other: ImageSet | None = None
     names: tuple[str, str] = ("X", "Y")
 
     def of_y(self) -> ImageSet:
+        """The images of domain Y."""
         assert self.other is not None
         return self.other
 
@@ -37,11 +38,12 @@ class UnpairedSet(ImageSet):
 @part
 @dataclass(frozen=True, kw_only=True)
 class Unpaired(Data):
-    """Two domains: a source and an `other`; or one source in two parts (`split`).
+    """Two domains: two sources, or one that is split in two. Other fields are as in `Images`, for both domains.
 
-    split: a column of two classes, such as an attribute; or two of the source's own classes, a comma between. Without
-    either, the source has two classes itself, as a folder with two folders in it. The rest is as in `Images`, for both
-    alike.
+    source: of domain X, or of both.
+    other: the source of domain Y.
+    split: how to split one source: a column with two classes, such as an attribute; or two of its classes, separated by
+        a comma. None: it has exactly two classes, as a folder with two subfolders has.
     """
 
     source: str
@@ -60,6 +62,7 @@ class Unpaired(Data):
             raise GanatomyError("data.other names a second source, data.split cuts one in two: say one of them.")
 
     def open(self, *, progress: bool = False, cache: Path | None = None) -> UnpairedSet:
+        """Both domains, packed first if need be. Raises GanatomyError for anything wrong with them."""
         how = {
             name: getattr(self, name)
             for name in ("size", "channels", "crop", "load_size", "flip", "held_out", "on_error")
@@ -80,7 +83,7 @@ class Unpaired(Data):
 
 
 def classes_at(place: Place, column: str | None) -> Sequence[str] | None:
-    """The classes that lie there, or those of a column, before anything is decoded."""
+    """The classes of a local source, or of a column of it, before anything is decoded."""
     try:
         return place.find(column).classes
     except GanatomyError as error:
@@ -91,7 +94,7 @@ def classes_at(place: Place, column: str | None) -> Sequence[str] | None:
 
 
 def two_of(classes: Sequence[str] | None, names: Sequence[str] | None, source: str) -> tuple[str, str]:
-    """The classes that are the domains: those named, or the only two."""
+    """The two classes that are the domains: those named, or the only ones. Raises GanatomyError otherwise."""
     for name in names or ():
         if name not in (classes or ()):
             raise unknown(f"class of {source}", name, classes or ())
@@ -107,7 +110,7 @@ def two_of(classes: Sequence[str] | None, names: Sequence[str] | None, source: s
 
 
 def titles(source: str, other: str) -> tuple[str, str]:
-    """What the domains of two sources are called: their last parts, which people know them by.
+    """Names for the domains of two sources: the last parts of their paths or, if these are equal, X and Y.
 
     >>> titles("/data/horses", "zebras/"), titles("a/train", "b/train")
     (('horses', 'zebras'), ('X', 'Y'))
@@ -117,20 +120,20 @@ def titles(source: str, other: str) -> tuple[str, str]:
 
 
 class UnpairedFeed:
-    """Batches by number: x of domain X and y of domain Y, each from endless shuffles of its own."""
+    """Batches by number, x of domain X and y of domain Y, each shuffled on its own."""
 
     def __init__(self, x: Feed, y: Feed) -> None:
         self.x, self.y = x, y
 
     def batch(self, number: int, size: int, rows: slice | None = None) -> tuple[Tensor, Tensor]:
-        """x, y: [n, C, h, w] in [-1, 1]."""
+        """x and y: [n, C, h, w] in [-1, 1] each; see `Feed.batch`."""
         return self.x.batch(number, size, rows)[0], self.y.batch(number, size, rows)[0]
 
 
 def unpaired_feed(
     data: UnpairedSet, which: Literal["train", "held_out"], *, seed: int, device: torch.device
 ) -> UnpairedFeed:
-    """Training images flipped and cropped at random, held-out ones as they are."""
+    """The feed of a split; training images are mirrored and rotated at random, as the data says."""
     training = which == "train"
     feeds = [
         Feed(
@@ -147,6 +150,7 @@ def unpaired_feed(
 
 
 def unpaired(x: ImageSet, y: ImageSet, names: tuple[str, str]) -> UnpairedSet:
+    """Two domains as one data set. Raises GanatomyError if their images differ in size."""
     if x.shape != y.shape:
         raise GanatomyError(
             f"{names[0]} has pictures of {x.shape} and {names[1]} of {y.shape}; set data.size and data.channels."
@@ -165,6 +169,7 @@ def unpaired(x: ImageSet, y: ImageSet, names: tuple[str, str]) -> UnpairedSet:
 
 
 def without_labels(data: ImageSet) -> ImageSet:
+    """A data set without its labels."""
     return replace(data, train=Split(data.train.images, None), held_out=Split(data.held_out.images, None), classes=None)
 
 

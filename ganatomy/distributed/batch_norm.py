@@ -9,6 +9,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ganatomy.core.float32 import at_least_float32
 from ganatomy.distributed import processes
 
 _all_here = False
@@ -16,9 +17,9 @@ _all_here = False
 
 @contextmanager
 def all_here() -> Iterator[None]:
-    """Every process is in here, passing its part of one batch through one network: statistics are of the whole batch.
+    """Within the context all processes pass their parts of one batch through a network, whose statistics are shared.
 
-    Outside, a batch is one's own: one process may sample, or recompute statistics, while the others do not.
+    Outside, a batch is the process's own: one may sample, or recompute statistics, while the others do not.
     """
     global _all_here
     before, _all_here = _all_here, True
@@ -29,7 +30,7 @@ def all_here() -> Iterator[None]:
 
 
 class Mean(torch.autograd.Function):
-    """The mean over the processes of a tensor, and of its gradient: differentiable as often as one likes."""
+    """A tensor's mean over the processes; its gradient is averaged, too, and differentiable any number of times."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -45,7 +46,7 @@ class Mean(torch.autograd.Function):
 class SharedBatchNorm(_BatchNorm):
     """Ioffe and Szegedy (2015), algorithm 1, with the mean and the variance of the batch of all processes.
 
-    x: [N, C] or [N, C, H, W], as many on each process. Elsewhere than in `all_here` it is torch's batch norm.
+    x: [N, C] or [N, C, H, W], with the same N on each process. Outside `all_here` it is torch's batch norm.
     """
 
     def _check_input_dim(self, input: Tensor) -> None:
@@ -56,7 +57,7 @@ class SharedBatchNorm(_BatchNorm):
         if not (self.training and _all_here and processes.world() > 1):
             return super().forward(input)
         self._check_input_dim(input)
-        x = input.float() if input.dtype in (torch.bfloat16, torch.float16) else input
+        x = at_least_float32(input)
         over = [0, *range(2, x.dim())]
         own_variance, own_mean = torch.var_mean(x, over, correction=0, keepdim=True)
         mean = Mean.apply(own_mean)
@@ -71,7 +72,7 @@ class SharedBatchNorm(_BatchNorm):
 
     @torch.no_grad()
     def _follow(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        """The running statistics, as torch keeps them: the variance without bias."""
+        """Update the running statistics as torch does, with the unbiased variance."""
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
         self.num_batches_tracked += 1
@@ -81,7 +82,7 @@ class SharedBatchNorm(_BatchNorm):
 
 
 def share_batch_norms(network: nn.Module) -> None:
-    """Put a `SharedBatchNorm` with the same weights and statistics in the place of every batch norm of a network."""
+    """Replace every batch norm of a network by a `SharedBatchNorm` with the same weights and statistics."""
     for name, child in network.named_children():
         if isinstance(child, _BatchNorm) and not isinstance(child, SharedBatchNorm):
             shared = SharedBatchNorm(

@@ -1,4 +1,4 @@
-"""Where the processes of one attempt find each other, and none of an attempt that failed.
+"""A rendezvous for the processes of one attempt, which avoids those of an attempt that failed.
 
 `torchrun --max-restarts` gives restarted workers the store of the attempt that died (pytorch/pytorch#135712), with the
 dead workers' addresses in it. Whoever reads one of those before its owner has overwritten it waits for a dead process
@@ -17,7 +17,7 @@ LEADER, ALL_HERE = "leader", "all here"
 
 
 def meet(store: Store, rank: int, world: int, patience: timedelta = timedelta(minutes=15)) -> Store:
-    """The part of a store that belongs to those who are here now: every rank of `world`, each called once.
+    """A prefix of the store for the processes that are alive now; called once by every rank of `world`.
 
     Each brings a name that nobody had before. The leader says its own; the others answer it with theirs; when all have
     answered *this* leader, it says all the names, and whoever finds its own name there knows that the others live too.

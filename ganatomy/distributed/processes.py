@@ -1,7 +1,7 @@
-"""One process of several: who am I, and what do we say to each other. On one process nothing changes.
+"""Communication between the processes of a training; with one process every call does nothing.
 
 Several are started by `torchrun`, which puts RANK, WORLD_SIZE, LOCAL_RANK and MASTER_ADDR into the environment. Every
-function here that exchanges something must be called by all processes in the same order.
+function here that communicates must be called by all processes in the same order.
 """
 
 import os
@@ -18,40 +18,42 @@ from torch.distributed.rendezvous import rendezvous
 from ganatomy.core.errors import GanatomyError, one_line
 from ganatomy.distributed.meeting import meet
 
-PATIENCE = timedelta(hours=12)  # while one packs data or trains a judge; if a process dies, torchrun stops the others
+PATIENCE = timedelta(hours=12)  # one may be packing data or training a judge; if one dies, torchrun stops the others
 
 T = TypeVar("T")
 _alone = False
 
 
 def rank() -> int:
+    """This process's number, from 0."""
     return dist.get_rank() if _in_a_group() else 0
 
 
 def world() -> int:
+    """The number of processes."""
     return dist.get_world_size() if _in_a_group() else 1
 
 
 def leads() -> bool:
-    """Whether this process speaks and writes for all; known from the environment before anyone has met."""
+    """Whether this process prints and writes for all; known from the environment, before processes are connected."""
     return int(os.environ.get("RANK", "0")) == 0
 
 
 def restarted() -> bool:
-    """Whether torchrun started these processes again, with the same words, after one of them failed."""
+    """Whether torchrun restarted these processes, with the same command, after one failed."""
     return bool(largest(int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))))
 
 
 def local_rank() -> int:
-    """Which of this machine's processes this is."""
+    """This process's number among those of its machine."""
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
 @contextmanager
 def together(find_device: Callable[[], torch.device]) -> Iterator[torch.device]:
-    """Meet the other processes that torchrun started, if any, and part at the end. Yields this process' device.
+    """Connect the processes that torchrun started, if it did, until the context ends. Yields this process's device.
 
-    The processes of a machine take its GPUs in turn, and speak by NCCL; on CPUs, by gloo.
+    Each process of a machine gets a GPU of its own, and NCCL connects them; on CPUs gloo does.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1 or dist.is_initialized():
@@ -84,7 +86,7 @@ def together(find_device: Callable[[], torch.device]) -> Iterator[torch.device]:
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """In here this process is the only one: nothing is exchanged."""
+    """Within the context this process acts as the only one: nothing is communicated."""
     global _alone
     before, _alone = _alone, True
     try:
@@ -95,9 +97,9 @@ def alone() -> Iterator[None]:
 
 @contextmanager
 def first_alone() -> Iterator[None]:
-    """One process of each machine does it while the others wait; then they do, and find in a cache what it left.
+    """Run the context first on one process of each machine and then on the others, which find its result in the cache.
 
-    A caller's mistake that one of them meets stops them all, and is told by the one that speaks.
+    A GanatomyError on one of them is raised on all.
     """
     if world() == 1:
         yield
@@ -116,7 +118,7 @@ def first_alone() -> Iterator[None]:
 
 
 def stop_together(error: GanatomyError | None) -> None:
-    """Raise on all processes the mistake that one of them met, if any did."""
+    """Raise a GanatomyError that one process has on all of them."""
     told = everyones(None if error is None else str(error))
     if error is not None:
         raise error
@@ -126,13 +128,13 @@ def stop_together(error: GanatomyError | None) -> None:
 
 
 def wait() -> None:
-    """Until all are here."""
+    """Wait for all processes."""
     if world() > 1:
         dist.barrier()
 
 
 def average(tensors: Iterable[Tensor]) -> None:
-    """Replace each tensor by its mean over the processes, in one message per dtype."""
+    """Replace each tensor by its mean over the processes, with one all-reduce per dtype."""
     if world() == 1:
         return
     by_dtype: dict[torch.dtype, list[Tensor]] = {}
@@ -147,7 +149,7 @@ def average(tensors: Iterable[Tensor]) -> None:
 
 
 def largest(number: int) -> int:
-    """The largest of everyone's numbers."""
+    """The maximum of a number over the processes. Waits for the device."""
     if world() == 1:
         return number
     told = torch.tensor(number, device=_device())
@@ -156,7 +158,7 @@ def largest(number: int) -> int:
 
 
 def gather(rows: Tensor) -> Tensor:
-    """Everyone's rows [n, ...], process after process, each with its own n: [sum of n, ...], on the CPU."""
+    """The rows [n, ...] of all processes in the order of ranks, n differing: [sum of n, ...], on the CPU."""
     if world() == 1:
         return rows
     counts = torch.zeros(world(), dtype=torch.int64, device=_device())
@@ -170,7 +172,7 @@ def gather(rows: Tensor) -> Tensor:
 
 
 def everyones(own: T) -> list[T]:
-    """What each process has, process after process: on all of them."""
+    """An object of every process, in the order of ranks."""
     if world() == 1:
         return [own]
     found: list[Any] = [None] * world()
@@ -179,7 +181,7 @@ def everyones(own: T) -> list[T]:
 
 
 def share(count: int, of: int = 1) -> range:
-    """This process' part of the numbers 0 .. count - 1: a run of whole blocks of `of`, process after process."""
+    """This process's part of range(count): consecutive, in the order of ranks, in whole blocks of `of`."""
     blocks = -(-count // of)
     begin, end = (blocks * i // world() * of for i in (rank(), rank() + 1))
     return range(min(begin, count), min(end, count))

@@ -1,7 +1,7 @@
-"""The one loop. It plays any game and names none.
+"""The training loop, for any game.
 
-A turn is played so: freeze everyone but the movers; for each accumulated part of the batch run the turn's terms under
-autocast and call backward on their sum; average the gradients over processes; clip; step; record what the terms were.
+A turn: freeze everyone but the movers; for each micro-batch, compute the loss terms under autocast and call backward on
+their sum; average gradients over processes; clip; step the movers' optimizers; apply the constraint; record the terms.
 """
 
 import time
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ganatomy.core.errors import GanatomyError, unknown
-from ganatomy.core.exact import exactly
+from ganatomy.core.float32 import without_tf32
 from ganatomy.core.game import Batch, Game, Play, Terms, Turn
 from ganatomy.core.observer import Moment, Observer
 from ganatomy.core.randomness import CPU, Draws, Key, reseed_default_generator
@@ -22,35 +22,49 @@ from ganatomy.core.recipe import Precision
 from ganatomy.distributed import processes
 from ganatomy.distributed.batch_norm import all_here, share_batch_norms
 from ganatomy.engine.average import AveragedPlayer, ExponentialAverage, batch_norms
+from ganatomy.engine.cuda_graphs import Capture, CUDAGraphs, Figures, GraphedTurn
 from ganatomy.engine.ledger import Ledger, NonFiniteError
 from ganatomy.engine.optimizers import Optimizer, set_rate
 from ganatomy.engine.precision import autocast, is_out_of_memory, resolved, wait_for, weights_dtype, widest
-from ganatomy.engine.recording import Capture, CUDAGraphs, Figures, Recorder
 
 
 class Feed(Protocol):
-    """Batches by number: batch n is always the same, whoever asks and whatever came before."""
+    """Batches by number. Batch n is always the same, whatever was drawn before, so a resumed run sees the same data."""
 
     def batch(self, number: int, size: int, rows: slice | None = None) -> tuple[Tensor, Tensor | None]:
-        """x: [rows, C, H, W] in [-1, 1]; y: [rows] or None."""
+        """Batch `number` of `size` images, or only its `rows`. x: [n, C, H, W] in [-1, 1]; y: classes [n] or None."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the engine needs to know beside the players: all of it stands in the recipe."""
+    """How to train, as the recipe says.
+
+    batch: images in a global batch, over all processes.
+    accumulate: micro-batches per process, whose gradients are accumulated.
+    log_every: images between two reports to observers.
+    """
 
     batch: int
     accumulate: int = 1
     seed: int = 0
     precision: Precision = "auto"
-    log_every: int = 1_000  # images
+    log_every: int = 1_000
 
     def parts(self) -> int:
+        """Micro-batches in a global batch."""
         return self.accumulate * processes.world()
 
 
 class Engine:
-    """Plays a game on a feed, from any state it is given, and tells observers."""
+    """Plays a game round by round, from any state, and reports to observers.
+
+    game: moved to the device, in channels-last memory; its players in training mode.
+    optimizers: of each player that moves.
+    feed: training images. held_out: images never trained on, for figures to compare with; None: no such figures.
+    average: whose weights have a moving average, and how it is formed.
+
+    Raises GanatomyError if the batch cannot be cut into equal micro-batches, or a player has nothing to train.
+    """
 
     def __init__(
         self,
@@ -83,7 +97,7 @@ class Engine:
             if not self.trained[name]:
                 raise GanatomyError(f"{name} cannot learn: {type(player).__name__} has no weights that are not frozen.")
         self.optimizers = dict(optimizers)
-        self.steppers = {name: how.make(self.trained[name]) for name, how in optimizers.items()}
+        self.torch_optimizers = {name: how.make(self.trained[name]) for name, how in optimizers.items()}
         self.average = average
         self.averaged = {name: AveragedPlayer(self.players[name]) for name in (average.players if average else ())}
         self.feed, self.held_out, self.settings, self.device = feed, held_out, settings, device
@@ -91,7 +105,7 @@ class Engine:
         self.ledger = Ledger()
         alone = device.type == "cuda" and settings.parts() == 1
         self.capture: Capture | None = CUDAGraphs() if alone else None
-        self.recorders: dict[tuple[int | str, tuple[str, ...]], Recorder] = {}
+        self.graphed: dict[tuple[int | str, tuple[str, ...]], GraphedTurn] = {}
         self.round = 0
         self.drawn = 0  # batches drawn from the feed
         self.seconds = 0.0
@@ -103,7 +117,7 @@ class Engine:
         return self.drawn * self.settings.batch
 
     def play(self, until: int, stop: Callable[[], bool] = lambda: False) -> None:
-        """Play whole rounds until `until` images were shown, or `stop` says so."""
+        """Play whole rounds until `until` real images were shown in all, or `stop` returns True."""
         moment = Moment(self.round, self.images, self.seconds, self.images)
         try:
             for observer in self.observers:
@@ -142,57 +156,57 @@ class Engine:
         return Moment(self.round, self.images, self.seconds, before)
 
     def _caught_up(self, moment: Moment) -> Moment:
-        """The moment when the device has done what rounds only handed it: the waiting is time of the training, too."""
+        """Wait until the device has finished; the moment, with the time of waiting counted as training."""
         start = time.perf_counter()
         wait_for(self.device)
         self.seconds += time.perf_counter() - start
         return replace(moment, seconds=self.seconds)
 
     def play_round(self) -> None:
-        """One round: every turn of the game's order, as often as it says."""
+        """One round: every turn of the game's order, then the moving averages."""
         before = self.images
         for number, turn in enumerate(self.game.order()):
             for repetition in range(turn.times):
                 if turn.fresh:
                     self.drawn += 1
-                self._take(turn, (self.settings.seed, self.round, number, repetition))
+                self.play_turn(turn, (self.settings.seed, self.round, number, repetition))
         self.round += 1
         if self.average:
             decay = self.average.decay(self.images, self.images - before)
             for averaged in self.averaged.values():
                 averaged.update(decay)
 
-    def _take(self, turn: Turn, key: Key) -> None:
-        """One turn: exactly the movers move."""
+    def play_turn(self, turn: Turn, key: Key) -> None:
+        """One turn, replayed from a CUDA graph where that is possible. Key: seed, round, turn, repetition."""
         for mover in turn.movers:
             if mover not in self.players:
                 raise unknown("player", mover, self.players)
         for mover in turn.movers:
-            set_rate(self.steppers[mover], self.optimizers[mover].rate(self.images))
+            set_rate(self.torch_optimizers[mover], self.optimizers[mover].rate(self.images))
         batches = self._batches(key)
-        if turn.alike and self.capture is not None:
+        if turn.capturable and self.capture is not None:
             _, _, number, _ = key
-            recorder = self.recorders.setdefault((number, turn.movers), Recorder(self.capture))
-            figures = recorder.play(lambda batch: self._played(turn, [batch]), next(batches))
+            graphed = self.graphed.setdefault((number, turn.movers), GraphedTurn(self.capture))
+            figures = graphed.play(lambda batch: self._played(turn, [batch]), next(batches))
         else:
             figures = self._played(turn, batches)
         self.ledger.record(self.round + 1, figures)
 
     def _played(self, turn: Turn, batches: Iterable[Batch]) -> Figures:
-        """A turn on the parts of a batch: gradients, a step of each mover, bounds."""
-        with only_moving(self.trained, turn.movers), exactly():  # backwards, too, where penalties have their second
+        """Gradients over the micro-batches, a step of every mover's optimizer, the constraint; the turn's figures."""
+        with only_moving(self.trained, turn.movers), without_tf32():  # in the backward pass, too
             figures = self._gradients(turn, batches)
             for mover in turn.movers:
                 clip, parameters = self.optimizers[mover].clip, self.trained[mover]
                 processes.average(p.grad for p in parameters if p.grad is not None)
                 if clip is not None:
                     nn.utils.clip_grad_norm_(parameters, clip)
-                self.steppers[mover].step()
+                self.torch_optimizers[mover].step()
         self.game.constrain(turn.movers)
         return Figures(tuple(figures), torch.stack([value.reshape(()) for value in figures.values()]))
 
     def _gradients(self, turn: Turn, batches: Iterable[Batch]) -> dict[str, Tensor]:
-        """Put the turn's gradients into the movers' `.grad`; return terms, notes, averaged over the batch's parts."""
+        """Accumulate the turn's gradients in the movers' `.grad`; terms and notes, averaged over the micro-batches."""
         parts = self.settings.accumulate
         figures: dict[str, Tensor] = {}
         for batch in batches:
@@ -204,7 +218,7 @@ class Engine:
                 if not loss.requires_grad:
                     raise GanatomyError(
                         f"{type(self.game).__name__}: {' + '.join(own)} does not depend on the weights of "
-                        f"{' and '.join(movers)}; a game need not detach, for whoever does not move is frozen."
+                        f"{' and '.join(movers)}; was something detached? The engine freezes whoever does not move."
                     )
                 moving = [p for mover in movers for p in self.trained[mover]]
                 loss.backward(inputs=moving, retain_graph=i + 1 < len(grouped))
@@ -217,9 +231,9 @@ class Engine:
         return figures
 
     def _batches(self, key: Key) -> Iterator[Batch]:
-        """This process' parts of the batch last drawn, each with its rows of the turn's draws.
+        """This process's micro-batches of the batch last drawn, each with its rows of the turn's random numbers.
 
-        torch's default generators stand where the part that is taken has its own numbers.
+        torch's default generators, which dropout uses, are reseeded before each.
         """
         rows = self._rows()
         for part, (drawn, own) in enumerate(zip(self._data(rows), rows, strict=True)):
@@ -227,14 +241,14 @@ class Engine:
             yield self._batch(key, own, drawn)
 
     def _batch(self, key: Key, rows: slice, drawn: tuple[Tensor, Tensor | None]) -> Batch:
-        """Images, those of a second domain too, in the precision of the weights."""
+        """A micro-batch; its images, those of a second domain too, in the precision of the weights."""
         dtype, (x, y) = weights_dtype(self.precision), drawn
         draws = Draws(key, rows, self.settings.batch, self.device, dtype)
         y = y.to(dtype) if y is not None and y.is_floating_point() else y
         return Batch(x.to(dtype), y, Play(self.round, self.images, draws))
 
     def _rows(self) -> list[slice]:
-        """Where in a batch this process' parts are."""
+        """The rows of the global batch that each of this process's micro-batches has."""
         size = self.settings.batch // self.settings.parts()
         first = processes.rank() * self.settings.accumulate
         return [slice((first + i) * size, (first + i + 1) * size) for i in range(self.settings.accumulate)]
@@ -250,13 +264,14 @@ class Engine:
         return self.ledger.means()
 
     def check_finite(self) -> None:
-        """Read every figure so far; one that is not finite is an error that names it and its round."""
+        """Read all recorded figures from the device. Raises NonFiniteError, which names the figure and its round."""
         try:
             self.ledger.read()
         except NonFiniteError as error:
             raise self._explained(error) from None
 
     def learning_rates(self) -> dict[str, float]:
+        """Every player's current learning rate, by its name in the log."""
         return {f"learning_rate/{name}": how.rate(self.images) for name, how in self.optimizers.items()}
 
     def _explained(self, error: NonFiniteError) -> NonFiniteError:
@@ -265,40 +280,42 @@ class Engine:
 
     @torch.no_grad()
     def on_held_out(self) -> dict[str, float]:
-        """The game's figures on a batch of real images that nobody trained on; nothing of the run changes.
+        """The game's figures on a batch of held-out real images. The state of the run does not change.
 
-        Players are in training mode, as when the same figures are taken of training images: running batch-norm
-        statistics are of real and generated images mixed, and say nothing of either. Every process takes its rows.
+        Players stay in training mode, so that the figures compare with those on training images: the running
+        statistics of D's batch norm mix real and generated images, and fit neither. Each process computes its rows.
         """
         if self.held_out is None:
             return {}
-        key, parts = (self.settings.seed, self.round, "held out"), self._rows()  # a whole batch may not fit
+        key, parts, dtype = (self.settings.seed, self.round, "held out"), self._rows(), widest(self.device)
         buffers = [buffer.clone() for buffer in self.game.buffers()]
         reseed_default_generator(*key)
-        figures: dict[str, float] = {}
+        figures: dict[str, Tensor] = {}
         for rows in parts:
             batch = self._batch(key, rows, self.held_out.batch(self.round, self.settings.batch, rows))
-            with autocast(self.precision, self.device), all_here():
+            with autocast(self.precision, self.device), all_here(), without_tf32():
                 terms = self.game.held_out(batch)
             for name, value in terms.items():
-                figures[f"held_out/{name}"] = figures.get(f"held_out/{name}", 0.0) + float(value) / len(parts)
+                figures[f"held_out/{name}"] = figures.get(f"held_out/{name}", 0) + value.to(dtype) / len(parts)
         for buffer, before in zip(self.game.buffers(), buffers, strict=True):
             buffer.copy_(before)
-        means = torch.tensor(list(figures.values()), dtype=widest(self.device), device=self.device)
+        if not figures:
+            return {}
+        means = torch.stack(list(figures.values()))  # read from the device once
         processes.average([means])
         return dict(zip(figures, means.tolist(), strict=True))
 
     # ---- state: all that a later session needs to go on as if this one had never stopped
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Tensors by name, and what JSON can hold. A figure or weight that is not finite is an error."""
+        """The run's state: tensors by name, and what JSON can hold. Raises NonFiniteError unless all is finite."""
         self.check_finite()
         rows = self.ledger.state()
         tensors = {f"game.{name}": value for name, value in self.game.state_dict().items()}
         for name, averaged in self.averaged.items():
             tensors |= {f"average.{name}.{key}": value for key, value in averaged.module.state_dict().items()}
-        for name, stepper in self.steppers.items():
-            for index, state in stepper.state_dict()["state"].items():
+        for name, optimizer in self.torch_optimizers.items():
+            for index, state in optimizer.state_dict()["state"].items():
                 tensors |= {f"optimizer.{name}.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
         for name, value in tensors.items():
             if value.is_floating_point() and not bool(value.isfinite().all()):
@@ -306,13 +323,13 @@ class Engine:
         return tensors, {"round": self.round, "drawn": self.drawn, "seconds": self.seconds, "figures": rows}
 
     def restore(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
-        """Go on from what `state` returned."""
-        load(self.game, "game.", tensors)
+        """Continue from what `state` returned. Raises GanatomyError if it does not fit these players."""
+        load_weights(self.game, "game.", tensors)
         for name, averaged in self.averaged.items():
-            load(averaged.module, f"average.{name}.", tensors)
-        for name, stepper in self.steppers.items():
-            load_stepper(stepper, under(tensors, f"optimizer.{name}."))
-        self.recorders.clear()  # they know where the old state lay
+            load_weights(averaged.module, f"average.{name}.", tensors)
+        for name, optimizer in self.torch_optimizers.items():
+            load_optimizer(optimizer, under(tensors, f"optimizer.{name}."))
+        self.graphed.clear()  # their graphs read the old state
         self.round, self.drawn, self.seconds = int(state["round"]), int(state["drawn"]), float(state["seconds"])
         self.ledger.restore(state["figures"])
         self._last = (-1, [])
@@ -320,7 +337,7 @@ class Engine:
     # ---- memory
 
     def _what_would_fit(self) -> str:
-        """After running out of memory: the accumulation that fits, found by trying, or that none does."""
+        """The error after running out of memory: it names the smallest accumulation that fits, found by trying."""
         asked, batch = self.settings.accumulate, self.settings.batch
         failed = f"Out of memory with batch={batch} accumulate={asked}"
         if processes.world() > 1:  # trying needs all of them, and the others have not run out
@@ -332,11 +349,11 @@ class Engine:
         return f"{failed}; no accumulation of it fits either: use a smaller width or picture size."
 
     def _fits(self, accumulate: int) -> bool:
-        """Whether every turn's gradients can be computed in so many parts. The run is over: its state is spent."""
+        """Whether every turn's gradients fit into memory with so many micro-batches. It spends the engine's state."""
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         self.settings, self._last = replace(self.settings, accumulate=accumulate), (-1, [])
-        self.recorders.clear()
+        self.graphed.clear()
         try:
             for number, turn in enumerate(self.game.order()):
                 with only_moving(self.trained, turn.movers):
@@ -352,7 +369,7 @@ class Engine:
 
 @contextmanager
 def only_moving(trained: Mapping[str, Sequence[nn.Parameter]], movers: Sequence[str]) -> Iterator[None]:
-    """Everyone but the movers is frozen, so a game never has to detach; no gradient outlives the turn."""
+    """Freeze the parameters of everyone but the movers, and drop all gradients at the end: games never detach."""
     for name, parameters in trained.items():
         for parameter in parameters:
             parameter.requires_grad_(name in movers)
@@ -366,6 +383,7 @@ def only_moving(trained: Mapping[str, Sequence[nn.Parameter]], movers: Sequence[
 
 
 def scalar(name: str, value: Tensor) -> Tensor:
+    """A term, checked to be a scalar. Raises GanatomyError otherwise."""
     if value.dim():
         raise GanatomyError(f"The term '{name}' must be a scalar; it is {list(value.shape)}.")
     return value
@@ -379,11 +397,12 @@ def grouped_by_movers(terms: Any, movers: tuple[str, ...]) -> dict[tuple[str, ..
 
 
 def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with a prefix, without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def noted(name: str, movers: Sequence[str]) -> str:
-    """A note under the player that its name begins with, or else under the first mover.
+    """The name a note is logged under: that of the player it begins with, or else of the first mover.
 
     >>> noted("accuracy_real", ["D"]), noted("D_Y_accuracy_real", ["D_X", "D_Y"])
     ('D/accuracy_real', 'D_Y/accuracy_real')
@@ -392,8 +411,8 @@ def noted(name: str, movers: Sequence[str]) -> str:
     return f"{movers[0]}/{name}" if owner is None else f"{owner}/{name.removeprefix(f'{owner}_')}"
 
 
-def load(module: nn.Module, prefix: str, tensors: Mapping[str, Tensor]) -> None:
-    """A module's weights from under a prefix; a weight that is missing or of another shape is a one-line error."""
+def load_weights(module: nn.Module, prefix: str, tensors: Mapping[str, Tensor]) -> None:
+    """Load a module's weights, stored under a prefix. Raises GanatomyError for a missing, extra or misshapen one."""
     own = under(tensors, prefix)
     wanted = module.state_dict()
     for name in own:
@@ -411,12 +430,13 @@ def load(module: nn.Module, prefix: str, tensors: Mapping[str, Tensor]) -> None:
     module.load_state_dict(own)
 
 
-def load_stepper(stepper: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """An optimizer's state from tensors named INDEX.KEY.
+def load_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Load an optimizer's state from tensors named INDEX.KEY.
 
-    Each takes its parameter's memory layout: fused optimizers walk through memory, and would pair the wrong numbers.
+    Each gets the memory layout of its parameter: fused optimizers iterate over raw memory, and would otherwise pair the
+    wrong elements.
     """
-    parameters = [p for group in stepper.param_groups for p in group["params"]]
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     kept: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         index, _, key = name.partition(".")
@@ -425,4 +445,4 @@ def load_stepper(stepper: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) 
             torch.empty_like(alike, dtype=value.dtype).copy_(value) if value.shape == alike.shape else value.clone()
         )
         kept.setdefault(int(index), {})[key] = laid_out
-    stepper.load_state_dict({"state": kept, "param_groups": stepper.state_dict()["param_groups"]})
+    optimizer.load_state_dict({"state": kept, "param_groups": optimizer.state_dict()["param_groups"]})

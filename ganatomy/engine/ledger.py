@@ -1,4 +1,4 @@
-"""What the terms were, round by round: kept as tensors, read seldom, so that the loop never waits for the device."""
+"""The log of terms and notes: kept as tensors on the device and read seldom, so that the loop does not wait for it."""
 
 import math
 from typing import Any
@@ -7,8 +7,8 @@ import torch
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.distributed import processes
+from ganatomy.engine.cuda_graphs import Figures
 from ganatomy.engine.precision import widest
-from ganatomy.engine.recording import Figures
 
 
 class NonFiniteError(GanatomyError):
@@ -16,19 +16,20 @@ class NonFiniteError(GanatomyError):
 
 
 class Ledger:
-    """Every named figure of every round since the last observation."""
+    """Every figure (term or note) of every round since the last report to observers."""
 
     def __init__(self) -> None:
         self._unread: list[tuple[int, Figures]] = []
         self._read: list[tuple[int, str, float]] = []
 
     def record(self, round: int, figures: Figures) -> None:
+        """Keep a turn's figures, without reading them."""
         self._unread.append((round, figures))
 
     def read(self) -> None:
-        """Fetch what the device still holds; a non-finite figure is an error that names it and its round.
+        """Read all figures from the device. Raises NonFiniteError, which names the first one that is not finite.
 
-        Figures are means over the processes, which therefore all read at the same rounds.
+        Figures are averaged over the processes, so all of them must read in the same rounds.
         """
         if not self._unread:
             return
@@ -43,7 +44,7 @@ class Ledger:
         self._unread.clear()
 
     def means(self) -> dict[str, float]:
-        """The mean of every figure since the last call, and start anew."""
+        """The mean of every figure since the last call, by name."""
         self.read()
         sums: dict[str, list[float]] = {}
         for _, name, value in self._read:
@@ -52,9 +53,11 @@ class Ledger:
         return {name: math.fsum(values) / len(values) for name, values in sums.items()}
 
     def state(self) -> list[Any]:
+        """Figures not yet reported, as JSON: [round, name, value] each."""
         self.read()
         return [list(row) for row in self._read]
 
     def restore(self, rows: list[Any]) -> None:
+        """Continue from what `state` returned."""
         self._unread.clear()
         self._read = [(int(round), str(name), float(value)) for round, name, value in rows]

@@ -1,4 +1,4 @@
-"""Optimizers as data: what a recipe says of a player's steps. `make` turns it into torch's own optimizer."""
+"""Optimizers as data, for recipes; `make` gives the torch optimizer."""
 
 import warnings
 from abc import abstractmethod
@@ -10,36 +10,40 @@ import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 from torch import Tensor, nn
 
-from ganatomy.core.kinds import Stepper
+from ganatomy.core.kinds import OptimizerSettings
 from ganatomy.core.registry import part
 from ganatomy.engine.schedules import Constant, Schedule
 
-warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")  # its first steps are not
+warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")  # eager steps come first
 
 Momentum = Annotated[float, Field(ge=0, lt=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Optimizer(Stepper):
-    """How a player steps. `clip` bounds the norm of its whole gradient; None leaves it."""
+class Optimizer(OptimizerSettings):
+    """Settings of a player's optimizer.
+
+    lr: the learning rate, times the factor of `schedule`.
+    clip: the largest norm of the player's whole gradient, which is scaled down to it; None: no clipping.
+    """
 
     lr: PositiveFloat = 2e-4
     schedule: Schedule = Constant()  # noqa: RUF009 (frozen data)
     clip: PositiveFloat | None = None
 
     def rate(self, images: int) -> float:
-        """The learning rate after so many images."""
+        """The learning rate after so many real images."""
         return self.lr * self.schedule.factor(images)
 
     @abstractmethod
     def make(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """torch's optimizer over these parameters."""
+        """The torch optimizer of these parameters; on a GPU, one whose steps can be captured in a CUDA graph."""
 
 
 @part
 @dataclass(frozen=True, kw_only=True)
 class Adam(Optimizer):
-    """Kingma and Ba (2015); beta1 0.5 after Radford et al. (2016), section 4."""
+    """Kingma and Ba (2015), arXiv:1412.6980; beta1 = 0.5 as in Radford et al. (2016), section 4."""
 
     beta1: Momentum = 0.5
     beta2: Momentum = 0.999
@@ -62,7 +66,7 @@ class Adam(Optimizer):
 @part
 @dataclass(frozen=True, kw_only=True)
 class SGD(Optimizer):
-    """Stochastic gradient descent, with Polyak momentum."""
+    """Stochastic gradient descent, with Polyak's momentum."""
 
     momentum: Momentum = 0.0
     weight_decay: NonNegativeFloat = 0.0
@@ -81,7 +85,7 @@ class SGD(Optimizer):
 @part
 @dataclass(frozen=True, kw_only=True)
 class RMSprop(Optimizer):
-    """Tieleman and Hinton (2012); the optimizer of Arjovsky et al. (2017), algorithm 1."""
+    """Tieleman and Hinton (2012); the optimizer of WGAN (Arjovsky et al., 2017, algorithm 1)."""
 
     alpha: Momentum = 0.99
     eps: PositiveFloat = 1e-8
@@ -98,17 +102,18 @@ class RMSprop(Optimizer):
 
 
 def on_gpu(parameters: Sequence[nn.Parameter]) -> bool:
-    """Whether their steps can be part of a recording, which takes rates that lie on the device."""
+    """Whether parameters are on a GPU, where CUDA graphs need capturable steps and learning rates in device memory."""
     return bool(parameters) and parameters[0].is_cuda
 
 
 def placed(rate: float, parameters: Sequence[nn.Parameter]) -> float | Tensor:
+    """A learning rate as the optimizer needs it: a tensor on a GPU, else a number."""
     return torch.tensor(rate, device=parameters[0].device) if on_gpu(parameters) else rate
 
 
-def set_rate(stepper: torch.optim.Optimizer, rate: float) -> None:
-    """The learning rate of the next step, put where the last one lay."""
-    for group in stepper.param_groups:
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of the next step; on a GPU in place, where captured graphs read it."""
+    for group in optimizer.param_groups:
         if isinstance(group["lr"], Tensor):
             group["lr"].fill_(rate)
         else:

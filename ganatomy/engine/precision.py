@@ -1,4 +1,4 @@
-"""What to compute with: the device, and the precision it is good at."""
+"""The device to compute on, and the precision to compute in."""
 
 import contextlib
 
@@ -9,7 +9,7 @@ from ganatomy.core.recipe import Precision
 
 
 def find_device(name: str = "auto") -> torch.device:
-    """A device by name; `auto` takes a GPU where there is one."""
+    """A device by name; "auto" is a GPU if there is one. Raises GanatomyError for one that does not exist."""
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -31,7 +31,7 @@ def find_device(name: str = "auto") -> torch.device:
 
 
 def wait_for(device: torch.device) -> None:
-    """Until the device has done all that it was given; a CPU has when a call returns."""
+    """Block until the device has finished all its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
@@ -39,7 +39,7 @@ def wait_for(device: torch.device) -> None:
 
 
 def native_bfloat16(device: torch.device) -> bool:
-    """Whether the processor multiplies bfloat16 matrices itself, so that autocast makes it faster."""
+    """Whether the device has instructions for bfloat16 matrix products, so that autocast makes it faster."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
@@ -48,7 +48,7 @@ def native_bfloat16(device: torch.device) -> bool:
 
 
 def resolved(precision: Precision, device: torch.device) -> Precision:
-    """What `auto` means on this device. Raises GanatomyError for what it cannot compute with."""
+    """The precision that "auto" means on this device, or the one asked for. Raises GanatomyError if it has none."""
     if precision == "float64" and device.type == "mps":
         raise GanatomyError("Apple's GPUs have no float64: take precision=float32, or --device cpu.")
     if precision == "auto":
@@ -57,17 +57,19 @@ def resolved(precision: Precision, device: torch.device) -> Precision:
 
 
 def autocast(precision: Precision, device: torch.device) -> contextlib.AbstractContextManager[object]:
+    """The context in which loss terms are computed."""
     if precision == "bfloat16":
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return contextlib.nullcontext()
 
 
 def weights_dtype(precision: Precision) -> torch.dtype:
+    """The type of weights and optimizer state: float32, also under bfloat16 autocast."""
     return torch.float64 if precision == "float64" else torch.float32
 
 
 def widest(device: torch.device) -> torch.dtype:
-    """The precision that figures are summed in: float64, which Apple's GPUs lack.
+    """The widest floating-point type of a device, in which figures are averaged; Apple's GPUs have no float64.
 
     >>> widest(torch.device("cpu")), widest(torch.device("mps"))
     (torch.float64, torch.float32)
@@ -76,6 +78,7 @@ def widest(device: torch.device) -> torch.dtype:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on a GPU or in RAM."""
     text = str(error).lower()
     return (
         isinstance(error, (MemoryError, torch.OutOfMemoryError))

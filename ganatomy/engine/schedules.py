@@ -1,4 +1,4 @@
-"""Learning-rate schedules. They read the images shown and nothing else, so a run's budget never bends them."""
+"""Learning-rate schedules: functions of the real images shown alone, so that a longer budget does not change them."""
 
 import math
 from abc import ABC, abstractmethod
@@ -15,10 +15,10 @@ class Schedule(ABC):
 
     @abstractmethod
     def factor(self, images: int) -> float:
-        """The factor after so many images shown."""
+        """The factor after so many real images."""
 
     def fall(self) -> tuple[int, int] | None:
-        """From how many images on it falls, and from how many on it is 0; None: it never is."""
+        """The images at which it begins to fall, and at which it reaches 0; None if it never does."""
         return None
 
 
@@ -53,7 +53,7 @@ class Linear(Schedule):
 @part
 @dataclass(frozen=True, kw_only=True)
 class Step(Schedule):
-    """Multiplied by `by` after every `every` images."""
+    """1, multiplied by `by` after every `every` images."""
 
     every: PositiveInt
     by: PositiveFloat = 0.1
@@ -67,8 +67,7 @@ class Step(Schedule):
 class Cosine(Schedule):
     """Half a cosine from 1 to 0 over `until` images (Loshchilov and Hutter, 2017, equation 5, without restarts).
 
-    With `rise` it is multiplied by a line from 0 to 1 over the first so many images, the warm-up of Goyal et al. (2017,
-    arXiv:1706.02677, section 2.2).
+    rise: images of linear warm-up from 0, times the cosine (Goyal et al., 2017, arXiv:1706.02677, section 2.2).
     """
 
     until: PositiveInt

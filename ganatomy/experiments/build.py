@@ -1,4 +1,4 @@
-"""From a recipe to players, a game and an engine."""
+"""Building players, game and engine from a recipe."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,7 @@ AnyFeed = Feed | UnpairedFeed
 
 
 def build_players(recipe: Recipe, shape: Shape, classes: int | None) -> dict[str, nn.Module]:
-    """The players with their first weights, which depend on the seed and the player's name alone."""
+    """The players with their initial weights, which depend only on the seed and the player's name."""
     players = {}
     with torch.random.fork_rng(devices=[]):
         for name in handed_over(recipe.game.part):
@@ -34,17 +34,19 @@ def build_players(recipe: Recipe, shape: Shape, classes: int | None) -> dict[str
 
 
 def build_game(recipe: Recipe, shape: Shape, classes: int | None) -> Game:
+    """The game with its players, on the CPU."""
     game = recipe.game.build(**build_players(recipe, shape, classes))
     assert isinstance(game, Game)
     return game
 
 
 def build_engine(recipe: Recipe, data: ImageSet, device: torch.device, observers: Sequence[Observer] = ()) -> Engine:
+    """The engine of a recipe, ready to play. Raises GanatomyError for what cannot be played on this data."""
     if len(data.train.images) == 0:
         raise GanatomyError(f"{data.source} has no training images.")
     game = build_game(recipe, data.shape, class_count(data.classes))
     feed, held_out = feeds(data, recipe.seed, device)
-    show_reference(game, feed)
+    set_reference_batches(game, feed)
     return Engine(
         game,
         {name: spec.build() for name, spec in recipe.optimizers.items()},
@@ -58,7 +60,7 @@ def build_engine(recipe: Recipe, data: ImageSet, device: torch.device, observers
 
 
 def feeds(data: ImageSet, seed: int, device: torch.device) -> tuple[AnyFeed, AnyFeed | None]:
-    """Of training images, and of held-out ones where they can be compared with them."""
+    """The feeds of training images and of held-out ones; the latter None if they cannot be compared."""
     if isinstance(data, UnpairedSet):
         return (
             unpaired_feed(data, "train", seed=seed, device=device),
@@ -70,19 +72,20 @@ def feeds(data: ImageSet, seed: int, device: torch.device) -> tuple[AnyFeed, Any
     return train, Feed(data.held_out, shape=data.shape, flip=False, seed=seed, device=device)
 
 
-def show_reference(game: Game, feed: AnyFeed) -> None:
-    """Give discriminators with virtual batch norm the first images of training as their reference batch."""
+def set_reference_batches(game: Game, feed: AnyFeed) -> None:
+    """Set the reference batch of discriminators with virtual batch norm to the first training images."""
     for player in game.modules():
         if isinstance(player, Discriminator) and isinstance(reference := getattr(player, "reference", None), Reference):
             reference.take(*feed.batch(0, len(reference)))
 
 
 def class_count(classes: Sequence[str] | None) -> int | None:
+    """The number of classes, None without labels."""
     return len(classes) if classes else None
 
 
 def data_facts(data: ImageSet) -> dict[str, Any]:
-    """What a run has to remember of its data to be sampled, and resumed, without it."""
+    """What a checkpoint stores about the data, so that a run can be sampled without it."""
     return {
         "source": data.source,
         "content": data.content,
@@ -95,6 +98,6 @@ def data_facts(data: ImageSet) -> dict[str, Any]:
 
 
 def facts_of_domains(data: UnpairedSet) -> dict[str, Any]:
-    """What the domains are called, and how many images the second has."""
+    """The names of two domains, and the second one's counts."""
     other = data.of_y()
     return {"domains": list(data.names), "other": {"train": len(other.train), "held_out": len(other.held_out)}}

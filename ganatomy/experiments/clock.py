@@ -1,4 +1,4 @@
-"""A training's clock, which a restart does not set back: its seconds are counted into a file while it lasts."""
+"""A training's clock that survives restarts: its seconds are written to a file as it runs."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -10,17 +10,18 @@ from ganatomy.core.observer import Moment, Observer
 from ganatomy.runs.checkpoints import Checkpoints
 from ganatomy.runs.files import read_json, write_json
 
-EVERY = 2.0  # seconds between two entries of a clock; so much is not counted if the process is killed
-LOST = 60.0  # seconds that count, at most, of what was trained after the newest checkpoint when the process was killed
-LEAST = 1.0  # seconds of a run that has nothing to show yet
+EVERY = 2.0  # seconds between two writes of a clock; so much may be lost if the process is killed
+LOST = 60.0  # seconds counted at most of the training after the last checkpoint, if the process was killed
+LEAST = 1.0  # seconds given to a run without a checkpoint
 
 
 @dataclass(frozen=True)
 class State:
-    """What became of a work so far.
+    """The state of a piece of work with a time budget.
 
-    given: its seconds, None for as long as it takes. kept: of those spent, what the newest checkpoint holds. failed:
-    why it did; for good, if it is done.
+    given: its budget in seconds; None: no limit.
+    spent: seconds spent so far. kept: those of them whose result is in the last checkpoint.
+    done: whether it is finished. failed: why it failed; for good if it is done.
     """
 
     given: float | None
@@ -31,10 +32,11 @@ class State:
 
     @property
     def left(self) -> float | None:
+        """Seconds left; None: no limit."""
         return None if self.given is None else max(0.0, self.given - self.spent)
 
     def resumed(self) -> "State":
-        """After a kill, what was lost is given back, but for a part: a run that is always killed comes to its end.
+        """The state after a kill: lost time is given back, except LOST seconds, so that even repeated kills end.
 
         >>> State(given=600.0, spent=500.0, kept=100.0).resumed().resumed().spent
         160.0
@@ -52,7 +54,7 @@ class State:
 
 
 class Clock(Observer):
-    """Counts a training's seconds into its file, and hands all that it is told on to another observer."""
+    """Writes a training's seconds to its file, and passes all calls on to another observer."""
 
     def __init__(self, file: Path, state: State, checkpoints: Checkpoints, show: Observer | None = None) -> None:
         self.file, self.state, self.checkpoints, self.show = file, state, checkpoints, show or Observer()
@@ -62,7 +64,7 @@ class Clock(Observer):
 
     @property
     def duration(self) -> float | None:
-        """Seconds to train for now; some, at least, where there is nothing to show yet."""
+        """Seconds to train in this session; at least LEAST if there is no checkpoint yet."""
         left = self.state.left
         return left if left is None or self.newest else max(left, LEAST)
 
@@ -95,6 +97,7 @@ class Clock(Observer):
         self.show.evaluated(records)
 
     def note(self) -> None:
+        """Write the clock."""
         self.written = time.monotonic()
         spent, newest = self.before + self.written - self.begun, self.checkpoints.rounds()[-1:]
         kept = spent if newest != self.newest else self.state.kept

@@ -1,4 +1,4 @@
-"""Any two sets of images compared, wherever they come from; a file of statistics may stand in the place of either."""
+"""Comparing any two sets of images, wherever they are from; either may be a file of statistics."""
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ from ganatomy.experiments.measuring import (
     FEWEST_GENERATED,
     MOST,
     Asked,
-    Judged,
+    JudgeExtractor,
     conversions,
     judge_of_source,
     make_extractor,
@@ -51,11 +51,11 @@ from ganatomy.metrics.similarity import refuse_small
 UNCOUNTED = "{} does not say of how many images it is: compare only with others against the same file"
 UNSIZED = "{} does not say of what size its images were: whether both were resized alike is not known"
 UNMADE = "{} does not say what made it: it is taken to be of the extractor in the protocol"
-FEWEST = 8  # images of a half of the real ones, below which there is no floor
+FEWEST = 8  # images in each half of the real ones, below which there is no floor
 
 
-class Recorded(Extractor):
-    """In the place of an extractor where both sides are files of statistics: what they say made them."""
+class RecordedExtractor(Extractor):
+    """Stands for the extractor if both sides are files of statistics: the facts that the files state."""
 
     def __init__(self, facts: Mapping[str, Any]) -> None:
         self._facts = facts
@@ -68,9 +68,9 @@ class Recorded(Extractor):
 
 
 def extractor_in(*sources: str, device: torch.device = CPU) -> Extractor | None:
-    """What made the files of statistics among these sources, to look at the images beside them; None of images alone.
+    """The extractor that made the files of statistics among these sources; None if there are none.
 
-    Where all are such files nothing is looked at, and what they say is enough.
+    It is needed for the images that are compared with them. If all sources are files, their stated facts suffice.
     """
     alone = recorded(*sources)
     if alone is not None:
@@ -80,13 +80,13 @@ def extractor_in(*sources: str, device: torch.device = CPU) -> Extractor | None:
 
 
 def statistics_in(source: str) -> StoredStatistics | None:
-    """What a file of statistics holds; None of any other source."""
+    """The statistics in a file; None for any other source."""
     file = Path(source)
     return read_statistics(file) if file.suffix == ".npz" and file.is_file() else None
 
 
 def maker_of(stored: StoredStatistics, source: str, device: torch.device = CPU) -> Extractor:
-    """The extractor that a file says made it, where it is at hand."""
+    """The extractor that a file states. Raises GanatomyError if it is not available here."""
     facts = stored.statistics.facts
     name, sha256 = str(facts["extractor"]), str(facts["extractor_sha256"])
     kind, _, layer = name.partition("-")
@@ -103,8 +103,8 @@ def maker_of(stored: StoredStatistics, source: str, device: torch.device = CPU) 
     return extractors[name]()
 
 
-def judge_in(stored: StoredStatistics, source: str, device: torch.device = CPU) -> Judged:
-    """The judge that a file says made it, found by the images that it is of, and by its hash."""
+def judge_in(stored: StoredStatistics, source: str, device: torch.device = CPU) -> JudgeExtractor:
+    """The judge that a file states, found by content hash and weights. Raises GanatomyError if it is not here."""
     facts, content = stored.statistics.facts, stored.about.get("content")
     if facts.get("extractor") != "judge":
         raise GanatomyError(f"{source} is of {facts.get('extractor', 'an unsaid extractor')}, and not of a judge.")
@@ -115,7 +115,7 @@ def judge_in(stored: StoredStatistics, source: str, device: torch.device = CPU) 
             f"{source} was made by the judge {sha256[:12]} of {stored.about.get('source', 'unsaid images')}, which is "
             "neither shipped nor in the cache: give those images in its place, or make the file anew here."
         )
-    return Judged(judge.on(device))
+    return JudgeExtractor(judge.on(device))
 
 
 def judge_for(
@@ -123,93 +123,98 @@ def judge_for(
     settings: Mapping[str, Any],
     announce: Callable[[str], None] = lambda text: None,
     device: torch.device = CPU,
-) -> Judged:
-    """The judge of real images, or the one that a file of statistics in their place says made it."""
+) -> JudgeExtractor:
+    """The judge of a source of real images, or the one that a file of statistics states."""
     stored = statistics_in(source)
     if stored is not None:
         return judge_in(stored, source, device)
     return judge_of_source(Spec(Images, source=source, **settings), announce, device)
 
 
-def recorded(*sources: str) -> Recorded | None:
-    """What made the statistics in these files, "unsaid" where none says it; None unless all are such files."""
+def recorded(*sources: str) -> RecordedExtractor | None:
+    """The stated extractor if all sources are files of statistics, "unsaid" if none states it; None otherwise."""
     found = [stored for source in sources if (stored := statistics_in(source)) is not None]
     if len(found) < len(sources):
         return None
     unsaid = {**dict.fromkeys(sorted(FACTS)), "extractor": "unsaid"}
-    return Recorded(next((one.statistics.facts for one in found if one.known), unsaid))
+    return RecordedExtractor(next((one.statistics.facts for one in found if one.known), unsaid))
 
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two: images of a source, of which a part is looked at, or statistics of such."""
+    """One side of a comparison: a part of a source of images, or a file of statistics.
+
+    settings: by which images are prepared. draw: which draw of images, if fewer are compared than there are.
+    """
 
     source: str
     part: Part
     found: ImageSet | StoredStatistics
     settings: Mapping[str, Any]
-    draw: int = 0  # of its images, where fewer are asked for than there are
+    draw: int = 0
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """Which images they are; of a file what it says of them."""
+        """Which images they are, as stored with statistics."""
         if isinstance(self.found, StoredStatistics):
             return self.found.about
         return about_images(self.found, self.part, self.settings)
 
     @property
     def name(self) -> str:
-        """What was given, and of a file also what it says that it is of."""
+        """The source and part for people; for a file, also of which images it is."""
         if isinstance(self.found, ImageSet):
             return f"{self.source} ({self.part})"
         return self.source + (f", of {self.about['source']} ({self.about['part']})" if self.about else "")
 
     @property
     def shape(self) -> str | None:
+        """The size of the images, None if a file does not state it."""
         return self.about.get("shape")
 
     @property
     def counted(self) -> bool:
+        """Whether the number of images is known."""
         return isinstance(self.found, ImageSet) or self.found.known
 
     @property
     def count(self) -> int | None:
-        """How many images there are; None where a file does not say."""
+        """How many images there are; None if a file does not state it."""
         if isinstance(self.found, ImageSet):
             return len(self.rows())
         return self.found.statistics.count if self.found.known else None
 
     @property
     def kept_rows(self) -> int:
-        """Of how many shuffled images there is what an extractor sees of each, to be taken in parts."""
+        """How many images' features there are, or can be computed, one by one."""
         if isinstance(self.found, ImageSet):
             return len(self.rows())
         features = self.found.statistics.features
         return 0 if features is None or not self.found.known else len(features)
 
     def remarks(self) -> list[str]:
-        """What a file does not say of its images, and which images of a source are missing."""
+        """Remarks: what a file does not state, and which images of a source were left out."""
         if isinstance(self.found, ImageSet):
             return self.found.left_out
         unsaid = [*([] if self.counted else [UNCOUNTED, UNMADE]), *([] if self.shape else [UNSIZED])]
         return [note.format(self.source) for note in unsaid]
 
     def rows(self, of_class: int | None = None, each: int = 0) -> Array:
-        """Of images, shuffled; `each` is how many a draw takes, for the next draw begins where this one ends.
+        """The rows of the images, of one class if asked, in a fixed shuffle rotated for this draw.
 
-        So draws have no image in common as long as there are enough, and as few as can be beyond.
+        each: images per draw. The next draw begins where this one ends, so draws share no image if there are enough.
         """
         assert isinstance(self.found, ImageSet)
         return np.roll(shuffled(rows_of(self.found, self.part, of_class)), -self.draw * each)
 
     def looked(self, asked: Asked, part: slice, of_class: int | None = None, each: int = 0) -> Statistics:
-        """What the extractor sees of some of the shuffled images."""
+        """The statistics of some of the shuffled images."""
         assert isinstance(self.found, ImageSet)
         rows = self.rows(of_class, each)[part]
-        return seen_at(self.found, rows, asked.extractor, asked.shown, self.source, asked.of_statistics)
+        return seen_at(self.found, rows, asked.extractor, asked.progress, self.source, asked.of_statistics)
 
     def seen_in_parts(self, asked: Asked, first: int | None) -> tuple[Statistics | None, Statistics]:
-        """Of the first images, and of as many as are asked for; the first alone are None where there are none apart."""
+        """The statistics of the `first` images (None if they cannot be separated), and of as many as are asked for."""
         if isinstance(self.found, StoredStatistics):
             whole = self.seen(asked)
             return (None if first is None or not self.kept_rows else whole.part(slice(first))), whole
@@ -223,21 +228,21 @@ class Side:
         return fewer, whole
 
     def glanced_at(self, asked: Asked) -> Statistics:
-        """What a file holds, or what the extractor sees of one image."""
+        """A file's statistics, or those of a single image."""
         return self.looked(asked, slice(1)) if isinstance(self.found, ImageSet) else self.seen(asked)
 
     def seen(self, asked: Asked) -> Statistics:
-        """What the extractor sees of all of the part."""
+        """The statistics of the whole part."""
         if isinstance(self.found, StoredStatistics):
             return self.found.under(asked.extractor)
-        return kept_statistics(self.found, self.part, asked.extractor, shown=asked.shown)
+        return kept_statistics(self.found, self.part, asked.extractor, progress=asked.progress)
 
     def kept(self, asked: Asked, taken: slice, of_class: int | None = None) -> Statistics:
-        """What the extractor sees of some of the shuffled real images; from the cache or the file where it saw them."""
+        """The statistics of some of the shuffled images, from the cache or the file if possible."""
         if isinstance(self.found, StoredStatistics):
             return self.seen(asked).part(taken)
         metrics = asked.of_statistics
-        return kept_statistics(self.found, self.part, asked.extractor, of_class, asked.shown, metrics, taken)
+        return kept_statistics(self.found, self.part, asked.extractor, of_class, asked.progress, metrics, taken)
 
     def similar(self, asked: Asked) -> dict[str, float]:
         assert isinstance(self.found, ImageSet)
@@ -256,29 +261,24 @@ def measure_sources(
     settings: Mapping[str, Any] | None = None,
     repeats: int = 1,
 ) -> dict[str, Any]:
-    """Of any two sources of images, or of statistics in files, whole unless parts are named.
+    """Score one source of images against another; either may be a file of statistics.
 
-    settings: of `Images`, by which both are prepared; `label` is that of the real ones. Under the real images' own
-    judge they are the half of those to train on that it has not seen. The floor is what one half of the real images
-    scores against the other; where that is another count than the scores', they are given at the floor's count, too.
-    With `repeats`, as many draws of the count that is asked for, and the deviation between them. Per class both need
-    the same classes; everything is of as many images then: the floor's half, and another class as the ceiling.
+    real, fake: a named source, a path of images, or a file of statistics.
+    asked: what to measure.
+    real_part, fake_part: which images; by default all, or, for the real images' own judge, the half of the training
+        images that it was not trained on.
+    settings: of `Images`, by which both are prepared; `label` applies to the real ones.
+    repeats: draws of `asked.count` images, whose means and standard deviations are reported.
+
+    The floor is the score of one half of the real images against the other. If its count differs from the scores', they
+    are reported at the floor's count, too. For scores per class both sources need the same classes; all are then of as
+    many images as half of a class's real ones, and the ceiling is another class.
+
+    Raises GanatomyError, before anything is computed, for what cannot be compared.
     """
     if "nearest" in asked.metrics:
         raise GanatomyError("nearest asks for copies of what was trained on, which only a run knows: evaluate a run.")
-    said = dict(settings or {})
-    if isinstance(asked.extractor, Judged):
-        if real_part in ("all", "train"):
-            raise GanatomyError(
-                f"--real-split {real_part}: the judge was trained on half of these images, so they are compared with "
-                "the other half: leave it out, or take held-out."
-            )
-        real_part = real_part or "second-half"
-    a = side(real, real_part, said, "--real-split")
-    b = side(fake, fake_part, {name: value for name, value in said.items() if name != "label"}, "--fake-split")
-    refuse_what_does_not_fit(a, b, asked, said)
-    refuse_what_is_not_there(a, b, asked)
-    refuse_too_few(a, b, asked)
+    a, b = both_sides(real, fake, asked, real_part, fake_part, settings or {})
     refuse_what_cannot_be_drawn(b, asked, repeats)
     classes = classes_of(a, b, asked) if asked.per_class else ()
     count = asked.count or b.count
@@ -286,12 +286,7 @@ def measure_sources(
     record: dict[str, Any] = {"scores": {}, "floor": None if half is None else {"count": half, "reference_count": half}}
     record["remarks"] = [note for one in (a, b) for note in one.remarks()]
     record["remarks"] += conversions(asked, channels_of(a, b))
-    if half is None:
-        record["remarks"].append(
-            f"no floor: {a.source} has moments alone"
-            if isinstance(a.found, StoredStatistics) and not a.kept_rows
-            else f"no floor: it wants {FEWEST} images or more in either half of the real ones"
-        )
+    record["remarks"] += [] if half is not None else [why_no_floor(a)]
     draws = [replace(b, draw=draw) for draw in range(repeats)]
     record["remarks"] += [*same_images(a, b), *shared(b, asked.count or 0, repeats)]
     if asked.looks:
@@ -307,8 +302,27 @@ def measure_sources(
     return {**record, "protocol": protocol_of(a, b, asked, count, repeats)}
 
 
+def both_sides(
+    real: str, fake: str, asked: Asked, real_part: Part | None, fake_part: Part | None, settings: Mapping[str, Any]
+) -> tuple[Side, Side]:
+    """Both sides, opened. Raises GanatomyError for what cannot be compared."""
+    if isinstance(asked.extractor, JudgeExtractor):
+        if real_part in ("all", "train"):
+            raise GanatomyError(
+                f"--real-split {real_part}: the judge was trained on half of these images, so they are compared with "
+                "the other half: leave it out, or take held-out."
+            )
+        real_part = real_part or "second-half"
+    a = side(real, real_part, settings, "--real-split")
+    b = side(fake, fake_part, {name: value for name, value in settings.items() if name != "label"}, "--fake-split")
+    refuse_what_does_not_fit(a, b, asked, settings)
+    refuse_what_is_not_there(a, b, asked)
+    refuse_too_few(a, b, asked)
+    return a, b
+
+
 def protocol_of(a: Side, b: Side, asked: Asked, count: int | None, draws: int) -> dict[str, Any]:
-    """All that has to agree before two scores may stand in one column."""
+    """All that must agree before two scores are compared."""
     return {
         "reference": a.name,
         "reference_count": a.count,
@@ -328,8 +342,14 @@ def protocol_of(a: Side, b: Side, asked: Asked, count: int | None, draws: int) -
     }
 
 
+def why_no_floor(a: Side) -> str:
+    if isinstance(a.found, StoredStatistics) and not a.kept_rows:
+        return f"no floor: {a.source} has moments alone"
+    return f"no floor: it wants {FEWEST} images or more in either half of the real ones"
+
+
 def same_images(a: Side, b: Side) -> list[str]:
-    """Said where both sides hold the same images, which are nearer to themselves than to any others."""
+    """A remark if both sides contain the same images, which lowers their distance."""
     if isinstance(a.found, StoredStatistics) or isinstance(b.found, StoredStatistics):
         deciding = ("content", "held_out_content", "shape", "part")
         both = bool(a.about) and all(a.about.get(name) == b.about.get(name) for name in deciding)
@@ -342,12 +362,12 @@ def same_images(a: Side, b: Side) -> list[str]:
 
 
 def channels_of(*sides: Side) -> int:
-    """Of images that are looked at now; 0 where both sides are files of statistics."""
+    """The images' channels; 0 if both sides are files of statistics."""
     return next((one.found.shape[0] for one in sides if isinstance(one.found, ImageSet)), 0)
 
 
 def shared(b: Side, each: int, repeats: int) -> list[str]:
-    """Said where draws have images in common, which makes the deviation between them too small."""
+    """A remark if draws share images, which makes the deviation between them too small."""
     if repeats * each <= (count := b.count or 0):
         return []
     draws = [replace(b, draw=draw).rows(each=each)[:each] for draw in range(repeats)]
@@ -359,8 +379,8 @@ def shared(b: Side, each: int, repeats: int) -> list[str]:
 
 
 def compare(record: dict[str, Any], a: Side, draws: Sequence[Side], asked: Asked, half: int | None) -> None:
-    """Scores of statistics, into the record: all against all, half of the real images against the other, and against
-    as many of the others."""
+    """Add to the record: the scores; the floor, of half of the real images against the other half; and the scores of as
+    many images against one half."""
     refuse_other_features(a, draws[0], asked)
     real, seen = a.seen(asked), [draw.seen_in_parts(asked, half) for draw in draws]
     _, first_draw = seen[0]
@@ -377,7 +397,7 @@ def compare(record: dict[str, Any], a: Side, draws: Sequence[Side], asked: Asked
 
 
 def refuse_other_features(a: Side, b: Side, asked: Asked) -> None:
-    """Beside a file, what the extractor sees of one image tells how many features it makes, before it sees all."""
+    """Raise GanatomyError if a file and the extractor differ in number of features, before all images are seen."""
     if isinstance(a.found, ImageSet) and isinstance(b.found, ImageSet):
         return
     of_a, of_b = (len(one.glanced_at(asked).moments.mean) for one in (a, b))
@@ -389,11 +409,11 @@ def refuse_other_features(a: Side, b: Side, asked: Asked) -> None:
 
 
 def classes_of(a: Side, b: Side, asked: Asked) -> list[tuple[str, int]]:
-    """The classes of both, each with how many images a half of its real ones has, and as many are compared with it."""
+    """The classes of both, each with the number of images to compare: half of its real ones, at most."""
     named = []
     for one in (a, b):
         if isinstance(one.found, StoredStatistics) or not one.found.classes:
-            raise GanatomyError(f"{one.source} has no classes to compare one by one: leave per class.")
+            raise GanatomyError(f"{one.source} has no classes to compare one by one: leave out --per-class.")
         named.append([*map(str, one.found.classes)])
     if named[0] != named[1]:
         raise GanatomyError(
@@ -401,7 +421,7 @@ def classes_of(a: Side, b: Side, asked: Asked) -> list[tuple[str, int]]:
             "need the same."
         )
     if len(named[0]) == 1:
-        raise GanatomyError(f"{a.source} has one class, and no other to compare it with: leave per class.")
+        raise GanatomyError(f"{a.source} has one class, and no other to compare it with: leave out --per-class.")
     most = -(-(asked.count or MOST) // len(named[0]))
     fewest, metric = max((FEWEST_OF[name], name) for name in asked.of_statistics)
     found = []
@@ -410,14 +430,14 @@ def classes_of(a: Side, b: Side, asked: Asked) -> list[tuple[str, int]]:
         if half < fewest:
             raise GanatomyError(
                 f"{metric} per class needs {fewest} images of each, and twice as many real ones: of '{name}' there are "
-                f"{len(b.rows(number))} against {len(a.rows(number))}. Leave {metric} or per class."
+                f"{len(b.rows(number))} against {len(a.rows(number))}. Leave out {metric} or --per-class."
             )
         found.append((name, half))
     return found
 
 
 def of_class(a: Side, draws: Sequence[Side], asked: Asked, number: int, classes: int, half: int) -> dict[str, Any]:
-    """Half of a class's real images against the others', the other half, and the next class: all of one count."""
+    """A class's record: half of its real images against generated ones, the other half, and the next class."""
     real, own = (a.kept(asked, slice(start, start + half), number) for start in (0, half))
     other = a.kept(asked, slice(half), (number + 1) % classes)
     fakes = [draw.looked(asked, slice(half), number, each=half) for draw in draws]
@@ -428,12 +448,13 @@ def of_class(a: Side, draws: Sequence[Side], asked: Asked, number: int, classes:
 
 
 def half_of(real: Side, count: int | None) -> int | None:
-    """How many images each half of the real ones has that set the floor; None where they are too few, or moments."""
+    """Images in each half of the real ones, for the floor; None if there are too few, or moments alone."""
     half = min(count or MOST, real.kept_rows // 2)
     return half if half >= FEWEST else None
 
 
 def side(source: str, part: Part | None, settings: Mapping[str, Any], option: str) -> Side:
+    """A side of the comparison, opened. `option`: the one that names its part, for errors."""
     found = opened(source, settings)
     if part is not None and part != "second-half" and isinstance(found, StoredStatistics):
         raise GanatomyError(f"{option} is for images; {source} is a file of statistics, of which no part can be taken.")
@@ -441,6 +462,7 @@ def side(source: str, part: Part | None, settings: Mapping[str, Any], option: st
 
 
 def refuse_what_cannot_be_drawn(b: Side, asked: Asked, repeats: int) -> None:
+    """Raise GanatomyError if repeated draws could not differ."""
     if repeats == 1:
         return
     if isinstance(b.found, StoredStatistics):
@@ -453,11 +475,11 @@ def refuse_what_cannot_be_drawn(b: Side, asked: Asked, repeats: int) -> None:
 
 
 def refuse_what_does_not_fit(a: Side, b: Side, asked: Asked, settings: Mapping[str, Any]) -> None:
-    """Sizes that differ, more images than there are, and what would be ignored of a file of statistics."""
+    """Raise GanatomyError for different sizes, too few images, and settings that files of statistics would ignore."""
     files = [one.source for one in (a, b) if isinstance(one.found, StoredStatistics)]
     if len(files) == 2 and settings:
         raise GanatomyError(
-            f"{' and '.join(files)} hold no images, so nothing can be converted: leave {names(settings)}."
+            f"{' and '.join(files)} hold no images, so nothing can be converted: leave out {names(settings)}."
         )
     if a.shape and b.shape and a.shape != b.shape:
         raise GanatomyError(
@@ -473,14 +495,14 @@ def refuse_what_does_not_fit(a: Side, b: Side, asked: Asked, settings: Mapping[s
 
 
 def refuse_absent(*named: str) -> None:
-    """Paths that are not there; to be known before an extractor is made, which may fetch weights."""
+    """Raise GanatomyError for paths that do not exist, before an extractor downloads weights."""
     for source in map(source_of, named):
         if isinstance(source, Place):
             source.refuse_absent()
 
 
 def refuse_what_is_not_there(a: Side, b: Side, asked: Asked) -> None:
-    """Before anything is looked at: files that do not go with what is asked, and pictures too small for it."""
+    """Raise GanatomyError for files that lack what a metric needs, and for images too small for ssim."""
     for one in (a, b):
         if isinstance(one.found, StoredStatistics):
             refuse_file(one.source, one.found, asked)
@@ -491,7 +513,7 @@ def refuse_what_is_not_there(a: Side, b: Side, asked: Asked) -> None:
 
 
 def refuse_file(file: str, stored: StoredStatistics, asked: Asked) -> None:
-    """One of another protocol, or without what a score compares."""
+    """Raise GanatomyError for a file of another protocol, or without what a metric needs."""
     if "ssim" in asked.metrics:
         raise GanatomyError(f"ssim compares pictures, and {file} is a file of statistics: leave it out.")
     own, facts = stored.statistics, asked.facts()
@@ -507,12 +529,13 @@ def refuse_file(file: str, stored: StoredStatistics, asked: Asked) -> None:
 
 
 def refuse_too_few(a: Side, b: Side, asked: Asked) -> None:
-    """Before anything is looked at: fewer images than a score needs."""
+    """Raise GanatomyError for fewer images than a metric needs."""
     for one, count, fewest in ((a, a.count, FEWEST_OF), (b, asked.count or b.count, FEWEST_GENERATED)):
         for metric in asked.of_statistics:
             if count is not None and count < fewest[metric]:
                 raise GanatomyError(
-                    f"{metric} needs {fewest[metric]} images or more of {one.name}: there are {count}. Leave {metric}."
+                    f"{metric} needs {fewest[metric]} images or more of {one.name}: there are {count}. "
+                    f"Leave out {metric}."
                 )
 
 

@@ -1,9 +1,9 @@
-"""The judge of a data set, and what it says of a generator.
+"""A data set's judge, and scores of a generator by it.
 
-A judge belongs to exactly the pixels it was trained on: it is found by the content hash of the packed training
-images. Those of `digits`, MNIST and CIFAR-10 are shipped; any other labelled data set gets its own on first use, which
-the cache keeps. A judge is trained on the first half of the training images; the second half is the reference; the
-held-out images are the floor.
+A judge is a classifier of one data set at one size, found by the content hash of the packed training images. Those of
+`digits`, MNIST and CIFAR-10 are shipped; any other labelled data set's is trained on first use and kept in the cache. A
+judge is trained on the first half of the training images. The second half is the reference that samples are compared
+with, and the held-out images' score is the floor.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from ganatomy.core.errors import GanatomyError
-from ganatomy.core.exact import exactly
+from ganatomy.core.float32 import without_tf32
 from ganatomy.core.randomness import CPU, keyed
 from ganatomy.core.recipe import Recipe
 from ganatomy.core.spec import Spec, from_plain, to_plain
@@ -38,34 +38,37 @@ from ganatomy.recipes.judges import judge as judge_recipe
 from ganatomy.report.results import roughness
 from ganatomy.runs.files import read_json, write_bytes, write_json
 
-BATCH = 256
-STEP = 4 * BATCH  # images drawn and looked at at a time; whole batches, so that parts change no bit
-CHOOSING_SEED, REPORTING_SEED = 1, 0  # the best checkpoint is chosen on one seed's samples and reported on another's
-EPOCHS = 10  # that a data set's own judge trains for
-FEWEST, MOST = 60_000, 300_000  # images that it is shown
+BATCH = 256  # images per forward pass of the judge
+STEP = 4 * BATCH  # images drawn and scored at a time; whole batches, so that the parts do not change a bit
+CHOOSING_SEED, REPORTING_SEED = 1, 0  # of the samples that choose the best checkpoint, and of those reported
+EPOCHS = 10  # of the training of a new judge
+FEWEST, MOST = 60_000, 300_000  # images shown in it
 SHIPPED = Path(__file__).parent / "judges"
 
 
 @dataclass(frozen=True)
 class Judge:
-    """A trained classifier, with what made it."""
+    """A trained classifier.
+
+    facts: where it is from: content hash of its data, sha256 of its weights, accuracy on held-out images, and more.
+    """
 
     network: ConvClassifier
-    facts: Mapping[str, Any]  # content, command, sha256, accuracy on held-out images
+    facts: Mapping[str, Any]
 
     @property
     def sha256(self) -> str:
         return str(self.facts["sha256"])
 
     def on(self, device: torch.device) -> "Judge":
-        """The same judge, which looks there from now on."""
+        """The same judge, moved to a device."""
         self.network.to(device)
         return self
 
     @torch.inference_mode()
-    @exactly()
+    @without_tf32()
     def see(self, images: Array) -> tuple[Array, Array]:
-        """uint8 [N, H, W, C] to features [N, d] and probabilities [N, classes]."""
+        """Images uint8 [N, H, W, C] to features [N, d] and probabilities [N, classes], in float32."""
         device = next(self.network.parameters()).device
         seen = [self.network.see(to_unit(images[i : i + BATCH]).to(device)) for i in range(0, len(images), BATCH)]
         features = torch.cat([part.features for part in seen]).cpu().numpy()
@@ -74,7 +77,10 @@ class Judge:
 
 
 class Bench:
-    """A data set with its judge: everything that is needed to score a generator of such images."""
+    """A data set with its judge: all that is needed to score a generator of such images.
+
+    how: the settings of the scores; its count is lowered to the number of held-out images.
+    """
 
     def __init__(self, data: ImageSet, judge: Judge, how: JudgeScores) -> None:
         assert can_be_judged(data)
@@ -84,22 +90,23 @@ class Bench:
 
     @cached_property
     def _reference(self) -> tuple[Array, Array, Moments]:
-        """Features and labels of the half that the judge has not seen."""
+        """Features, labels and moments of the training images that the judge was not trained on."""
         assert self.data.train.labels is not None
         features, _ = self.judge.see(self.data.pictures(self.data.train, slice(self.first, None)))
         return features, np.asarray(self.data.train.labels[self.first :]), Moments.of(features)
 
     @cached_property
     def floor(self) -> Scores:
-        """What real images that nobody trained on score, at the same count.
+        """The scores of held-out real images, at the same count: what a perfect generator would reach.
 
-        Of many, those of a fixed shuffle: the first ones may be of one kind, as MNIST's first test images are.
+        If there are more, those are taken that come first in a fixed shuffle: the first in order may be of one kind, as
+        MNIST's first test images are.
         """
         return self._of_held_out(lambda images: images)
 
     @cached_property
     def turned(self) -> Scores:
-        """The same of these images turned as those that training shows: no generator of such images is nearer."""
+        """The floor of held-out images rotated as training images are: the best that such training can reach."""
         draw = keyed(REPORTING_SEED, "turned")
         return self._of_held_out(lambda images: turned_at_random(images, self.data.rotate, draw))
 
@@ -111,7 +118,7 @@ class Bench:
         return self._scores(*joined(seen), np.asarray(self.data.held_out.labels[chosen]))
 
     def score(self, sampler: Sampler, seed: int = REPORTING_SEED) -> Scores:
-        """Scores of the generator's first samples of a seed; each process draws a part of them, and looks at it."""
+        """Scores of the generator's first `how.count` samples of a seed; each process draws and classifies a part."""
         labels = sampler.labels(range(self.how.count))
         own = processes.share(self.how.count, BATCH)
         parts = (own[start : start + STEP] for start in range(0, len(own), STEP))
@@ -123,7 +130,7 @@ class Bench:
         return self._scores(*joined(everyones), None if labels is None else np.asarray(labels))
 
     def score_images(self, images: Array, asked: Sequence[int] | None = None) -> Scores:
-        """Scores of any images, uint8 [N, H, W, C]; to be compared with the floor, as many as `how.count`."""
+        """Scores of images, uint8 [N, H, W, C], and the classes asked for; comparable with the floor at `how.count`."""
         return self._scores(*self.judge.see(images), None if asked is None else np.asarray(asked))
 
     def protocol(self, *, seed: int, weights: str, checkpoint: str) -> dict[str, Any]:
@@ -151,14 +158,14 @@ class Bench:
         return " of a fixed shuffle" if self.how.count < len(self.data.held_out.images) else ""
 
     def record(self, scores: Scores, **protocol: Any) -> dict[str, Any]:
-        """A score as it is written down: never without its floor and its protocol, and told where it is rough."""
+        """A score as it is stored: with its floor, its protocol, and remarks, such as that it is rough."""
         record = {"scores": asdict(scores), "floor": asdict(self.floor), "protocol": self.protocol(**protocol)}
         rough, upright = roughness(record), self.data.rotate and self.floor.frechet
         told = f"real ones, turned so, are at {self.turned.frechet / self.floor.frechet:.1f} x floor" if upright else ""
         return {**record, "remarks": [*self.data.remarks, *filter(None, (told, rough))]}
 
     def record_of(self, draws: Sequence[Scores], *, seeds: Sequence[int], **protocol: Any) -> dict[str, Any]:
-        """Repeated draws as they are written down: means, and the deviations between them; one draw is a `record`."""
+        """As `record`, of repeated draws: means, and the standard deviations between draws."""
         record = self.record(averaged(draws), seed=seeds[0], **protocol)
         if not draws[1:]:
             return record
@@ -173,13 +180,13 @@ class Bench:
 
 
 def joined(seen: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
-    """Features and probabilities of parts as those of the whole."""
+    """Features and probabilities of parts, concatenated."""
     features, probabilities = zip(*seen, strict=True)
     return np.concatenate(features), np.concatenate(probabilities)
 
 
 def can_be_judged(data: ImageSet) -> bool:
-    """Whether there are labels of two classes or more, and images enough, to train a judge on and to compare with."""
+    """Whether a data set can have a judge: labels of two classes or more, and enough images in both splits."""
     labelled = data.train.labels is not None and data.held_out.labels is not None
     if not labelled or len(data.train) < 4 or len(data.held_out) < 2:
         return False
@@ -192,9 +199,9 @@ def find_judge(
     announce: Callable[[str], None] = lambda text: None,
     device: torch.device = CPU,
 ) -> Judge:
-    """The shipped judge of these pixels, or the cached one, or a new one. `spec`: the data, as its recipe has it.
+    """A data set's judge, on a device: shipped, or from the cache, or trained now.
 
-    It is trained on the `device`, and looks there.
+    spec: the data, as in its recipe. announce: called with lines for people if one is trained.
     """
     kept = kept_judge(data.content)
     for file in [*shipped_judges(), kept]:
@@ -211,18 +218,18 @@ def find_judge(
 
 
 def known_judge(content: str, sha256: str) -> Judge | None:
-    """The judge of these pixels with this hash, shipped or in the cache; none is trained."""
+    """The judge of a content hash with these weights (by SHA-256), shipped or in the cache; None if there is none."""
     found = (read_judge(file, content) for file in [*shipped_judges(), kept_judge(content)])
     return next((judge for judge in found if judge is not None and judge.sha256 == sha256), None)
 
 
 def kept_judge(content: str) -> Path:
-    """Where the cache has the judge of these pixels, or would have it."""
+    """The file in the cache for the judge of a content hash."""
     return cache_folder() / "judges" / f"{content_name(content)}.json"
 
 
 def content_name(content: str) -> str:
-    """The beginning of a content's hash; of a part of a data set, a hash of its own."""
+    """A file name for a content hash; one with additions, of a part of a data set, is hashed again."""
     return content[:16] if ":" not in content else hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
@@ -231,7 +238,7 @@ def shipped_judges() -> list[Path]:
 
 
 def read_judge(file: Path, content: str) -> Judge | None:
-    """The judge of these pixels in a file; None if it is of others, or not there, or not what was written."""
+    """The judge in a file; None if it is of other content, missing or damaged."""
     try:
         facts, tensors = read_json(file), file.with_suffix(".safetensors").read_bytes()
         if facts["content"] != content or facts["sha256"] != hashlib.sha256(tensors).hexdigest():
@@ -242,7 +249,7 @@ def read_judge(file: Path, content: str) -> Judge | None:
 
 
 def train_judge(data: ImageSet, recipe: Recipe, device: torch.device = CPU) -> tuple[dict[str, Any], bytes]:
-    """A judge of a labelled data set: its facts, and its weights as safetensors."""
+    """Train a judge; its facts, and its weights as safetensors."""
     engine = build_engine(recipe, first_half(data), device)
     engine.play(recipe.images)
     tensors = save_tensors({name: value.cpu().contiguous() for name, value in engine.players["C"].state_dict().items()})
@@ -250,7 +257,7 @@ def train_judge(data: ImageSet, recipe: Recipe, device: torch.device = CPU) -> t
 
 
 def judge_facts(recipe: Recipe, data: ImageSet, tensors: bytes) -> dict[str, Any]:
-    """What is kept beside a judge's weights, with its accuracy on held-out images."""
+    """The facts stored beside a judge's weights, its accuracy on held-out images among them."""
     facts = {
         "content": data.content,
         "shape": list(data.shape),
@@ -276,5 +283,5 @@ def load_judge(facts: Mapping[str, Any], tensors: bytes) -> Judge:
 
 
 def first_half(data: ImageSet) -> ImageSet:
-    """The data set with only the half of its training images that a judge may see."""
+    """The data set with the first half of its training images, on which judges are trained, and no augmentation."""
     return replace(data, train=data.train.first(len(data.train) // 2), flip=False, rotate=0.0)

@@ -1,4 +1,4 @@
-"""Scores of a run under any extractor: each with its protocol, its floor, its spread."""
+"""Scores of a run by any extractor, each with its protocol, its floor and, if repeated, its standard deviation."""
 
 import copy
 from collections import deque
@@ -23,33 +23,33 @@ from ganatomy.experiments.sampling import CHUNK, Sampler
 from ganatomy.experiments.statistics import (
     STEP,
     Part,
-    Shown,
+    Progress,
     all_labels,
     in_parts,
     kept_features,
     kept_statistics,
+    no_progress,
     pictures_at,
     rows_of,
     seen_together,
     shuffled,
-    unshown,
 )
 from ganatomy.metrics.extractors import Extractor, Inception, Look, extractors
-from ganatomy.metrics.measured import KEPT, METRICS, NEIGHBOURS, PAIRED, Statistics, measure, parameters, remarks
+from ganatomy.metrics.measured import KEPT, METRICS, NEIGHBORS, PAIRED, Statistics, measure, parameters, remarks
 from ganatomy.metrics.memorization import honest_distances, memorized, nearest_distances, refuse_few
 from ganatomy.metrics.moments import Array
 from ganatomy.metrics.similarity import refuse_small, similarity_of_pairs
 from ganatomy.networks.inception import Resize
 from ganatomy.report.results import ALONE
 
-OF_IMAGES = ("ssim", "nearest")  # beside those of statistics
-MOST = 50_000  # samples drawn unless said
-FEWEST = {"fid": 2, "kid": 3, "is": 1, "prdc": max(NEIGHBOURS) + 1}  # images of a set that a score needs
-FEWEST_GENERATED = {**FEWEST, "prdc": NEIGHBOURS[0] + 1}  # of the other set, whose density nobody asks for
+OF_IMAGES = ("ssim", "nearest")  # metrics of images themselves, beside those of statistics
+MOST = 50_000  # samples, by default
+FEWEST = {"fid": 2, "kid": 3, "is": 1, "prdc": max(NEIGHBORS) + 1}  # images of each set that a metric needs
+FEWEST_GENERATED = {**FEWEST, "prdc": NEIGHBORS[0] + 1}  # of the generated set, whose own density is not needed
 
 
-class Nothing(Extractor):
-    """In the place of an extractor where scores are of the pictures themselves."""
+class NoExtractor(Extractor):
+    """Stands for an extractor if all metrics are of the images themselves."""
 
     def look(self, images: Array) -> Look:
         raise AssertionError
@@ -60,28 +60,33 @@ class Nothing(Extractor):
 
 @dataclass(frozen=True)
 class Asked:
-    """What to measure, and with what.
+    """What to measure, and with which extractor.
 
-    metrics: fid, kid, is, prdc; ssim: multi-scale structural similarity of pairs, within classes too, which rises as a
-    generator collapses; nearest: distances to the nearest training images, beside those of held-out ones.
-    per_class: the scores of statistics also class by class.
-    shown: shows how far it is.
+    metrics:
+        - fid, kid, is, prdc: from an extractor's statistics;
+        - ssim: MS-SSIM of pairs of images, also within classes; it rises as a generator collapses;
+        - nearest: distances to the nearest training images, compared with those of held-out images.
+    count: images to compare; None: the default of what is measured.
+    per_class: compute the metrics of statistics for each class, too.
+    progress: shows how far the extractor is.
+
+    Raises GanatomyError if the extractor cannot give what the metrics need.
     """
 
-    extractor: Extractor = field(default_factory=Nothing)
+    extractor: Extractor = field(default_factory=NoExtractor)
     metrics: tuple[str, ...] = ("fid", "kid", "prdc")
     count: int | None = None
     per_class: bool = False
-    shown: Shown = unshown
+    progress: Progress = no_progress
 
     def __post_init__(self) -> None:
         refuse_unknown(self.metrics)
-        if self.looks and isinstance(self.extractor, Nothing):
+        if self.looks and isinstance(self.extractor, NoExtractor):
             raise GanatomyError(f"{self.metrics[0]} is of an extractor's features: say which extractor.")
         if "is" in self.metrics and not self.extractor.classifies:
             raise GanatomyError(
                 f"is wants a classifier's probabilities, and {self.extractor.facts()['extractor']} does not classify: "
-                "leave it, or take the extractor inception or judge."
+                "leave it out, or use the extractor inception or judge."
             )
         if self.per_class and not self.of_statistics:
             raise GanatomyError(f"Scores per class are of {', '.join(METRICS)}: ask for one of them, too.")
@@ -92,16 +97,16 @@ class Asked:
 
     @property
     def looks(self) -> bool:
-        """Whether anything is of an extractor's features."""
+        """Whether any metric needs the extractor."""
         return needs_features(self.metrics)
 
     def facts(self) -> dict[str, Any]:
-        """The extractor's part of a protocol; where it looks at nothing, none."""
-        return (self.extractor if self.looks else Nothing()).facts()
+        """The extractor's part of the protocol; all None if no metric needs it."""
+        return (self.extractor if self.looks else NoExtractor()).facts()
 
 
 def refuse_unknown(metrics: Sequence[str]) -> None:
-    """Names of no score; to be known before an extractor is made, which may fetch weights or train a judge."""
+    """Raise GanatomyError for unknown metrics, before an extractor downloads weights or a judge is trained."""
     if not metrics:
         raise GanatomyError(f"No metric is named. There are: {', '.join((*METRICS, *OF_IMAGES))}.")
     for name in metrics:
@@ -112,12 +117,12 @@ def refuse_unknown(metrics: Sequence[str]) -> None:
 
 
 def needs_features(metrics: Sequence[str]) -> bool:
-    """Whether one of these scores is of features, not of the pictures themselves."""
+    """Whether one of these metrics needs an extractor's features."""
     return any(name != "ssim" for name in metrics)
 
 
-class Judged(Extractor):
-    """A data set's own judge, as an extractor."""
+class JudgeExtractor(Extractor):
+    """A data set's judge as an extractor."""
 
     def __init__(self, judge: Judge) -> None:
         self.judge = judge
@@ -152,18 +157,21 @@ def measure_run(
     checkpoints: Sequence[Which] = ("last", "best"),
     device: torch.device = CPU,
 ) -> list[dict[str, Any]]:
-    """Of the last and the best checkpoint, against training images (see `Reference`), beside their floor.
+    """Score a run's checkpoints against its training images; the records are also appended to its measurements.jsonl.
 
-    With `repeats`, samples of as many seeds, without the one that chose the best, and the deviation between them. The
-    floor is taken at as many held-out images as there are samples; where there are fewer, at all of them, and the
-    scores are given at that count, too. Where the last checkpoint is the best, it is measured once.
+    seed: of the samples. repeats: how many seeds, whose means and standard deviations are reported.
+    weights: "average" or "raw".
+    checkpoints: which; if the last is the best, it is measured once.
+
+    The reference is described at `Reference`. The floor is taken at as many held-out images as there are samples; if
+    there are fewer, at all of them, and the samples' scores at that count are reported, too.
     """
     seeds = drawn_seeds(seed, repeats, checkpoints)
     unscored = "last" in checkpoints and best_round(run.folder) is None
     chosen = {which: run.checkpoint(which) for which in checkpoints if which == "last" or not unscored}
     generators = {which: as_generator(run.player_of(found, "G", weights)) for which, found in chosen.items()}
     if asked.per_class and (run.classes is None or any(G.classes is None for G in generators.values())):
-        raise GanatomyError("This run is not conditional, so none of its samples is of a class: leave per class.")
+        raise GanatomyError("This run is not conditional, so its samples have no classes: leave out --per-class.")
     if processes.rank() == 0:
         run.folder.measurements.refuse_unwritable()
     reference = Reference(run.data(), asked)
@@ -174,9 +182,7 @@ def measure_run(
             of_round[found.round] = reference.score(Sampler(generators[which], device), seeds)
         records.append(
             {
-                "round": found.round,
-                "images": found.state["drawn"] * run.recipe.batch,
-                "seconds": found.state["seconds"],
+                **run.standing(found),
                 "which": which,
                 **of_round[found.round],
                 "remarks": [*of_round[found.round]["remarks"], *([ALONE] if [*checkpoints] == ["best"] else [])],
@@ -197,14 +203,14 @@ REFERENCES: dict[Part, str] = {"train": "training images", "second-half": "train
 
 
 def reference_part(asked: Asked) -> Part:
-    """What samples are compared with: all images to train on; under a judge those that it was not trained on."""
-    return "second-half" if isinstance(asked.extractor, Judged) else "train"
+    """The part of the data that samples are compared with: see `Reference`."""
+    return "second-half" if isinstance(asked.extractor, JudgeExtractor) else "train"
 
 
 class Reference:
-    """A run's data set as an extractor sees it: what its samples are compared with.
+    """What a run's samples are compared with: the statistics of its training images, and the floor.
 
-    All images to train on; under the data's own judge the half that it was not trained on.
+    All training images, or, for the data set's judge, the half that it was not trained on.
     """
 
     def __init__(self, data: ImageSet, asked: Asked) -> None:
@@ -218,7 +224,7 @@ class Reference:
             self._refuse_small_classes()
         self.floor: dict[str, Any] = {"count": self.floor_count}
         if asked.looks:
-            self.real = kept_statistics(data, self.part, asked.extractor, shown=asked.shown)
+            self.real = kept_statistics(data, self.part, asked.extractor, progress=asked.progress)
             self.held_out = self._of_held_out(self.floor_count)
             self.floor = {**self._compared(self.held_out), **self._nearest(None), **self.floor}
         if "ssim" in asked.metrics:
@@ -227,7 +233,7 @@ class Reference:
             self.floor |= similarities(pictures_at(data, rows), None if labels is None else labels[rows])
 
     def score(self, sampler: Sampler, seeds: Sequence[int]) -> dict[str, Any]:
-        """Scores of a generator's samples of these seeds, their floor, and what one should know of them."""
+        """A record of a generator's samples of these seeds: scores, floor and remarks."""
         scores, fewer, said = [], [], list[str]()
         for seed in seeds:
             one = self._drawn(sampler, seed)
@@ -244,7 +250,7 @@ class Reference:
         return record
 
     def score_images(self, images: Array) -> dict[str, float]:
-        """Scores of any images, uint8 [N, H, W, C]; to be compared with the floor where they are as many."""
+        """Scores of images, uint8 [N, H, W, C]; comparable with the floor if they are as many."""
         asked = self.asked
         return self._compared(seen_together(iter([images]), len(images), asked.extractor, asked.of_statistics))
 
@@ -260,7 +266,7 @@ class Reference:
         }
 
     def _drawn(self, sampler: Sampler, seed: int) -> "Drawn":
-        """Each sample of a seed is drawn once, for all that is measured of it."""
+        """Draw the samples of a seed once, for all metrics."""
         first: list[Array] = []
         fewer = self._seen(sampler, seed, range(self.floor_count), first)
         if self.floor_count == self.count:
@@ -272,19 +278,19 @@ class Reference:
         return Drawn(whole, fewer, first)
 
     def _seen(self, sampler: Sampler, seed: int, indices: range, first: list[Array]) -> Statistics | None:
-        """What an extractor sees of these samples, each process of its part; those that similarity needs are kept."""
+        """The statistics of these samples, each process drawing a part; `first` receives the images that ssim needs."""
         part = processes.share(len(indices), CHUNK)
         own = indices[part.start : part.stop]
         kept: list[Array] = [np.empty((0, *self.data.shape[1:], self.data.shape[0]), np.uint8)]
         missing = max(0, PAIRED - own.start) if "ssim" in self.asked.metrics else 0
         images = keeping(own_samples(sampler, seed, own), kept, missing)
-        shown = self.asked.shown(images, len(own), f"samples of seed {seed}")
+        images = self.asked.progress(images, len(own), f"samples of seed {seed}")
         asked = self.asked
         seen = None
         if asked.looks:
-            seen = seen_together(shown, len(own), asked.extractor, asked.of_statistics)
+            seen = seen_together(images, len(own), asked.extractor, asked.of_statistics)
         else:
-            deque(shown, maxlen=0)
+            deque(images, maxlen=0)
         if "ssim" in self.asked.metrics:
             first.append(processes.gather(torch.from_numpy(np.concatenate(kept))).numpy())
         return seen
@@ -293,17 +299,17 @@ class Reference:
         return {} if seen is None else measure(self.real, seen, self.asked.of_statistics)
 
     def _of_held_out(self, count: int, of_class: int | None = None) -> Statistics:
-        """What the extractor sees of so many held-out images, or of so many of a class of them."""
+        """The statistics of so many held-out images, or of so many of one class."""
         asked = self.asked
         return kept_statistics(
-            self.data, "held-out", asked.extractor, of_class, asked.shown, asked.of_statistics, slice(count)
+            self.data, "held-out", asked.extractor, of_class, asked.progress, asked.of_statistics, slice(count)
         )
 
     def _remarks(self, seen: Statistics | None) -> list[str]:
         return [] if seen is None else remarks(self.real, seen, self.asked.metrics)
 
     def _nearest(self, seen: Statistics | None) -> dict[str, float]:
-        """Distances of samples, or of the held-out images, to all images to train on, whatever the reference is."""
+        """Distances of samples, or (None) of held-out images, to the nearest of all training images."""
         if "nearest" not in self.asked.metrics:
             return {}
         found = self._honest if seen is None else nearest_distances(self._training, known(seen.features))
@@ -312,7 +318,7 @@ class Reference:
 
     @cached_property
     def _training(self) -> Array:
-        return kept_features(self.data, "train", self.asked.extractor, self.asked.shown)
+        return kept_features(self.data, "train", self.asked.extractor, self.asked.progress)
 
     @cached_property
     def _honest(self) -> tuple[Array, Array]:
@@ -328,7 +334,7 @@ class Reference:
         return similarities(images, None if labels is None else np.array(labels))
 
     def _by_class(self, sampler: Sampler, seeds: Sequence[int]) -> dict[str, Any]:
-        """Of each class: scores of samples asked for, the floor at their count, and another class as the ceiling."""
+        """For each class: scores of its samples; the floor; and, as the ceiling, real images of the next class."""
         found = {}
         classes = self.data.classes or ()
         for number, name in enumerate(classes):
@@ -348,13 +354,13 @@ class Reference:
         return found
 
     def _count_of(self, number: int) -> int:
-        """How many samples of a class are compared, and held-out images of it and of the next."""
+        """How many samples of a class, and held-out images of it and of the next class, are compared."""
         classes = len(self.data.classes or ())
         own, other = (len(rows_of(self.data, "held-out", which % classes)) for which in (number, number + 1))
         return min(own, other, -(-self.count // classes))
 
     def _refuse_what_is_missing(self) -> None:
-        """Before anything is looked at: fewer samples or held-out images than a score needs, or smaller ones."""
+        """Raise GanatomyError, before anything is computed, for too few or too small images."""
         if "ssim" in self.asked.metrics:
             refuse_small(*self.data.shape[1:])
         if "nearest" in self.asked.metrics:
@@ -364,14 +370,16 @@ class Reference:
             for what, count in (("samples", self.count), ("held-out images", self.floor_count)):
                 if count < fewest:
                     raise GanatomyError(
-                        f"{metric} needs {fewest} {what} or more: there would be {count}. Leave {metric}."
+                        f"{metric} needs {fewest} {what} or more: there would be {count}. Leave out {metric}."
                     )
 
     def _refuse_small_classes(self) -> None:
-        """Before anything is drawn: classes of which there are too few samples, or real images, for the scores."""
+        """Raise GanatomyError, before anything is drawn, for classes with too few samples or real images."""
         names = self.data.classes or ()
         if len(names) == 1:
-            raise GanatomyError(f"{self.data.source} has one class, and no other to compare it with: leave per class.")
+            raise GanatomyError(
+                f"{self.data.source} has one class, and no other to compare it with: leave out --per-class."
+            )
         fewest, metric = max((FEWEST[name], name) for name in self.asked.of_statistics)
         for number, name in enumerate(names):
             real, count = len(rows_of(self.data, self.part, number)), self._count_of(number)
@@ -379,13 +387,13 @@ class Reference:
                 raise GanatomyError(
                     f"{metric} per class needs {fewest} images of each: of '{name}' there would be {count} samples of "
                     f"{self.count:,}, as many held out, against {real}. Ask for {fewest * len(names)} samples or more, "
-                    f"or leave {metric} or per class."
+                    f"or leave out {metric} or --per-class."
                 )
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """Statistics of all samples of a seed, and of as many as the floor has; the first of them as pictures, if asked."""
+    """The samples of a seed: statistics of all, and of as many as the floor has; and the first images, for ssim."""
 
     whole: Statistics | None
     fewer: Statistics | None
@@ -393,7 +401,7 @@ class Drawn:
 
 
 def keeping(images: Iterator[Array], kept: list[Array], count: int) -> Iterator[Array]:
-    """The images, handed on; the first `count` of them are kept."""
+    """Pass images on, and append the first `count` of them to `kept`."""
     for part in images:
         if (missing := count - sum(map(len, kept))) > 0:
             kept.append(part[:missing])
@@ -401,7 +409,7 @@ def keeping(images: Iterator[Array], kept: list[Array], count: int) -> Iterator[
 
 
 def conversions(asked: Asked, channels: int) -> list[str]:
-    """What is done to images of so many channels before the extractor looks at them."""
+    """Remarks on how images of so many channels are converted for the extractor."""
     if not (asked.looks and channels == 1 and asked.extractor.repeats_gray):
         return []
     return [f"gray images are looked at as RGB, for {asked.extractor.facts()['extractor']} sees no others"]
@@ -413,7 +421,7 @@ def known(features: Array | None) -> Array:
 
 
 def similarities(images: Array, labels: Array | None) -> dict[str, float]:
-    """Of pairs of any images and, where they have labels, of pairs within a class."""
+    """The mean MS-SSIM of pairs of images and, with labels, of pairs within classes."""
     found = {"ssim": similarity_of_pairs(images).mean}
     if labels is not None:
         found["ssim_within_class"] = similarity_of_pairs(images, labels, pairs=200).mean
@@ -421,7 +429,7 @@ def similarities(images: Array, labels: Array | None) -> dict[str, float]:
 
 
 def spread(scores: Sequence[Mapping[str, float]]) -> dict[str, Any]:
-    """Means over repeated draws and, of several, their deviations."""
+    """Means over repeated draws and, if there are several, standard deviations."""
     means = {name: float(np.mean([one[name] for one in scores])) for name in scores[0]}
     if len(scores) == 1:
         return {"scores": means}
@@ -434,7 +442,7 @@ def spread(scores: Sequence[Mapping[str, float]]) -> dict[str, Any]:
 def own_samples(
     sampler: Sampler, seed: int, indices: Sequence[int], labels: Sequence[int] | None = None
 ) -> Iterator[Array]:
-    """A generator's samples of a seed, in parts, for this process alone."""
+    """The samples with these indices, in parts, uint8 [n, H, W, C]."""
     for start in range(0, len(indices), STEP):
         rows = slice(start, start + STEP)
         yield sampler.images(seed, indices[rows], labels[rows] if labels else None)
@@ -447,36 +455,45 @@ def make_extractor(
     layer: str = "2048",
     device: torch.device = CPU,
 ) -> Extractor:
-    """An extractor by name, but for judges; weights, resize and layer are Inception's."""
+    """An extractor by name, except judges. weights, resize and layer: for Inception alone.
+
+    Raises GanatomyError for unknown names, and for Inception's settings with others.
+    """
     if extractors[name] is Inception:
         return Inception(weights, resize, layer, device)
     if weights is not None or resize != "legacy" or layer != "2048":
-        raise GanatomyError(f"--weights-file, --resize and --layer are Inception's; the extractor {name} has neither.")
+        raise GanatomyError(
+            f"--weights-file, --resize and --layer are Inception's; the extractor {name} has none of them."
+        )
     return extractors[name]()
 
 
-def judge_of_run(run: Run, announce: Callable[[str], None] = lambda text: None, device: torch.device = CPU) -> Judged:
+def judge_of_run(
+    run: Run, announce: Callable[[str], None] = lambda text: None, device: torch.device = CPU
+) -> JudgeExtractor:
+    """The judge of a run's data set."""
     return judge_of(run.data(), run.recipe.data, announce, device)
 
 
 def judge_of_source(
     spec: Spec, announce: Callable[[str], None] = lambda text: None, device: torch.device = CPU
-) -> Judged:
-    """The judge of a labelled source of images, as these `Images` prepare it."""
+) -> JudgeExtractor:
+    """The judge of a labelled source of images, prepared by these `Images`."""
     return judge_of(spec.build().open(), spec, announce, device)
 
 
 def judge_of(
     data: ImageSet, spec: Spec, announce: Callable[[str], None] = lambda text: None, device: torch.device = CPU
-) -> Judged:
+) -> JudgeExtractor:
+    """The judge of a data set, trained if there is none. Raises GanatomyError if it cannot be judged."""
     if not can_be_judged(data):
         raise GanatomyError(f"{data.source} has no labels of two classes or more, so there is no judge to look with.")
     with processes.first_alone():
-        return Judged(find_judge(data, spec, announce, device))
+        return JudgeExtractor(find_judge(data, spec, announce, device))
 
 
-def balanced_accuracy(data: ImageSet, judge: Judged) -> float:
-    """The mean over the classes of how much of each is recognized, on held-out images."""
+def balanced_accuracy(data: ImageSet, judge: JudgeExtractor) -> float:
+    """The mean over the classes of a judge's accuracy on held-out images."""
     found = []
     for number in range(len(data.classes or ())):
         seen = [judge.look(images).probabilities for images in in_parts(data, rows_of(data, "held-out", number))]

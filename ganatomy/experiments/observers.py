@@ -1,4 +1,4 @@
-"""Those who write a run down: figures, pictures, scores and checkpoints."""
+"""Observers that write a run's folder: logs, pictures, scores and checkpoints."""
 
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -26,11 +26,11 @@ from ganatomy.report.png import write_png
 from ganatomy.runs.files import write_text
 from ganatomy.runs.folder import RunFolder
 
-GRID = 64  # latents watched; their indices are 0 .. 63 of the recipe's seed
+GRID = 64  # latents in the sample grids: indices 0 to 63 of the recipe's seed
 
 
 class FigureLog(Observer):
-    """metrics.jsonl: one line per observation."""
+    """metrics.jsonl: a line every `watch.log` images."""
 
     def __init__(self, folder: RunFolder) -> None:
         self.log = folder.metrics
@@ -41,7 +41,7 @@ class FigureLog(Observer):
 
 
 class NewGrid:
-    """The picture in samples/ that was drawn at a moment, given out once."""
+    """Finds the picture in samples/ that was drawn at a moment, once for each."""
 
     def __init__(self, folder: RunFolder) -> None:
         self.samples, self.given = folder.samples, -1
@@ -55,7 +55,7 @@ class NewGrid:
 
 
 class TensorBoard(Observer):
-    """The same figures, scores and grids for TensorBoard, by images shown."""
+    """Figures, scores and grids in TensorBoard's format, with images shown as the step."""
 
     def __init__(self, folder: RunFolder) -> None:
         self.path, self.grid = folder.path / "tensorboard", NewGrid(folder)
@@ -101,7 +101,7 @@ def import_wandb() -> Any:
 
 
 def log_in() -> None:
-    """Before anything is written: a key for wandb.ai, asked for in a terminal, unless nothing is sent there."""
+    """Log in to wandb.ai, before anything is written, unless it is in offline mode."""
     wandb = import_wandb()
     with told_by(wandb):
         if wandb.setup().settings.mode in ("online", "shared"):
@@ -110,7 +110,7 @@ def log_in() -> None:
 
 @contextmanager
 def told_by(wandb: Any) -> Iterator[None]:
-    """What Weights & Biases refuses, in one line."""
+    """Turn errors of Weights & Biases into a GanatomyError."""
     try:
         yield
     except (wandb.Error, ValueError) as error:  # settings that pydantic refuses are ValueErrors
@@ -120,9 +120,9 @@ def told_by(wandb: Any) -> Iterator[None]:
 
 
 class WeightsAndBiases(Observer):
-    """The same figures, scores and grids on wandb.ai; with WANDB_MODE=offline, in the run's folder, to be synced later.
+    """Figures, scores and grids on wandb.ai or, with WANDB_MODE=offline, in the run's folder, to be synced later.
 
-    A run that is continued goes on under the same id.
+    A continued run keeps its id.
     """
 
     def __init__(self, folder: RunFolder, recipe: Recipe, show: Observer) -> None:
@@ -175,7 +175,7 @@ class WeightsAndBiases(Observer):
 
 
 class Plateau(Observer):
-    """Notices that the Fréchet distance has stopped falling, as the recipe's `stop` says."""
+    """Early stopping: `reached` becomes True when the Fréchet distance has stopped falling, by the recipe's `stop`."""
 
     def __init__(self, folder: RunFolder, stop: Stop, show: Observer) -> None:
         self.folder, self.stop, self.show, self.reached = folder, stop, show, False
@@ -198,7 +198,7 @@ class Plateau(Observer):
 
 
 class Pictures(Observer):
-    """samples/: a picture of the same again and again, so progress can be watched."""
+    """samples/: a picture of the same inputs every `watch.grid` images, so that progress can be seen."""
 
     def __init__(self, folder: RunFolder, watch: Watch) -> None:
         self.folder, self.every = folder.samples, watch.grid
@@ -225,7 +225,7 @@ class Pictures(Observer):
 
 
 class Grids(Pictures):
-    """What G makes of the watched latents."""
+    """Grids of G's samples from fixed latents."""
 
     def __init__(self, folder: RunFolder, watch: Watch, engine: Engine, classes: Sequence[str] | None) -> None:
         super().__init__(folder, watch)
@@ -236,7 +236,7 @@ class Grids(Pictures):
 
 
 class Scorer(Observer):
-    """scores.jsonl: what the judge says of the averaged generator, for curves and for choosing the best checkpoint."""
+    """scores.jsonl: the judge's scores of the averaged generator, for curves and to choose the best checkpoint."""
 
     def __init__(self, folder: RunFolder, watch: Watch, engine: Engine, bench: Bench) -> None:
         self.log, self.every, self.engine, self.bench = folder.scores, watch.score, engine, bench
@@ -256,7 +256,7 @@ class Scorer(Observer):
 
 
 class Checkpointer(Observer):
-    """checkpoints/: the newest two, and the best by its score."""
+    """checkpoints/: the last two, and the best by Fréchet distance."""
 
     def __init__(self, folder: RunFolder, watch: Watch, engine: Engine, facts: Mapping[str, Any]) -> None:
         self.folder, self.every, self.engine, self.facts = folder, watch.checkpoint, engine, facts
@@ -278,7 +278,7 @@ class Checkpointer(Observer):
             self.save()
 
     def save(self) -> None:
-        """The state of the run, with how long its logs are: resuming cuts them there, so no line is written twice."""
+        """Write a checkpoint, with the lengths of the logs: resuming truncates them, so no line is written twice."""
         if processes.rank() > 0:  # all read the figures, one writes
             self.engine.check_finite()
             self._saved, self._scored = self.engine.round, False
@@ -299,7 +299,7 @@ class Checkpointer(Observer):
 
 
 class Curves(Observer):
-    """curves.png, drawn anew at every score and at the end."""
+    """curves.png, drawn again at every score and at the end."""
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
@@ -319,7 +319,7 @@ class Curves(Observer):
 
 
 def sampler_of(engine: Engine) -> Sampler:
-    """A sampler of the generator as it stands: of its moving average where there is one."""
+    """A sampler of the current generator, or of its moving average if there is one."""
     if "G" not in engine.players:
         raise GanatomyError("This game has no generator G to sample.")
     averaged = engine.averaged.get("G")
@@ -327,17 +327,19 @@ def sampler_of(engine: Engine) -> Sampler:
 
 
 def as_generator(player: nn.Module) -> Generator:
+    """The player as a Generator. Raises GanatomyError if it is none."""
     if not isinstance(player, Generator):
         raise GanatomyError(f"G is a {type(player).__name__}, not a Generator: it cannot be sampled.")
     return player
 
 
 def weights_kept(engine: Engine) -> str:
+    """Which weights of G are sampled: "average" or "raw"."""
     return "average" if "G" in engine.averaged else "raw"
 
 
 def labelled_grid(sampler: Sampler, seed: int, classes: Sequence[str] | None) -> Any:
-    """The picture of the watched latents; of a conditional generator, one row per class."""
+    """The grid of samples from fixed latents; for a conditional generator, a row per class."""
     if sampler.classes is None or classes is None:
         return grid(sampler.images(seed, range(GRID)), columns=8)
     columns = max(4, min(10, GRID // sampler.classes))
@@ -347,9 +349,9 @@ def labelled_grid(sampler: Sampler, seed: int, classes: Sequence[str] | None) ->
 
 
 def best_round(folder: RunFolder, also: Collection[int] = ()) -> int | None:
-    """The round whose samples came nearest to the reference, by the Fréchet distances measured in training.
+    """The round with the lowest Fréchet distance in training, of those with a checkpoint and those in `also`.
 
-    Of the rounds that have a checkpoint, and of those in `also`, which are about to have one.
+    None if none of them was scored.
     """
     there = {*folder.checkpoints.rounds(), *also}
     rows = [row for row in folder.scores.read() if row["scores"].get("frechet") is not None and row["round"] in there]

@@ -1,4 +1,4 @@
-"""One's own networks, games and recipes, from a file or an installed package."""
+"""Importing one's own networks, games and recipes, from a file or an installed package."""
 
 import importlib.util
 import os
@@ -12,7 +12,10 @@ ENTRY_POINTS = "ganatomy"
 
 
 def import_file(path: Path) -> None:
-    """Run a Python file, so that recipes can name what it registers. Only a person asks for this, never a recipe."""
+    """Run a Python file, so that recipes can name what it registers. Recipes themselves cannot ask for this.
+
+    Raises GanatomyError, with the line, if the file fails.
+    """
     if not path.is_file():
         raise GanatomyError(f"No file '{path}' to import.")
     name = f"ganatomy_outside_{path.stem}"
@@ -31,7 +34,7 @@ def import_file(path: Path) -> None:
 
 
 def import_installed() -> None:
-    """Import what installed packages offer under the entry-point group `ganatomy`."""
+    """Import all entry points of installed packages in the group `ganatomy`."""
     for entry in entry_points(group=ENTRY_POINTS):
         try:
             entry.load()
@@ -44,6 +47,7 @@ def import_installed() -> None:
 
 
 def _line_in(error: Exception, path: Path) -> str:
+    """ ":N", the line of the file at which an error was raised; "" if unknown."""
     if isinstance(error, SyntaxError):
         return f":{error.lineno}"
     trace, line = error.__traceback__, ""

@@ -18,7 +18,7 @@ from ganatomy.core.shape import Shape
 from ganatomy.data.feed import to_unit
 from ganatomy.data.images import ImageSet
 from ganatomy.distributed import processes
-from ganatomy.engine.engine import load as load_weights
+from ganatomy.engine.engine import load_weights
 from ganatomy.experiments.build import build_game, class_count
 from ganatomy.experiments.judging import CHOOSING_SEED, REPORTING_SEED, Bench, can_be_judged, find_judge
 from ganatomy.experiments.observers import as_generator, best_round
@@ -36,7 +36,12 @@ Which = Literal["last", "best"]
 
 @dataclass(frozen=True)
 class Samples:
-    """images: uint8 [N, H, W, C]; labels: the class asked of each, None where the generator has none."""
+    """Samples of a generator.
+
+    images: uint8 [N, H, W, C].
+    labels: the class asked for each, None if the generator is not conditional. classes: their names.
+    seed, truncation: of the latents.
+    """
 
     images: np.ndarray
     labels: list[int] | None
@@ -45,7 +50,7 @@ class Samples:
     truncation: float | None = None
 
     def pictures(self) -> list[Image.Image]:
-        """PIL images; of 2 or more than 4 channels PIL has none."""
+        """The samples as PIL images. Raises GanatomyError for channels that PIL does not have."""
         channels = self.images.shape[3]
         if channels not in (1, 3, 4):
             raise GanatomyError(f"Pictures have 1, 3 or 4 channels, not {channels}: ask for a tensor or for npz.")
@@ -53,7 +58,10 @@ class Samples:
 
 
 class Run:
-    """The folder of a run, opened."""
+    """A trained run, opened from its folder.
+
+    warnings: about damaged checkpoints that were passed over.
+    """
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
@@ -65,10 +73,13 @@ class Run:
         return self.folder.path
 
     def checkpoint(self, which: Which = "last") -> Checkpoint:
-        """The newest whole checkpoint, or the one with the best score in training."""
+        """The last checkpoint that is not damaged, or the best one: that with the lowest Fréchet distance in training.
+
+        Raises GanatomyError if there is none.
+        """
         best = best_round(self.folder) if which == "best" else None
         if which == "best" and best is None:
-            raise GanatomyError(f"{self.path} was never scored, so it has no best checkpoint; take the last.")
+            raise GanatomyError(f"{self.path} was never scored, so it has no best checkpoint; use the last one.")
         if best is not None:
             return self.folder.checkpoints.read(best)
         found = self.folder.checkpoints.newest()
@@ -77,12 +88,20 @@ class Run:
         self.warnings = found.damaged
         return found
 
+    def standing(self, found: Checkpoint) -> dict[str, Any]:
+        """Where a checkpoint is in the run: round, real images shown, seconds of training."""
+        images = found.state["drawn"] * self.recipe.batch
+        return {"round": found.round, "images": images, "seconds": found.state["seconds"]}
+
     def player(self, name: str = "G", *, weights: Weights = "average", checkpoint: Which = "last") -> nn.Module:
-        """A player with its weights, in float32 on the CPU and in evaluation mode."""
+        """A trained player, frozen, in evaluation mode, in float32 on the CPU.
+
+        weights: "average", the moving average (or the raw weights if the run has none); or "raw".
+        """
         return self.player_of(self.checkpoint(checkpoint), name, weights)
 
     def player_of(self, found: Checkpoint, name: str = "G", weights: Weights = "average") -> nn.Module:
-        """A player of a checkpoint that was read, as `player` has it."""
+        """As `player`, from a checkpoint that was read before."""
         facts = found.state["data"]
         players = self.recipe.players
         if name not in players:
@@ -92,12 +111,12 @@ class Run:
         prefix = f"average.{name}."
         averaged = weights == "average" and any(key.startswith(prefix) for key in found.tensors)
         if weights == "average" and not averaged and self.averages(name):
-            raise GanatomyError(f"No average of {name} is kept in this run; take the raw weights.")
+            raise GanatomyError(f"No average of {name} is kept in this run; use the raw weights (weights=raw).")
         load_weights(player, prefix if averaged else f"game.{name}.", found.tensors)
         return player.float().eval().requires_grad_(False)
 
     def averages(self, name: str = "G") -> bool:
-        """Whether this run keeps a moving average of a player; where not, its raw weights stand for it."""
+        """Whether this run keeps a moving average of a player's weights."""
         return self.recipe.average is not None and name in self.recipe.average.settings["players"]
 
     def sampler(
@@ -108,6 +127,7 @@ class Run:
         truncation: float | None = None,
         device: torch.device = CPU,
     ) -> Sampler:
+        """A sampler of the run's generator. Raises GanatomyError if it has none."""
         player = as_generator(self.player("G", weights=weights, checkpoint=checkpoint))
         return Sampler(player, device, truncation)
 
@@ -122,9 +142,13 @@ class Run:
         truncation: float | None = None,
         device: torch.device = CPU,
     ) -> Samples:
-        """`n` samples (64 unless said), or `per_class` of each class of a conditional generator, class after class.
+        """Draw samples.
 
-        A small `truncation`, such as 0.5, makes each sample more typical and all of them more alike.
+        n: how many; 64 by default, with a conditional generator's classes in turn.
+        per_class: instead of n, how many of each class, class after class.
+        seed: the same seed gives the same samples.
+        weights, checkpoint: see `player` and `checkpoint`.
+        truncation: of the latents; less than 1, such as 0.5, makes samples more typical and less diverse.
         """
         if n is not None and per_class is not None:
             raise GanatomyError("Say how many samples in all, or how many of each class; not both.")
@@ -134,7 +158,7 @@ class Run:
         if per_class is not None:
             if sampler.classes is None:
                 raise GanatomyError(
-                    f"{self.path} is not conditional: it cannot draw a class on demand. Ask for a number in all."
+                    f"{self.path} is not conditional: it cannot draw a class on demand. Ask for a total number with -n."
                 )
             labels: list[int] | None = [label for label in range(sampler.classes) for _ in range(per_class)]
             indices = range(per_class * sampler.classes)
@@ -146,21 +170,22 @@ class Run:
         )
 
     def sample(self, n: int | None = None, *, tensor: bool = False, **how: Any) -> list[Image.Image] | Tensor:
-        """PIL images, or a tensor [N, C, H, W] in [-1, 1]; arguments as of `samples`."""
+        """`samples` as PIL images or, with `tensor`, as a tensor [N, C, H, W] in [-1, 1]."""
         drawn = self.samples(n, **how)
         return to_unit(drawn.images) if tensor else drawn.pictures()
 
     @cached_property
     def classes(self) -> tuple[str, ...] | None:
+        """The names of the data's classes, None without labels."""
         names = self.checkpoint().state["data"]["classes"]
         return tuple(names) if names else None
 
     def last_grid(self) -> Path | None:
-        """The newest picture in samples/."""
+        """The path of the newest picture in samples/, None if there is none."""
         return max(self.folder.samples.glob("*.png"), default=None)
 
     def data(self, *, progress: bool = False) -> ImageSet:
-        """The data set of this run, opened again; it must be the one that was trained on."""
+        """The run's data set. Raises GanatomyError if it is not the one that was trained on."""
         data: ImageSet = self.recipe.data.build().open(progress=progress)
         trained_on = self.checkpoint().state["data"]["content"]
         if data.content != trained_on:
@@ -179,12 +204,17 @@ class Run:
         bench: Bench | None = None,
         device: torch.device = CPU,
     ) -> list[dict[str, Any]]:
-        """Scores of the last and the best checkpoint, with floor and protocol; written to evaluations.jsonl too.
+        """Score checkpoints with the data set's judge; records with floor and protocol, as stored in evaluations.jsonl.
 
-        With `repeats`, means of the samples of as many seeds, and the deviations between them.
+        n: samples; None: as many as the recipe says.
+        seed: of the samples. repeats: how many seeds, whose means and standard deviations are reported.
+        announce: called with lines for people, such as that a judge is trained first.
+        bench: the judge with its reference, if it is open already.
+
+        Raises GanatomyError if there are no labels of two classes for a judge.
         """
         if n is not None and n < 2:
-            raise GanatomyError("At least two samples, please: one has no spread to score.")
+            raise GanatomyError("At least two samples, please: one sample has no covariance.")
         seeds = drawn_seeds(seed, repeats, checkpoints)
         if bench is None:
             data = self.data()
@@ -209,21 +239,16 @@ class Run:
             if found.round not in of_round:
                 sampler = Sampler(as_generator(self.player_of(found, "G", weights)), device)
                 of_round[found.round] = [bench.score(sampler, one) for one in seeds]
-            place = {
-                "round": found.round,
-                "images": found.state["drawn"] * self.recipe.batch,
-                "seconds": found.state["seconds"],
-            }
             record = bench.record_of(of_round[found.round], seeds=seeds, weights=kept, checkpoint=rule)
             alone = [ALONE] if [*checkpoints] == ["best"] else []
-            records.append({**place, "which": which, **record, "remarks": [*record["remarks"], *alone]})
+            records.append({**self.standing(found), "which": which, **record, "remarks": [*record["remarks"], *alone]})
         for record in records if processes.rank() == 0 else ():
             self.folder.evaluations.append(record)
         return records
 
 
 def drawn_seeds(seed: int, repeats: int, checkpoints: Sequence[Which]) -> list[int]:
-    """The seeds of repeated draws, from this one on, without the one that chose the best, unless it is this one."""
+    """The seeds of repeated draws: from `seed` on, without the one whose samples chose the best checkpoint."""
     if seed == CHOOSING_SEED and "best" in checkpoints:
         raise GanatomyError(f"Seed {seed} chose the best checkpoint, so its samples flatter it: evaluate with another.")
     return [s for s in range(seed, seed + repeats + 1) if s != CHOOSING_SEED or s == seed][:repeats]
@@ -236,6 +261,7 @@ def open_bench(
     announce: Callable[[str], None] = lambda text: None,
     device: torch.device = CPU,
 ) -> Bench:
+    """A data set with its judge, which is trained if there is none. Raises GanatomyError if it cannot be judged."""
     if not can_be_judged(data):
         raise GanatomyError(f"{data.source} has no labels of two classes or more, so there is no judge to score with.")
     with processes.first_alone():
@@ -244,7 +270,7 @@ def open_bench(
 
 
 def load(path: Path | str) -> Run:
-    """Open the run in a folder.
+    """Open a run by its folder. Raises GanatomyError if there is none.
 
     >>> ganatomy.load("runs/digits-dcgan").sample(4, seed=0)  # doctest: +SKIP
     """
@@ -252,7 +278,7 @@ def load(path: Path | str) -> Run:
 
 
 def facts_line(facts: Mapping[str, Any]) -> str:
-    """The data of a run in a few words; of two domains, both counts."""
+    """A line about a run's data: source, counts, shape, classes."""
     shape, other = Shape(*facts["shape"]), facts.get("other")
     classes = f", {len(facts['classes'])} classes" if facts["classes"] else ", no labels"
     train, held_out = (

@@ -1,4 +1,4 @@
-"""Images from a generator: the same pixels whatever the batch size, the machine's mood, or what was sampled before."""
+"""Sampling from a generator. A sample's pixels do not depend on how many are drawn, nor on what was drawn before."""
 
 import copy
 from collections.abc import Iterator, Sequence
@@ -9,32 +9,32 @@ import torch
 from torch import Tensor
 
 from ganatomy.core.errors import GanatomyError
-from ganatomy.core.exact import exactly
+from ganatomy.core.float32 import without_tf32
 from ganatomy.core.players import Generator
 from ganatomy.core.prior import Prior
 from ganatomy.core.randomness import CPU
 from ganatomy.data.feed import to_uint8
 from ganatomy.engine.average import batch_norms, standing_statistics
 
-CHUNK = 64  # images at a time; fixed, and the last chunk is padded, so that no pixel depends on how many were asked for
-STANDING_IMAGES = 2_048  # latents that batch-norm statistics are taken from
+CHUNK = 64  # images per forward pass; the last is padded to it, so that no pixel depends on how many were asked for
+STANDING_IMAGES = 2_048  # latents from which batch-norm statistics are computed
 STANDING_SEED = 0x5EED
 
 
 @cache
 def standing_latents(prior: Prior) -> Tensor:
-    """[STANDING_IMAGES, size]: the same whenever a run is looked at, so they are drawn once."""
+    """The latents for batch-norm statistics, [STANDING_IMAGES, size]; drawn once, since they are always the same."""
     return prior.sample(STANDING_SEED, 0, STANDING_IMAGES)
 
 
 class Sampler:
-    """A frozen copy of a generator in float32, with batch-norm statistics of its own."""
+    """Draws samples from a frozen float32 copy of a generator, whose batch-norm statistics are recomputed."""
 
     def __init__(self, generator: Generator, device: torch.device = CPU, truncation: float | None = None) -> None:
-        """truncation: of the latents (see `Prior.sample`).
+        """truncation: of the latents, see `Prior.sample`.
 
-        Batch norm's statistics stay those of latents that are not truncated: the first one would undo it, since what
-        it sees is scaled by the latents.
+        Batch-norm statistics are those of latents without truncation. With truncated ones, the first layer's norm would
+        scale the latents back.
         """
         if truncation is not None and not truncation >= 0.02:
             raise GanatomyError(f"A truncation of {truncation} leaves no latents: 0.02 or more, such as 0.5 or 2.")
@@ -48,29 +48,32 @@ class Sampler:
         self.classes = self.G.classes
         self.device = device
         if batch_norms(self.G):
-            with exactly():
+            with without_tf32():
                 standing_statistics(self.G, self._standing_inputs())
 
     def tensors(self, seed: int, indices: Sequence[int], labels: Sequence[int] | None = None) -> Iterator[Tensor]:
-        """Images [<= CHUNK, C, H, W] in [-1, 1] of these latents; labels default to index modulo classes."""
+        """Images [<= CHUNK, C, H, W] in [-1, 1], chunk by chunk, of the latents with these indices.
+
+        labels: a class for each; by default, of a conditional generator, the index modulo the number of classes.
+        """
         if labels is not None and self.classes is None:
             raise GanatomyError("This generator is not conditional: it cannot be asked for a class.")
         drawn = self._inputs(seed, indices, labels, self.truncation)
-        with torch.inference_mode(), exactly():
+        with torch.inference_mode(), without_tf32():
             for start, inputs in zip(range(0, len(indices), CHUNK), drawn, strict=True):
                 yield self.G(*inputs)[: len(indices) - start].float().cpu()
 
     def images(self, seed: int, indices: Sequence[int], labels: Sequence[int] | None = None) -> np.ndarray:
-        """The same as uint8 [N, H, W, C]."""
+        """As `tensors`, all in one array, uint8 [N, H, W, C]."""
         drawn = [to_uint8(x) for x in self.tensors(seed, indices, labels)]
         return np.concatenate(drawn) if drawn else self._no_images()
 
     def at(self, z: Tensor, y: Tensor | None = None) -> np.ndarray:
-        """Images uint8 [N, H, W, C] at latents [N, size]; classes [N], or weights of classes [N, classes], mixed."""
+        """Images, uint8 [N, H, W, C], of latents z [N, size] and classes y: [N], or mixtures [N, classes]."""
         if (y is None) != (self.classes is None):
             raise GanatomyError("Classes are given to a conditional generator, and to no other.")
         found = []
-        with torch.inference_mode(), exactly():
+        with torch.inference_mode(), without_tf32():
             for start in range(0, len(z), CHUNK):
                 part = [t[start : start + CHUNK].to(self.device) for t in (z, y) if t is not None]
                 count = len(part[0])
@@ -83,7 +86,7 @@ class Sampler:
         return self.images(0, range(1))[:0]
 
     def labels(self, indices: Sequence[int]) -> list[int] | None:
-        """The classes asked for where nobody says otherwise: all alike often."""
+        """The default classes of these indices: index modulo number of classes; None if it is not conditional."""
         return None if self.classes is None else [index % self.classes for index in indices]
 
     def _standing_inputs(self) -> Iterator[tuple[Tensor, ...]]:

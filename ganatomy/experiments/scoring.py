@@ -1,4 +1,4 @@
-"""Scores of a run that training left without: by its judge or, where its images have no labels, in random features."""
+"""Scoring runs that were not scored in training: by their judge or, without labels, in random features."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,13 +12,13 @@ from ganatomy.experiments.translation_scores import is_translation
 from ganatomy.report.comparison import in_random_features
 from ganatomy.report.results import newest_evaluations
 
-UNJUDGED = 2_000  # samples that a run without labels is measured by
+UNJUDGED = 2_000  # samples of a run without labels
 
 
 def scored(run: Run, device: torch.device = CPU) -> None:
-    """Score a run's newest checkpoint by what its data allows, unless it is scored; translators are left as they are.
+    """Score a run's last checkpoint as its data allows, unless that was done or it is a translator's.
 
-    Raises GanatomyError where there are too few images for a distance.
+    Raises GanatomyError if there are too few images.
     """
     folder = run.folder
     if "G" not in run.recipe.players or is_translation(run):
@@ -32,5 +32,5 @@ def scored(run: Run, device: torch.device = CPU) -> None:
 
 
 def of_newest(run: Run, record: Mapping[str, Any]) -> bool:
-    """Whether a record is of the run's newest checkpoint, not of one that it was trained on from."""
+    """Whether a record is of the run's last checkpoint."""
     return record.get("round") in run.folder.checkpoints.rounds()[-1:]

@@ -1,4 +1,4 @@
-"""Make a judge that was trained as a run its data set's.
+"""Making a classifier that was trained as a run the judge of its data set.
 
 Into the cache: `ganatomy judge runs/cifar10-judge`. Into the package: `python -m ganatomy.experiments.ship_judge RUN`.
 """
@@ -18,7 +18,10 @@ from ganatomy.runs.files import write_bytes, write_json
 
 
 def trained_judge(run: Run, dtype: torch.dtype = torch.float32) -> tuple[dict[str, Any], bytes]:
-    """Of a run whose C classifies the first half of the training images: a judge's facts and its weights, stored so."""
+    """A judge's facts and its weights in `dtype`, from a run whose C was trained on the first half of the images.
+
+    Raises GanatomyError for other runs.
+    """
     network = run.player("C")
     whole = run.recipe.data.replace(subset="all").build().open()
     if run.recipe.data.settings["subset"] != "first-half" or not can_be_judged(whole):
@@ -33,7 +36,10 @@ def trained_judge(run: Run, dtype: torch.dtype = torch.float32) -> tuple[dict[st
 
 
 def keep(run: Run) -> tuple[Path, dict[str, Any]]:
-    """Put a run's judge into the cache, in the place of one that may be there: from now on it judges these pixels."""
+    """Put a run's judge into the cache, where it replaces the data set's earlier one.
+
+    Raises GanatomyError if the package ships a judge of this data set, which would be used instead.
+    """
     facts, tensors = trained_judge(run)
     for file in shipped_judges():
         if (shipped := read_judge(file, facts["content"])) is not None:
@@ -48,13 +54,14 @@ def keep(run: Run) -> tuple[Path, dict[str, Any]]:
 
 
 def ship(run: Run) -> Path:
-    """Write a run's judge beside those that are shipped, its weights in half the bytes; return the facts' file."""
+    """Write a run's judge into the package, its weights in float16; returns the file of its facts."""
     file = SHIPPED / f"{run.recipe.name.removesuffix('-judge')}.json"
     written(file, *trained_judge(run, torch.float16))
     return file
 
 
 def written(file: Path, facts: dict[str, Any], tensors: bytes) -> None:
+    """Write a judge's weights and facts."""
     write_bytes(file.with_suffix(".safetensors"), tensors)
     write_json(file, facts)
 

@@ -1,8 +1,7 @@
-"""A run that starts from another run's weights: fine-tuning, and classifiers that only guide."""
+"""Starting from another run's weights: fine-tuning, and frozen classifiers."""
 
 from ganatomy.core.errors import GanatomyError
-from ganatomy.engine.engine import Engine
-from ganatomy.engine.engine import load as load_weights
+from ganatomy.engine.engine import Engine, load_weights
 from ganatomy.experiments.observers import best_round
 from ganatomy.networks.classifier import PretrainedClassifier
 from ganatomy.runs.folder import RunFolder, find_run
@@ -11,7 +10,7 @@ BEST = "@best"
 
 
 def load_pretrained(engine: Engine) -> list[str]:
-    """Give frozen classifiers the weights of the runs that trained them; what was done, for people to read."""
+    """Load the weights of frozen classifiers from their runs; lines for people about it."""
     done = []
     for name, player in engine.game.named_children():
         if isinstance(player, PretrainedClassifier):
@@ -24,7 +23,7 @@ def load_pretrained(engine: Engine) -> list[str]:
 
 
 def find_start(path: str) -> tuple[RunFolder, int | None]:
-    """The folder that RUN or RUN@best names, and the round of its best checkpoint; None means the newest."""
+    """The run that RUN or RUN@best names, and the round of its best checkpoint; None for the last."""
     folder = find_run(path.removesuffix(BEST))
     if not folder.checkpoints.rounds():
         raise GanatomyError(f"{folder.path} has no checkpoint to start from.")
@@ -32,15 +31,17 @@ def find_start(path: str) -> tuple[RunFolder, int | None]:
         return folder, None
     best = best_round(folder)
     if best is None:
-        raise GanatomyError(f"{folder.path} was never scored, so it has no best checkpoint; start from its last.")
+        raise GanatomyError(
+            f"{folder.path} was never scored, so it has no best checkpoint; leave out {BEST} to start from its last."
+        )
     return folder, best
 
 
 def start_from(engine: Engine, path: str) -> str:
-    """Give every player the weights it has in another run's checkpoint, and every average that run's average.
+    """Load all players' weights, and moving averages, from another run; a line for people about it.
 
-    Optimizers and the clock start anew. Nothing is loaded unless everything fits; what does not is a one-line error.
-    Returns what was done, for people to read.
+    Optimizers and the count of images start anew. Raises GanatomyError, before anything is loaded, if weights are
+    missing, superfluous or of other shapes.
     """
     folder, best = find_start(path)
     found = folder.checkpoints.newest() if best is None else folder.checkpoints.read(best)

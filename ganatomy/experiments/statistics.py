@@ -1,6 +1,6 @@
-"""What an extractor saw of real images: computed once, kept in the cache, written to files that can stand for images.
+"""Statistics of real images: computed once, kept in the cache, and written to files that can be compared with images.
 
-Images come in parts, so no more than a part of a data set is held in memory.
+Images are read in parts, so a data set is never in memory as a whole.
 """
 
 import hashlib
@@ -27,17 +27,17 @@ from ganatomy.metrics.measured import METRICS, Statistics, statistics_of
 from ganatomy.metrics.moments import Array, Moments
 from ganatomy.runs.files import make_folder, told, write_bytes
 
-Part = Literal["train", "second-half", "held-out", "all"]  # second-half: of those to train on, which no judge has seen
-STEP = 512  # images looked at at a time
+Part = Literal["train", "second-half", "held-out", "all"]  # second-half: the training images that no judge has seen
+STEP = 512  # images in memory at a time
 SHUFFLE = 0  # seed of the order in which images are taken
-FACTS = {"extractor", "extractor_sha256", "resize", "precision"}  # what a file says of its extractor, if anything
-ABOUT = {"source", "part", "content", "shape", "settings"}  # what a file says of its images, if anything
-UNSAID = 2  # rows that a file is taken to be of that does not say of how many it is
-Shown = Callable[[Iterator[Array], int, str], Iterator[Array]]
-"""Hands images on while it shows how many of how many, and of what, have been looked at."""
+FACTS = {"extractor", "extractor_sha256", "resize", "precision"}  # what a file states about its extractor, if anything
+ABOUT = {"source", "part", "content", "shape", "settings"}  # what a file states about its images, if anything
+UNSAID = 2  # the count assumed for a file that does not state it
+Progress = Callable[[Iterator[Array], int, str], Iterator[Array]]
+"""(parts, count, what) -> the parts, while it shows how many of `count` images of `what` have been passed on."""
 
 
-def unshown(parts: Iterator[Array], count: int, what: str) -> Iterator[Array]:
+def no_progress(parts: Iterator[Array], count: int, what: str) -> Iterator[Array]:
     return parts
 
 
@@ -45,7 +45,7 @@ def unshown(parts: Iterator[Array], count: int, what: str) -> Iterator[Array]:
 class StoredStatistics:
     """Statistics read from a file.
 
-    about: the images that they are of, as `about_images` says it; empty where the file does not say.
+    about: which images they are of, as in `about_images`; empty if the file does not state it.
     """
 
     statistics: Statistics
@@ -53,16 +53,16 @@ class StoredStatistics:
 
     @property
     def known(self) -> bool:
-        """Whether the file says which extractor made them, and of how many images; pytorch-fid's do not."""
+        """Whether the file states its extractor and count, which pytorch-fid's files do not."""
         return bool(self.statistics.facts)
 
     def under(self, extractor: Extractor) -> Statistics:
-        """These statistics; those that do not say what made them are taken to be the extractor's."""
+        """The statistics; if their extractor is not known, it is assumed to be this one."""
         return self.statistics if self.known else replace(self.statistics, facts=extractor.facts(), counted=False)
 
 
 def opened(source: str, settings: Mapping[str, Any]) -> ImageSet | StoredStatistics:
-    """A source of images, prepared by these settings of `Images`, or a file of statistics."""
+    """Open a source: images, prepared by these settings of `Images`, or a file of statistics."""
     path = Path(source)
     if path.suffix == ".npz" and path.is_file():
         stored = read_statistics(path)
@@ -72,7 +72,7 @@ def opened(source: str, settings: Mapping[str, Any]) -> ImageSet | StoredStatist
 
 
 def about_images(data: ImageSet, part: Part, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Which images, and how they were prepared; the content of the held-out ones where they are among them."""
+    """Which images, and how they were prepared, to be stored with their statistics."""
     return {
         "source": data.source,
         "part": part,
@@ -84,6 +84,7 @@ def about_images(data: ImageSet, part: Part, settings: Mapping[str, Any]) -> dic
 
 
 def of_held_out(part: Part) -> bool:
+    """Whether a part contains held-out images."""
     return part in ("held-out", "all")
 
 
@@ -91,30 +92,31 @@ def of_held_out(part: Part) -> bool:
 
 
 def rows_of(data: ImageSet, part: Part, of_class: int | None = None) -> Array:
-    """The rows of a part, or of one class of it. Held-out images are numbered after those to train on."""
+    """The rows of a part, or of one class of it. Held-out images are numbered after the training images."""
     edge, held_out = len(data.train.images), len(data.held_out.images)
     rows = {
         "train": np.arange(edge),
         "second-half": np.arange(edge // 2, edge),
         "held-out": edge + np.arange(held_out),
-        "all": np.arange(edge + held_out if data.unseen else edge),  # those that are trained on, too, are there once
+        "all": np.arange(edge + held_out if data.unseen else edge),  # not twice those that are trained on, too
     }[part]
     return rows if of_class is None else rows[labels_at(data, rows) == of_class]
 
 
 def shuffled(rows: Array) -> Array:
-    """In one fixed shuffle: images may lie class by class, or day by day, and of many the first ones are compared."""
+    """Rows in one fixed shuffle, so that the first ones are a fair sample even of images sorted by class."""
     return np.random.default_rng(SHUFFLE).permutation(rows)
 
 
 def all_labels(data: ImageSet) -> Array | None:
-    """Of all rows; None where the images to train on or those held out have none."""
+    """The labels of all rows; None if training or held-out images have none."""
     if data.train.labels is None or data.held_out.labels is None:
         return None
     return np.concatenate([data.train.labels, data.held_out.labels])
 
 
 def labels_at(data: ImageSet, rows: Array) -> Array:
+    """The labels of these rows. Raises GanatomyError without labels."""
     labels = all_labels(data)
     if labels is None:
         raise GanatomyError(f"{data.source} has no labels, so there are no classes to look at one by one.")
@@ -122,7 +124,7 @@ def labels_at(data: ImageSet, rows: Array) -> Array:
 
 
 def pictures_at(data: ImageSet, rows: Array) -> Array:
-    """uint8 [N, H, W, C]."""
+    """The images of these rows, uint8 [N, H, W, C]."""
     edge = len(data.train.images)
     before = rows < edge
     found = np.empty((len(rows), *data.shape[1:], data.shape[0]), np.uint8)
@@ -132,6 +134,7 @@ def pictures_at(data: ImageSet, rows: Array) -> Array:
 
 
 def in_parts(data: ImageSet, rows: Array) -> Iterator[Array]:
+    """The images of these rows in parts, uint8 [n, H, W, C]."""
     for start in range(0, len(rows), STEP):
         yield pictures_at(data, rows[start : start + STEP])
 
@@ -143,20 +146,20 @@ def seen_at(
     data: ImageSet,
     rows: Array,
     extractor: Extractor,
-    shown: Shown = unshown,
+    progress: Progress = no_progress,
     what: str = "real",
     metrics: Collection[str] = tuple(METRICS),
 ) -> Statistics:
-    """What an extractor sees of these rows; each process looks at a part of them."""
+    """The statistics of these rows, of which each process computes a part."""
     own = processes.share(len(rows))
-    parts = shown(in_parts(data, rows[own.start : own.stop]), len(own), what)
+    parts = progress(in_parts(data, rows[own.start : own.stop]), len(own), what)
     return seen_together(parts, len(own), extractor, metrics)
 
 
 def seen_together(
     parts: Iterator[Array], count: int, extractor: Extractor, metrics: Collection[str] = tuple(METRICS)
 ) -> Statistics:
-    """What an extractor sees of the `count` images of this process and of everyone's, merged process after process."""
+    """The statistics of this process's `count` images and all other processes', merged in the order of ranks."""
     own = statistics_of(parts, extractor, metrics) if count or processes.world() == 1 else None
     whole, *others = (found for found in processes.everyones(own) if found is not None)
     for other in others:
@@ -172,19 +175,20 @@ def kept_statistics(
     part: Part,
     extractor: Extractor,
     of_class: int | None = None,
-    shown: Shown = unshown,
+    progress: Progress = no_progress,
     metrics: Collection[str] = (),
     taken: slice = slice(None),
 ) -> Statistics:
-    """Of the images of a part, or of a class of it, shuffled, and of these all or those `taken`.
+    """The statistics of a part of the images, from the cache or computed now and cached, with the same bits.
 
-    From the cache where they were computed before, with the same bits. A reference needs no probabilities, so they are
-    kept where `metrics` has the Inception Score.
+    of_class: only images of this class.
+    metrics: probabilities are stored if the Inception Score is among them; references do not need them.
+    taken: which of the shuffled images.
     """
     facts, whole = extractor.facts(), shuffled(rows_of(data, part, of_class))
     rows, what = whole[taken], "held out" if part == "held-out" else "real"
     if facts["extractor_sha256"] is None or len(rows) < 2:  # of one image there is no covariance to write
-        return seen_at(data, rows, extractor, shown, what, metrics)
+        return seen_at(data, rows, extractor, progress, what, metrics)
     some = [] if len(rows) == len(whole) else [taken.indices(len(whole))]
     which = [*([] if of_class is None else [of_class]), *({"is"} & {*metrics}), *some]
     file = kept_file(data, part, [facts, "shuffled", *which], "npz")
@@ -192,18 +196,18 @@ def kept_statistics(
     if not processes.largest(int(stored is None or dict(stored.statistics.facts) != facts)):
         assert stored is not None
         return stored.statistics
-    found = seen_at(data, rows, extractor, shown, what, metrics)
+    found = seen_at(data, rows, extractor, progress, what, metrics)
     if processes.local_rank() == 0:
         write_statistics(file, found)
     return found
 
 
-def kept_features(data: ImageSet, part: Part, extractor: Extractor, shown: Shown = unshown) -> Array:
-    """Features [N, d] of every image of a part, float32; a file of the cache, mapped, if the extractor has a hash."""
+def kept_features(data: ImageSet, part: Part, extractor: Extractor, progress: Progress = no_progress) -> Array:
+    """Features [N, d] of all images of a part, float32; memory-mapped from the cache if the extractor has a hash."""
     facts, rows = extractor.facts(), rows_of(data, part)
 
     def looked() -> Iterator[Array]:
-        return (extractor.look(images).features for images in shown(in_parts(data, rows), len(rows), "training"))
+        return (extractor.look(images).features for images in progress(in_parts(data, rows), len(rows), "training"))
 
     if facts["extractor_sha256"] is None:
         return np.concatenate([features.astype(np.float32) for features in looked()])
@@ -218,14 +222,14 @@ def kept_features(data: ImageSet, part: Part, extractor: Extractor, shown: Shown
 
 
 def kept_file(data: ImageSet, part: Part, of: list[Any], ending: str) -> Path:
-    """Where the cache keeps what was seen; its name is a hash of the images and of all that decides."""
+    """The cache's file for statistics, named by a hash of the images and of `of`, all that they depend on."""
     content = [data.content, *([data.held_out_content] if of_held_out(part) else [])]
     mark = json.dumps([*content, data.shape, part, *of])
     return cache_folder() / "statistics" / f"{hashlib.sha256(mark.encode()).hexdigest()[:24]}.{ending}"
 
 
 def mapped(file: Path, count: int) -> Array | None:
-    """The rows of a .npy, mapped; None where it is not there or not whole."""
+    """A memory-mapped .npy with so many rows; None if it is missing or incomplete."""
     try:
         found: Array = np.load(file, mmap_mode="r")
     except (OSError, ValueError, EOFError):
@@ -234,7 +238,7 @@ def mapped(file: Path, count: int) -> Array | None:
 
 
 def write_rows(file: Path, parts: Iterator[Array], count: int) -> None:
-    """A .npy of `count` rows of float32 that come in parts: whole, or not there at all."""
+    """Write a float32 .npy of `count` rows that come in parts; it appears complete or not at all."""
     aside = file.with_name(f"{file.name}.{os.getpid()}.aside")
     with told(f"Cannot write {file}"):
         make_folder(file.parent)
@@ -252,7 +256,7 @@ def write_rows(file: Path, parts: Iterator[Array], count: int) -> None:
 
 
 def undamaged(file: Path) -> StoredStatistics | None:
-    """What the cache has; None where it has nothing, or something that somebody damaged."""
+    """The statistics in a file of the cache; None if it is missing or damaged."""
     try:
         return read_statistics(file) if file.exists() else None
     except GanatomyError:
@@ -260,7 +264,7 @@ def undamaged(file: Path) -> StoredStatistics | None:
 
 
 def write_statistics(file: Path, statistics: Statistics, about: Mapping[str, Any] | None = None) -> None:
-    """An .npz that this and pytorch-fid read: mu, sigma; beside them count, facts, about, features, probabilities."""
+    """Write an .npz with mu and sigma, as pytorch-fid reads it; and count, facts, about, features, probabilities."""
     arrays: dict[str, Any] = {
         "mu": statistics.moments.mean,
         "sigma": statistics.moments.covariance,
@@ -278,7 +282,10 @@ def write_statistics(file: Path, statistics: Statistics, about: Mapping[str, Any
 
 
 def read_statistics(file: Path) -> StoredStatistics | None:
-    """What `write_statistics` wrote, or pytorch-fid's mu and sigma; None of an .npz that holds neither."""
+    """The statistics in a file of `write_statistics` or pytorch-fid; None for an .npz of something else.
+
+    Raises GanatomyError for a damaged file.
+    """
     try:
         refuse_other_than_npz(file)
         with np.load(file, allow_pickle=False) as arrays:
@@ -303,14 +310,14 @@ def read_statistics(file: Path) -> StoredStatistics | None:
 
 
 def check_said(facts: Any, about: Any) -> None:
-    """What a file says of itself, as `write_statistics` writes it."""
+    """Raise GanatomyError unless a file's facts are as `write_statistics` writes them."""
     for name, said, needed in (("facts", facts, FACTS), ("about", about, ABOUT)):
         if not isinstance(said, dict) or (said and not needed <= set(said)):
             raise GanatomyError(f"its '{name}' is not what ganatomy stats writes: make the file anew.")
 
 
 def rows_in(arrays: Mapping[str, Array], name: str, most: int | None, width: int | None = None) -> Array | None:
-    """An array of a file, [at most `most`, width] and finite, if these are known; None where the file has none."""
+    """An array of a file, checked to be finite and [<= most, width] if these are given; None if there is none."""
     if name not in arrays:
         return None
     found = arrays[name]

@@ -1,4 +1,4 @@
-"""Train a recipe into a folder, or go on where the folder stands."""
+"""Training a recipe into a run's folder, or continuing the run that is there."""
 
 import os
 import re
@@ -47,13 +47,13 @@ from ganatomy.runs.files import read_json, refuse_unwritable, write_json, write_
 from ganatomy.runs.folder import RUNS, RunFolder, refuse_foreign
 
 SAME_RUN = DESCRIPTION | WATCHING | {"data.source", "data.other"}
-"""Where a recipe may differ and still continue a run; that the data are the same is seen by their content."""
+"""Fields in which a recipe may differ and still continue a run. That the data is the same is checked by its content."""
 
-ENOUGH = 1  # the time is up, or nothing improves; smaller than the number of any signal that is obeyed
+ENOUGH = 1  # the reason to stop if time is up or scores have stopped improving; less than any signal's number
 
 
 class Stopped(Exception):
-    """A signal ended the session; the run was saved and can be continued."""
+    """Training ended by a signal (`number`). The run was saved and can be continued."""
 
     def __init__(self, number: int, run: Run) -> None:
         super().__init__(signal.Signals(number).name)
@@ -74,12 +74,20 @@ def train(
     show: Observer | None = None,
     command: Sequence[str] = ("ganatomy.train",),
 ) -> Run:
-    """Train a recipe, by name, by file or as it is; `assignments` are overrides such as "optimizers.D.lr=1e-4".
+    """Train a recipe, or continue its run, and score the result.
 
-    A folder that holds a run of the same recipe is continued to `images`. `duration`, such as "20m" or seconds, only
-    stops early. `init_from` is the folder of a run whose last weights this one starts from, or its best ones with
-    "@best" behind it. Raises GanatomyError for the caller's mistakes and Stopped after SIGINT or SIGTERM; either way
-    the run can be continued.
+    recipe: a name, a YAML file, a run's folder, or a Recipe.
+    assignments: overrides of its fields, such as "optimizers.D.lr=1e-4".
+    data: the source of images, if not the recipe's.
+    out: the run's folder; runs/NAME by default. If it holds a run of the same recipe, that is continued.
+    images: the budget: real images shown by the end. duration: stop earlier, after "20m" or so many seconds.
+    init_from: a run's folder, whose last weights to start from, or its best ones with "@best" appended.
+    device: "auto", "cpu", "cuda", "cuda:1", "mps".
+    fresh: move a run that is there aside and begin a new one.
+    show: told what happens, to show it to people.
+    command: stored in environment.json.
+
+    Raises GanatomyError for mistakes of the caller, and Stopped after SIGINT or SIGTERM; the run can then be continued.
 
     >>> ganatomy.train("digits-dcgan", "game.d_steps=2", images=10_000)  # doctest: +SKIP
     """
@@ -99,7 +107,7 @@ def _train(
     show: Observer,
     command: Sequence[str],
 ) -> Run:
-    """The same by every process; the first one alone writes."""
+    """`train` with a device, called by every process; only the first one writes."""
     leading = processes.rank() == 0
     fresh = fresh and not processes.restarted()
     folder = RunFolder(out if out is not None else RUNS / recipe.name)
@@ -134,7 +142,7 @@ def prepared(
     seed: int | None,
     init_from: Path | str | None = None,
 ) -> Recipe:
-    """The recipe that will be run: a named one with all that was asked to be otherwise."""
+    """The recipe to run: a named one with all overrides."""
     found = find_recipe(recipe) if isinstance(recipe, str) else recipe
     found = without_other_domain(found, {key_and_value(word)[0] for word in assignments}, data).overridden(assignments)
     if data is not None:
@@ -149,9 +157,9 @@ def prepared(
 
 
 def without_other_domain(recipe: Recipe, said: Collection[str], data: Path | str | None) -> Recipe:
-    """The recipe without its own second domain, where another way to have one was said, or another first source.
+    """A recipe of two domains without its second source, if the overrides make it superfluous.
 
-    A first source that holds both, in two folders or cut by a column, needs no second one.
+    A first source that contains both domains, in two folders or split by a column, needs no second one.
     """
     if "other" not in recipe.data.settings or {"data.other", "data.split"} <= set(said):
         return recipe
@@ -163,12 +171,12 @@ def without_other_domain(recipe: Recipe, said: Collection[str], data: Path | str
 
 
 def described(data: Path | str) -> str:
-    """A source as the recipe keeps it: a path in full, so that the run can be scored from anywhere."""
+    """A source as the recipe stores it: paths are made absolute, so that the run can be scored from anywhere."""
     return os.path.abspath(data) if str(data) not in sources and os.path.exists(data) else str(data)
 
 
 def refuse_another_recipe(folder: RunFolder, recipe: Recipe) -> None:
-    """A run is continued by its own recipe, unless it never came to a checkpoint."""
+    """Raise GanatomyError if the folder has checkpoints of a run of another recipe."""
     if not folder.exists():
         return
     differences = read_recipe(folder.recipe_file).differences(recipe, ignoring=SAME_RUN)
@@ -180,9 +188,10 @@ def refuse_another_recipe(folder: RunFolder, recipe: Recipe) -> None:
 
 
 class Session:
-    """One sitting of a run, from the checkpoint it finds to where it stops.
+    """One session of a run, from the checkpoint it finds to where it stops.
 
-    What cannot be played is refused when a session is made; `play` is the first to write, and wants the folder's lock.
+    Making a session raises GanatomyError for what cannot be played, and writes nothing. `play` writes, and needs the
+    folder's lock.
     """
 
     def __init__(
@@ -207,7 +216,7 @@ class Session:
         self.started = self._first_weights() if anew else []
 
     def play(self, seconds: float | None, command: Sequence[str]) -> Run:
-        """Train until the budget, the clock or a signal; then score the last and the best checkpoint."""
+        """Train until the budget, the time or a signal ends it; then score the last and the best checkpoint."""
         self._open(command)
         start = time.monotonic()
         reason = 0  # why any process wants to stop: nothing yet, ENOUGH, or the number of a signal
@@ -230,7 +239,7 @@ class Session:
         return run
 
     def plan(self) -> list[str]:
-        """What is about to happen, before it does."""
+        """Lines for people about what is about to be trained."""
         engine = self.engine
         players = ", ".join(f"{name} {count_parameters(player):,}" for name, player in engine.players.items())
         begin = f"from image {engine.images:,} " if engine.images else ""
@@ -258,7 +267,7 @@ class Session:
         self.engine.observers = self._observers()
 
     def _first_weights(self) -> list[str]:
-        """Where a new run does not begin at random; what was done, for people to read."""
+        """Load pretrained weights into a new run; lines for people about it."""
         done = load_pretrained(self.engine)
         return done if self.recipe.init_from is None else [*done, start_from(self.engine, self.recipe.init_from)]
 
@@ -288,7 +297,7 @@ class Session:
         self._cut_logs(found.state["logs"])
 
     def _cut_logs(self, offsets: Mapping[str, int]) -> None:
-        """Drop what was logged after the checkpoint, so that no line is written twice."""
+        """Truncate the logs to where they were at the checkpoint, so that no line is written twice."""
         for name, offset in offsets.items() if processes.rank() == 0 else ():
             getattr(self.folder, name).truncate(offset)
 
@@ -323,7 +332,7 @@ class Session:
         return [*observers, *scorers, checkpointer, Curves(self.folder), self.show, self.plateau]
 
     def _write_down(self, command: Sequence[str]) -> None:
-        """recipe.yaml and environment.json; a session whose arithmetic may differ from the last one's is marked."""
+        """Write recipe.yaml and environment.json. A session on other hardware or versions is marked not bit-exact."""
         write_text(self.folder.recipe_file, self.recipe.to_yaml())
         now = {**environment(command), "arithmetic": self._arithmetic()}
         file = self.folder.environment_file
@@ -345,7 +354,7 @@ class Session:
 
 
 def earlier_sessions(file: Path) -> list[dict[str, Any]]:
-    """What environment.json tells of the sessions before; nothing, if it was damaged: it may not stop a run."""
+    """The earlier sessions in environment.json; none if it is damaged, which must not stop a run."""
     try:
         sessions = read_json(file)["sessions"]
         return sessions if isinstance(sessions, list) and all("arithmetic" in session for session in sessions) else []
@@ -354,11 +363,12 @@ def earlier_sessions(file: Path) -> list[dict[str, Any]]:
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What differs from before, as "key old -> new"."""
     return ", ".join(f"{key} {before.get(key)} -> {value}" for key, value in now.items() if before.get(key) != value)
 
 
 def preparation_line(data: Spec) -> str:
-    """What is done to the images, where anything is."""
+    """The settings of the images that are not the default, in parentheses."""
     names = ("crop", "load_size", "flip", "rotate", "label", "subset", "portion", "per_class", "only")
     shown = {name: data.settings.get(name) for name in names}
     told = [f"{name}={value}" for name, value in shown.items() if value not in (None, False, 1, "all") or value is True]
@@ -366,7 +376,7 @@ def preparation_line(data: Spec) -> str:
 
 
 def schedule_lines(optimizers: Mapping[str, Optimizer], images: int) -> list[str]:
-    """Whose learning rate is 0 before the budget is used up, or has not begun to fall when it is."""
+    """Lines about learning rates that reach 0 before the end of the budget, or do not begin to fall in it."""
     whose: dict[str, list[str]] = {}
     for name, how in optimizers.items():
         begin, end = how.schedule.fall() or (-1, images)
@@ -386,7 +396,7 @@ def count_parameters(player: torch.nn.Module) -> int:
 
 
 def parse_duration(text: str | float | None) -> float | None:
-    """Seconds from "90s", "20m", "1h30m" or a plain number of seconds.
+    """Seconds, from "90s", "20m", "1h30m" or a number of seconds. Raises GanatomyError for anything else.
 
     >>> parse_duration("1h30m"), parse_duration("45"), parse_duration(None)
     (5400.0, 45.0, None)
@@ -412,10 +422,10 @@ def positive(seconds: float, said: object) -> float:
 
 @contextmanager
 def stop_signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of dying of them. A second one is obeyed at once.
+    """Collect SIGINT and SIGTERM, so that training can stop and save. A second signal ends the process at once.
 
-    Not by one of several processes: it gets each signal twice, from whoever stops the job and from torchrun, which
-    kills those that do not stop in time.
+    With several processes a second one does not: each of them gets every signal twice, from whoever stops the job and
+    from torchrun, which kills those that do not stop in time.
     """
     received: list[int] = []
     alone = processes.world() == 1

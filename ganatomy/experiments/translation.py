@@ -1,8 +1,8 @@
-"""What a trained translator is for: watching it on the same pictures, and translating files of any size.
+"""Using translators: sample grids in training, and translating files of any size.
 
-A picture is mirrored outwards to a size its network takes, translated whole, and cut back. Where it is too large for
-memory it is cut into tiles, all normalized by the statistics of one look at the whole, so that they do not differ in
-tone.
+A picture is extended by reflection to a size that the network takes, translated as a whole, and cropped. If memory does
+not suffice it is translated in tiles, all normalized by the statistics of the whole picture at a smaller size, so that
+they do not differ in tone.
 """
 
 import copy
@@ -37,17 +37,17 @@ from ganatomy.report.png import write_png
 from ganatomy.runs.files import read_json, write_json
 from ganatomy.runs.folder import RunFolder
 
-WATCHED = 6  # pictures of each domain
+WATCHED = 6  # pictures of each domain in the grids
 COLUMNS = ("real", "translated", "reconstructed", "identity")
-UNDECODED = (".heic", ".heif", ".jxl", ".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2")  # pictures, too
-MANIFEST = "translation.json"  # in the folder written into: what was asked, so that the same command goes on
-HELD = 3  # times the largest layer's input and output: 1.5 to 2.5 times were held at 448 px, by 16, 32 and 64 maps
-LOOKED_AT = 64  # pixels of the sides of the picture that a translator's layers are measured on
-MARGIN = 64  # pixels around a tile that are translated with it and thrown away
+UNDECODED = (".heic", ".heif", ".jxl", ".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2")  # also pictures
+MANIFEST = "translation.json"  # in the output folder: the request, so that the same command can continue
+HELD = 3  # peak memory over the largest layer's input and output: measured 1.5 to 2.5 at 448 px with 16, 32, 64 maps
+LOOKED_AT = 64  # pixels, the sides of the picture on which layers are measured
+MARGIN = 64  # pixels around a tile that are translated with it and discarded
 
 
 class TranslationGrids(Pictures):
-    """The same held-out pictures of both domains, translated, reconstructed, and left alone."""
+    """Grids of fixed held-out pictures of both domains: real, translated, reconstructed, identity."""
 
     def __init__(self, folder: RunFolder, watch: Watch, engine: Engine, data: UnpairedSet, seed: int) -> None:
         super().__init__(folder, watch)
@@ -65,13 +65,13 @@ class TranslationGrids(Pictures):
 
 
 def columns_of(x: Tensor, there: nn.Module, back: nn.Module) -> list[Tensor]:
-    """Real, translated, reconstructed; and what the translator into their own domain makes of them."""
+    """The columns of a grid for pictures x: real, translated, reconstructed, and x through the other translator."""
     translated = there(x)
     return [x.cpu().float(), *(out.cpu().float() for out in (translated, back(translated), back(x)))]
 
 
 def averaged_or_not(engine: Engine, name: str) -> nn.Module:
-    """A player as it stands, in float32 and evaluation mode."""
+    """A copy of the current player, or of its moving average if there is one; float32, evaluation mode."""
     player = engine.averaged[name].module if name in engine.averaged else engine.players[name]
     return copy.deepcopy(player).float().eval()
 
@@ -79,7 +79,10 @@ def averaged_or_not(engine: Engine, name: str) -> nn.Module:
 def translator_of(
     run: Run, to: str, *, weights: Weights = "average", checkpoint: Which = "last"
 ) -> tuple[Translator, str]:
-    """The player of a run that translates into a domain, by the domain's name or its letter, and that name."""
+    """The translator of a run into a domain, given by name or letter (X, Y), and the domain's name.
+
+    Raises GanatomyError if there is none.
+    """
     names = run.checkpoint(checkpoint).state["data"].get("domains")
     if names is None:
         raise GanatomyError(f"{run.path} holds no translator: it was not trained on two domains.")
@@ -96,7 +99,7 @@ def translator_of(
 
 @torch.inference_mode()
 def translated(translator: Translator, image: Array, tile: int | None = None) -> Array:
-    """uint8 [H, W, C] of any size to uint8 of the same size; `tile`: the side of tiles, None: whole."""
+    """Translate a picture uint8 [H, W, C] of any size; to the same size. tile: side of the tiles, None: no tiles."""
     height, width = image.shape[:2]
     target = padded_size(translator, height, width)
     x = mirrored(to_unit(image[None]), target[0] - height, target[1] - width)
@@ -108,14 +111,14 @@ def translated(translator: Translator, image: Array, tile: int | None = None) ->
 
 
 def padded_size(translator: Translator, height: int, width: int) -> tuple[int, int]:
-    """The next size that the translator takes."""
+    """The smallest size that the translator takes and that is no smaller: height, width."""
     step = translator.multiple
     padded = (max(2 * step, -(-size // step) * step) for size in (height, width))
     return next(padded), next(padded)
 
 
 def tile_that_fits(translator: Translator, height: int, width: int) -> int | None:
-    """The side of tiles that half of the free memory suffices for; None where it does for the whole picture."""
+    """The side of tiles for which half of the free memory suffices; None if it suffices for the whole picture."""
     pixels = free_bytes(CPU) / 2 / bytes_per_pixel(translator)
     padded = padded_size(translator, height, width)
     if padded[0] * padded[1] <= pixels:
@@ -126,7 +129,7 @@ def tile_that_fits(translator: Translator, height: int, width: int) -> int | Non
 @lru_cache(maxsize=2)
 @torch.inference_mode()
 def bytes_per_pixel(translator: Translator) -> float:
-    """What a translation holds at a time, for each pixel of the picture, estimated by its largest layer."""
+    """An estimate of a translation's peak memory per pixel, from its largest layer."""
     sizes: list[int] = []
 
     def look(_: nn.Module, given: tuple[Any, ...], made: Any) -> None:
@@ -141,7 +144,7 @@ def bytes_per_pixel(translator: Translator) -> float:
 
 
 def mirrored(x: Tensor, down: int, right: int) -> Tensor:
-    """Pictures grown at the bottom and the right by their mirror image, again and again where they are small."""
+    """Extend pictures [N, C, H, W] at the bottom and the right by reflection, repeatedly if they are small."""
     for axis, more in ((2, down), (3, right)):
         size = x.shape[axis]
         if more:
@@ -152,7 +155,7 @@ def mirrored(x: Tensor, down: int, right: int) -> Tensor:
 
 
 def by_tiles(translator: Translator, x: Tensor, side: int) -> Tensor:
-    """Tiles of so many pixels, each translated with a margin around it."""
+    """Translate [N, C, H, W] in tiles of side `side`, each with a margin."""
     out = torch.empty_like(x)
     step = translator.multiple
     margin = -(-MARGIN // step) * step
@@ -169,7 +172,7 @@ def by_tiles(translator: Translator, x: Tensor, side: int) -> Tensor:
 
 @contextmanager
 def statistics_of_whole(translator: Translator, x: Tensor, largest: int) -> Iterator[None]:
-    """In here instance norms use the means and variances that they had on the whole picture, made smaller."""
+    """Within the context, instance norms use the statistics of the whole picture, reduced to `largest` pixels."""
     norms = [m for m in translator.modules() if isinstance(m, nn.InstanceNorm2d)]
     seen: dict[nn.Module, tuple[Tensor, Tensor]] = {}
 
@@ -195,7 +198,7 @@ def statistics_of_whole(translator: Translator, x: Tensor, largest: int) -> Iter
 
 
 def smaller(x: Tensor, largest: int, multiple: int) -> Tensor:
-    """The picture with sides of at most `largest`, and multiples of `multiple`."""
+    """The picture resized to sides of at most `largest` that are multiples of `multiple`."""
     shrink = min(1.0, largest / max(x.shape[2:]))
     size = [max(2 * multiple, round(side * shrink / multiple) * multiple) for side in x.shape[2:]]
     return x if list(x.shape[2:]) == size else interpolate(x, size=size, mode="bilinear", antialias=True)
@@ -203,10 +206,11 @@ def smaller(x: Tensor, largest: int, multiple: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Done:
-    """What became of the files.
+    """The result of translating files.
 
-    written: pairs of input and output; those that had been done before are among them, `before` says how many. failed:
-    those that could not be read, with the reason. tiled: those that memory did not suffice for in one piece.
+    written: pairs of input and output. before: how many of them existed already.
+    failed: files that could not be read, with the reason.
+    tiled: files for which memory did not suffice in one piece.
     """
 
     written: tuple[tuple[Path, Path], ...]
@@ -224,11 +228,13 @@ def translate_files(
     tile: int | None = None,
     progress: Callable[[Sequence[Path]], Iterable[Path]] = iter,
 ) -> Done:
-    """Translate a file, or every picture below a folder, into `out` under the same names, as PNG.
+    """Translate a file, or every picture below a folder, into the folder `out`, under the same names as PNG.
 
-    A file that cannot be read is listed, and the others are done. Nothing that is there already is overwritten; what
-    the same was `asked` for, by translation.json in `out`, counts as done. `progress` hands the files on one by one,
-    and may show how far they are.
+    asked: the request. It is stored in translation.json; outputs of the same request that exist count as done.
+    tile: side of the tiles; None: as memory needs.
+    progress: passes the files on one by one, and may show how far they are.
+
+    Files that cannot be read are listed in the result. Raises GanatomyError rather than overwrite anything.
     """
     files = pictures_of(source, out)
     targets = targets_of(files, source if source.is_dir() else source.parent, out)
@@ -254,7 +260,7 @@ def translate_files(
 
 
 def open_folder(out: Path, targets: Sequence[Path], asked: Mapping[str, Any]) -> None:
-    """A folder to write into: none of the targets is there, unless the same was asked for before."""
+    """Prepare the output folder. Raises GanatomyError if a target exists that is of another request."""
     if out.exists() and not out.is_dir():
         raise GanatomyError(f"{out} is a file, not a folder to write into.")
     manifest = out / MANIFEST
@@ -268,9 +274,9 @@ def open_folder(out: Path, targets: Sequence[Path], asked: Mapping[str, Any]) ->
 
 
 def targets_of(files: Sequence[Path], root: Path, out: Path) -> list[Path]:
-    """A PNG of its own for each file, also where the case of letters does not count.
+    """A distinct PNG for each file, even if case is ignored.
 
-    It has the file's name; with its ending, where two would have one; and a number, where even so.
+    It has the file's name; if two would be the same, with the ending; if that does not suffice, with a number.
 
     >>> [str(path) for path in targets_of([Path(n) for n in ("a.png", "a.webp", "a.png.jpg", "b.jpg")], Path(), Path())]
     ['a.png.png', 'a.webp.png', 'a.png.jpg.png', 'b.png']
@@ -295,7 +301,7 @@ def numbered(place: Path, number: int) -> Path:
 
 
 def pictures_of(source: Path, out: Path) -> Sequence[Path]:
-    """The file, or all pictures below the folder, those among them that cannot be decoded; what was written is none."""
+    """The file, or all pictures below the folder, undecodable ones included and earlier outputs excluded."""
     if source.is_file():
         return [source]
     if not source.exists():
@@ -310,7 +316,7 @@ def pictures_of(source: Path, out: Path) -> Sequence[Path]:
 
 
 def is_picture(file: Path) -> bool:
-    """By its name's ending; of other names, by how it begins."""
+    """Whether a file is a picture, by its ending or else by its content."""
     if file.suffix.lower() in (*SUFFIXES, *UNDECODED):
         return True
     try:
@@ -321,7 +327,7 @@ def is_picture(file: Path) -> bool:
 
 
 def read_picture(file: Path, channels: int) -> Array:
-    """uint8 [H, W, C], turned as the camera was held, as data sets are read. Raises OSError or Unreadable."""
+    """A picture as uint8 [H, W, C], upright by EXIF, read as data sets are. Raises OSError or Unreadable."""
     if file.suffix.lower() in UNDECODED:
         raise Unreadable(f"{file.suffix} cannot be decoded here: save it as PNG or JPEG")
     wanted: Channels = {1: "gray", 3: "rgb", 4: "rgba"}[channels]  # type: ignore[assignment]

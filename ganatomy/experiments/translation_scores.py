@@ -1,9 +1,9 @@
-"""How well translators translate: both directions on held-out pictures, between a floor and what doing nothing scores.
+"""Scores of translators, in both directions, on held-out pictures.
 
-The distance to the target's real images says little by itself. Beside it stand real images of the target (the floor),
-the untranslated ones (doing nothing), and training images of the other domain (the ceiling), all equally many; whether
-a translation can be undone; whether a classifier of the two domains sees the target; and what is known to go wrong,
-pictures with their colors inverted and the worst ones.
+The distance to real images of the target domain means little by itself, so others of equally many pictures stand beside
+it: of real held-out images of the target (the floor), of the untranslated pictures ("doing nothing"), and of training
+images of the source domain (the ceiling). Further scores are the cycle error, and the share that a classifier of both
+domains takes for the target. Known failures are reported, too: pictures with inverted colors, and the worst ones.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,8 @@ from ganatomy.data.unpaired import Unpaired, UnpairedSet
 from ganatomy.distributed import processes
 from ganatomy.engine.engine import Engine
 from ganatomy.experiments.judging import find_judge
-from ganatomy.experiments.measuring import REFERENCES, Asked, Judged, balanced_accuracy, reference_part
+from ganatomy.experiments.measuring import REFERENCES, Asked, JudgeExtractor, balanced_accuracy, reference_part
+from ganatomy.experiments.observers import weights_kept
 from ganatomy.experiments.run import Run, Weights, Which
 from ganatomy.experiments.statistics import Part, kept_statistics, pictures_at, rows_of, shuffled
 from ganatomy.experiments.translation import averaged_or_not
@@ -39,12 +40,12 @@ from ganatomy.runs.folder import RunFolder
 
 BATCH = 16
 COLUMNS = ("floor", "translated", "doing nothing", "ceiling")
-SCORED = 256  # pictures of each domain that are translated for a score while training
+SCORED = 256  # pictures of each domain that are translated for a score in training
 WORST = 6  # pictures that fail, of each kind
 METRICS = ("kid", "fid")
-FEWEST = 3  # pictures of each domain that a distance with its error can be taken of
-INVERTED = -0.5  # correlation with the original below which light and dark were exchanged, beyond what chance does
-GOOD_JUDGE = 0.88  # balanced accuracy below which what a judge sees says little
+FEWEST = 3  # pictures of each domain that a kernel distance and its error need
+INVERTED = -0.5  # correlation with the original below which a picture counts as inverted
+GOOD_JUDGE = 0.88  # balanced accuracy below which a judge says little
 
 
 def is_translation(run: Run) -> bool:
@@ -54,22 +55,25 @@ def is_translation(run: Run) -> bool:
 
 def judge_of_domains(
     run: Run, announce: Callable[[str], None] = lambda text: None, device: torch.device = CPU
-) -> Judged:
-    """A classifier of the run's two domains, trained on half of their training images; the cache keeps it."""
+) -> JudgeExtractor:
+    """A classifier of the run's two domains, from the cache or trained now on half of their training images."""
     data = both(run)
     with processes.first_alone():
-        return Judged(find_judge(data, images_spec(run.recipe), announce, device))
+        return JudgeExtractor(find_judge(data, images_spec(run.recipe), announce, device))
 
 
 def measure_translation(
     run: Run,
-    judge: Judged,
+    judge: JudgeExtractor,
     asked: Asked,
     *,
     weights: Weights = "average",
     checkpoint: Which = "last",
 ) -> dict[str, Any]:
-    """Both directions of a run's last checkpoint; the worst pictures go to failures.png in its folder."""
+    """Score both directions of a run's checkpoint; the record is returned, and appended to its measurements.
+
+    The worst pictures are written to failures.png in the run's folder.
+    """
     refuse_metrics([*asked.metrics, *(["per class"] if asked.per_class else [])])
     data = both(run)
     assert data.classes is not None
@@ -79,16 +83,14 @@ def measure_translation(
     kept: Weights = weights if run.averages("G") else "raw"
     players = {name: run.player(name, weights=kept, checkpoint=checkpoint) for name in ("G", "F")}
     critics = {name: run.player(name, weights="raw", checkpoint=checkpoint) for name in ("D_X", "D_Y")}
-    ways = [
-        Way(data, 0, players["G"], players["F"], critics["D_Y"]),
-        Way(data, 1, players["F"], players["G"], critics["D_X"]),
+    directions = [
+        Direction(data, 0, players["G"], players["F"], critics["D_Y"]),
+        Direction(data, 1, players["F"], players["G"], critics["D_X"]),
     ]
     record = {
-        "round": found.round,
-        "images": found.state["drawn"] * run.recipe.batch,
-        "seconds": found.state["seconds"],
+        **run.standing(found),
         "which": checkpoint,
-        "directions": {way.name: way.scores(judge, asked) for way in ways},
+        "directions": {direction.name: direction.scores(judge, asked) for direction in directions},
         "protocol": {
             "reference": REFERENCES[reference_part(asked)],
             "content": data.content,
@@ -104,21 +106,25 @@ def measure_translation(
         },
     }
     if processes.rank() == 0:
-        write_failures(run, ways)
+        write_failures(run, directions)
         run.folder.measurements.append(record)
     return record
 
 
 def refuse_metrics(names: Sequence[str]) -> None:
-    """Scores that translations do not have; to be known before a judge is trained."""
+    """Raise GanatomyError for scores that translations do not have, before a judge is trained."""
     for name in names:
         if name not in METRICS:
             raise GanatomyError(f"Translations are scored by {' and '.join(METRICS)}, not {name}.")
 
 
 @dataclass
-class Way:
-    """One direction: translate held-out pictures of one domain, `source` 0 or 1, into the other."""
+class Direction:
+    """One direction of translation, on held-out pictures.
+
+    data: both domains, as classes 0 and 1. source: the domain to translate from.
+    there, back: the translators into the target and from it. critic: the target's discriminator.
+    """
 
     data: ImageSet
     source: int
@@ -138,7 +144,7 @@ class Way:
 
     @cached_property
     def count(self) -> int:
-        """As many pictures in every column, that of the ceiling too, which is of training images."""
+        """Pictures in every column: as many as all of them have."""
         parts: tuple[Part, ...] = ("held-out", "second-half")
         return min(len(rows_of(self.data, part, number)) for part in parts for number in (0, 1))
 
@@ -149,7 +155,7 @@ class Way:
 
     @cached_property
     def made(self) -> tuple[Array, Array, Array]:
-        """Translated, and that translated back: uint8 [N, H, W, C]; what the target's discriminator says: [N]."""
+        """Translations, and these translated back, uint8 [N, H, W, C] each; the discriminator's mean scores [N]."""
         translated, restored, said = [], [], []
         with torch.inference_mode():
             for start in range(0, self.count, BATCH):
@@ -159,7 +165,7 @@ class Way:
                 said.append(self.critic(there).float().flatten(1).mean(1).cpu().numpy())
         return np.concatenate(translated), np.concatenate(restored), np.concatenate(said)
 
-    def scores(self, judge: Judged, asked: Asked) -> dict[str, Any]:
+    def scores(self, judge: JudgeExtractor, asked: Asked) -> dict[str, Any]:
         return {
             "count": self.count,
             "reference_count": len(rows_of(self.data, reference_part(asked), self.target)),
@@ -170,8 +176,10 @@ class Way:
             "inverted_by_chance": inverted(np.roll(self.real, 1, axis=0), self.made[0]),
         }
 
-    def columns(self, judge: Judged, asked: Asked, names: Sequence[str] = COLUMNS) -> dict[str, dict[str, float]]:
-        """Distances to real images of the target, and how many are seen as the target, of as many pictures each."""
+    def columns(
+        self, judge: JudgeExtractor, asked: Asked, names: Sequence[str] = COLUMNS
+    ) -> dict[str, dict[str, float]]:
+        """For each column, distances to real images of the target, and the share that the judge takes for it."""
         reference, found = kept_statistics(self.data, reference_part(asked), asked.extractor, self.target), {}
         for name in names:
             images = self.pictures(name, asked)
@@ -182,7 +190,7 @@ class Way:
         return found
 
     def pictures(self, column: str, asked: Asked) -> Array:
-        """Those of a column, uint8 [N, H, W, C]."""
+        """The pictures of a column, uint8 [N, H, W, C]."""
         if column == "translated":
             return self.made[0]
         if column == "doing nothing":
@@ -198,7 +206,7 @@ class Way:
         return apart(self.real, self.made[1])
 
     def worst(self) -> dict[str, list[tuple[int, float]]]:
-        """The pictures that fail most, half of all at most, by title: rows, with what D says or the cycle error."""
+        """The worst pictures by two criteria, at most half of all: rows, with D's score or the cycle error."""
         kinds = {"D says": (self.made[2], 1), "cycle error": (self.cycle_errors, -1)}
         return {
             title: [(int(row), float(values[row])) for row in np.argsort(sign * values)[: min(WORST, self.count // 2)]]
@@ -207,9 +215,9 @@ class Way:
 
 
 class TranslationScorer(Observer):
-    """scores.jsonl: the translators as they stand, on the first held-out pictures of both domains.
+    """scores.jsonl: scores of the translators during training, on the first held-out pictures of both domains.
 
-    Of each direction the kernel distance in the judge's features, how many are seen as the target, the cycle error.
+    For each direction, the kernel distance in the judge's features, the share taken for the target and the cycle error.
     """
 
     def __init__(
@@ -219,7 +227,7 @@ class TranslationScorer(Observer):
         self.data = as_classes(data)
         refuse_too_few(self.data)
         with processes.first_alone():
-            self.judge = Judged(find_judge(self.data, images_spec(recipe), announce, engine.device))
+            self.judge = JudgeExtractor(find_judge(self.data, images_spec(recipe), announce, engine.device))
 
     def after_round(self, moment: Moment) -> None:
         if not moment.passed(self.every):
@@ -239,53 +247,53 @@ class TranslationScorer(Observer):
 
     @cached_property
     def floor(self) -> dict[str, float]:
-        """What real images of the target score, by name: the same at every reading."""
-        return self.column("floor", self.ways())
+        """The scores of real images of the target, by name; the same in every reading."""
+        return self.column("floor", self.directions())
 
-    def ways(self) -> dict[str, Way]:
-        """Both directions of the translators as they stand, by the letter of the target."""
+    def directions(self) -> dict[str, Direction]:
+        """Both directions with the current weights, by the letter of the target domain."""
         G, F, D_X, D_Y = (averaged_or_not(self.engine, name) for name in ("G", "F", "D_X", "D_Y"))
-        ways = {
-            "Y": Way(self.data, 0, G, F, D_Y, self.engine.device),
-            "X": Way(self.data, 1, F, G, D_X, self.engine.device),
+        directions = {
+            "Y": Direction(self.data, 0, G, F, D_Y, self.engine.device),
+            "X": Direction(self.data, 1, F, G, D_X, self.engine.device),
         }
-        for way in ways.values():
-            way.count = min(way.count, SCORED)
-        return ways
+        for direction in directions.values():
+            direction.count = min(direction.count, SCORED)
+        return directions
 
-    def column(self, name: str, ways: dict[str, Way]) -> dict[str, float]:
+    def column(self, name: str, directions: dict[str, Direction]) -> dict[str, float]:
         return {
             f"{score}_to_{letter}": value
-            for letter, way in ways.items()
-            for score, value in way.columns(self.judge, self.asked, (name,))[name].items()
+            for letter, direction in directions.items()
+            for score, value in direction.columns(self.judge, self.asked, (name,))[name].items()
         }
 
     def scores(self) -> dict[str, Any]:
-        """What is written, with the floor and the protocol."""
-        ways = self.ways()
-        scores = self.column("translated", ways)
-        scores |= {f"cycle_error_to_{letter}": float(way.cycle_errors.mean()) for letter, way in ways.items()}
+        """Scores, floor and protocol of the current weights."""
+        directions = self.directions()
+        scores = self.column("translated", directions)
+        scores |= {f"cycle_error_to_{to}": float(one.cycle_errors.mean()) for to, one in directions.items()}
         protocol = {
             "reference": REFERENCES[reference_part(self.asked)],
             "content": self.data.content,
             "held_out_content": self.data.held_out_content,
             "split": "held-out",
-            "count": ways["Y"].count,
+            "count": directions["Y"].count,
             **self.judge.facts(),
-            "weights": "average" if "G" in self.engine.averaged else "raw",
+            "weights": weights_kept(self.engine),
             "checkpoint": "during training",
         }
         return {"scores": scores, "floor": self.floor, "protocol": protocol}
 
 
 def apart(a: Array, b: Array) -> Array:
-    """Mean absolute difference of pictures, of the range of their numbers: uint8 [N, H, W, C] twice -> [N], 0 to 1."""
+    """The mean absolute difference of pictures a and b, uint8 [N, H, W, C] each, as a share of 255: [N]."""
     difference: Array = np.abs(a.astype(np.float64) - b).mean((1, 2, 3)) / 255
     return difference
 
 
 def likeness(a: Array, b: Array) -> Array:
-    """Correlation of the pixels of each picture with those of another, [N]: below zero, light became dark.
+    """The correlation of the pixels of each pair of pictures, [N]; negative if light and dark were exchanged.
 
     >>> ramp = np.arange(48, dtype=np.uint8).reshape(1, 4, 4, 3)
     >>> likeness(ramp, 255 - ramp).round(3).tolist()
@@ -299,23 +307,24 @@ def likeness(a: Array, b: Array) -> Array:
 
 
 def inverted(a: Array, b: Array) -> float:
-    """The share of pictures in which light became dark, and dark light."""
+    """The share of pictures b that are a with light and dark exchanged, by INVERTED."""
     return float((likeness(a, b) < INVERTED).mean())
 
 
-def write_failures(run: Run, ways: list[Way]) -> None:
-    """failures.png: the worst translations of both directions, with what they were made of and what comes back."""
+def write_failures(run: Run, directions: list[Direction]) -> None:
+    """failures.png: the worst translations of both directions, with their originals and what the cycle gives back."""
     images, names = [], []
-    for way in ways:
-        for title, found in way.worst().items():
-            images += [picture for row, _ in found for picture in (way.real[row], way.made[0][row], way.made[1][row])]
-            names += [f"{way.name}, {title} {value:.2f}" for _, value in found]
+    for direction in directions:
+        for title, found in direction.worst().items():
+            columns = (direction.real, *direction.made[:2])
+            images += [column[row] for row, _ in found for column in columns]
+            names += [f"{direction.name}, {title} {value:.2f}" for _, value in found]
     page = grid(np.stack(images), columns=3, row_names=names, column_names=("real", "translated", "reconstructed"))
     write_png(run.path / "failures.png", page)
 
 
 def both(run: Run) -> ImageSet:
-    """The two domains of a run as one data set whose classes they are, each with enough pictures to be measured."""
+    """The two domains of a run as the classes of one data set. Raises GanatomyError for too few pictures."""
     data = run.data()
     if not isinstance(data, UnpairedSet):
         raise GanatomyError(f"{run.path} holds no translator: it was not trained on two domains.")
@@ -325,7 +334,7 @@ def both(run: Run) -> ImageSet:
 
 
 def refuse_too_few(data: ImageSet) -> None:
-    """Both domains need pictures held out, and pictures to train on that the judge does not see."""
+    """Raise GanatomyError unless both domains have pictures held out, and some that no judge was trained on."""
     assert data.classes is not None
     for number, name in enumerate(data.classes):
         trained, unseen, held = (len(rows_of(data, part, number)) for part in ("train", "second-half", "held-out"))
@@ -337,7 +346,7 @@ def refuse_too_few(data: ImageSet) -> None:
 
 
 def as_classes(data: UnpairedSet) -> ImageSet:
-    """Two domains as one labelled data set."""
+    """Two domains as one data set with two classes, shuffled."""
     other = data.of_y()
 
     def mixed(x: Split, y: Split, order: np.random.Generator) -> Split:
@@ -358,7 +367,7 @@ def as_classes(data: UnpairedSet) -> ImageSet:
 
 
 def images_spec(recipe: Recipe) -> Spec:
-    """The images of one domain, as a judge's recipe has them."""
+    """The data of a judge's recipe: `Images` prepared as the run's."""
     settings = recipe.data.settings
     return Spec(Images, **{name: settings[name] for name in ("source", "size", "channels", "crop", "flip")})
 

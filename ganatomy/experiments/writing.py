@@ -1,4 +1,4 @@
-"""Samples as files: pictures in folders with a manifest, or one array."""
+"""Writing samples as files: pictures in folders with a manifest, or one array."""
 
 import csv
 import io
@@ -20,16 +20,19 @@ from ganatomy.runs.files import refuse_unwritable, told
 
 Format = Literal["png", "npz"]
 MANIFEST = "manifest.csv"
-SHOWN = 100
+SHOWN = 100  # samples in the picture beside the folder
 
 
 def write_samples(samples: Samples, out: Path, format: Format = "png") -> Path:
-    """Write samples into a new folder, whole or not at all; return it.
+    """Write samples into a folder, which appears complete or not at all; returns it.
 
-    png: NNNNNN.png, in a folder per class where there are classes, with manifest.csv (file, label, seed, index) and,
-    beside the folder, a picture of the first ones. npz: samples.npz with `images` uint8 [N, H, W, C], and `labels`
-    and `classes` where there are any: what `--data` reads. A folder that holds earlier samples is replaced; any other
-    is refused.
+    format:
+        - "png": NNNNNN.png, in a folder per class if there are classes, manifest.csv (file, label, seed, index,
+          truncation) and, beside the folder, a picture of the first samples;
+        - "npz": samples.npz with `images` uint8 [N, H, W, C] and, if there are classes, `labels` and `classes`; it is a
+          source of images for `--data`.
+
+    A folder of earlier samples is replaced. Raises GanatomyError for any other folder.
     """
     refuse_taken(out)
     place = out.resolve()
@@ -51,7 +54,7 @@ def write_samples(samples: Samples, out: Path, format: Format = "png") -> Path:
 
 
 def refuse_taken(out: Path) -> None:
-    """Raise where samples may not be written; to be known before they are drawn."""
+    """Raise GanatomyError, before samples are drawn, if they cannot be written there."""
     refuse_unwritable(out.parent)
     if out.suffix in (".npz", ".png") and not out.exists():
         raise GanatomyError(f"{out} would be a folder, for samples are written into one: leave out {out.suffix}.")
@@ -63,12 +66,13 @@ def refuse_taken(out: Path) -> None:
 
 
 def picture_beside(place: Path) -> Path:
+    """The file for the picture of the first samples."""
     return place.with_name(place.name + ".png")
 
 
 @contextmanager
 def put_aside(folder: Path, aside: Path) -> Iterator[None]:
-    """In here a folder has another name: it is back after a failure, and removed when another took its place."""
+    """Within the context a folder has another name. It is restored after a failure, and removed after success."""
     try:
         if folder.exists():
             os.rename(folder, aside)
@@ -81,7 +85,7 @@ def put_aside(folder: Path, aside: Path) -> Iterator[None]:
 
 
 def holds_only_samples(folder: Path) -> bool:
-    """Whether a folder is empty, or all of its files are listed in the manifest of earlier samples."""
+    """Whether a folder is empty, or all its files are in the manifest of earlier samples."""
     if not folder.is_dir():
         return False
     files = [path for path in folder.rglob("*") if not path.is_dir()]
@@ -96,7 +100,7 @@ def holds_only_samples(folder: Path) -> bool:
 
 
 def class_folder(name: str) -> str:
-    """A class name as a folder name.
+    """A class name as a valid folder name.
 
     >>> class_folder("7"), class_folder("not Smiling"), class_folder("a/b")
     ('7', 'not Smiling', 'a_b')
@@ -106,7 +110,7 @@ def class_folder(name: str) -> str:
 
 
 def class_folders(names: Sequence[str]) -> list[str]:
-    """A folder for each class, no two alike, also where upper and lower case are.
+    """A folder name for each class, distinct even if case is ignored.
 
     >>> class_folders(["a/b", "a:b", "A_b"])
     ['a_b', 'a_b_', 'A_b__']

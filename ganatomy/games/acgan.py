@@ -1,6 +1,7 @@
 """Odena, Olah and Shlens (2017), "Conditional image synthesis with auxiliary classifier GANs", arXiv:1610.09585.
 
-D is not told the class but asked for it, and G is to be recognized. With `auxiliary=DataToData` it is ReACGAN.
+D is not given the class but predicts it, and G wants its images to be classified as asked. With `auxiliary=DataToData`
+it is ReACGAN.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,22 +11,26 @@ from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.core.float32 import at_least_float32
 from ganatomy.core.game import Batch, Terms
 from ganatomy.core.players import Discriminator, Generator
 from ganatomy.core.registry import part
 from ganatomy.core.spec import Spec
-from ganatomy.games.adversarial import Adversarial, Said, in_float32
+from ganatomy.games.adversarial import Adversarial, Output
 from ganatomy.objectives.auxiliary import AuxiliaryLoss, SoftmaxCrossEntropy
-from ganatomy.objectives.penalties import Shown
+from ganatomy.objectives.penalties import DiscriminatorStep
 
 
 @part
 class ACGAN(Adversarial):
-    """As `Adversarial`, and D has a second head, `classify`, which reads the class from the same features.
+    """As `Adversarial`, and D has a second head, `classify`, that predicts the class from the same features.
 
-    D descends L_S + weight * L_C and G its own loss + weight * L_C, as the paper has it (equations 2 and 3 with their
-    signs turned). `on_fake` is whether D learns classes from generated images, too, as there; it then learns what G
-    mistakes, and ReACGAN leaves it out.
+    D minimizes L_S + weight * L_C and G its own loss + weight * L_C: equations 2 and 3 of the paper with their signs
+    turned.
+
+    auxiliary: the classification loss L_C.
+    on_fake: whether D learns classes from generated images, too, as in the paper. It then also learns G's mistakes,
+        which is why ReACGAN does not.
     """
 
     asks_for_classes = True
@@ -68,29 +73,29 @@ class ACGAN(Adversarial):
     def head(self) -> nn.Module:
         return self.D.get_submodule("classify")
 
-    def look(self, x: Tensor, y: Tensor | None) -> Said:
+    def discriminate(self, x: Tensor, y: Tensor | None) -> Output:
         features = self.D.features(x, y)
-        return Said(in_float32(self.D.scored(features, y)), self.head(features))
+        return Output(at_least_float32(self.D.scored(features, y)), self.head(features))
 
-    def told_apart(self, shown: Shown) -> Terms:
-        terms = {**super().told_apart(shown), "class_real": self._cost(shown.real_classes, shown.y)}
+    def discriminator_loss(self, step: DiscriminatorStep) -> Terms:
+        terms = {**super().discriminator_loss(step), "class_real": self._classification(step.real_class_output, step.y)}
         if self.on_fake:
-            terms["class_fake"] = self._cost(shown.fake_classes, shown.y)
-        for kind, said in (("real", shown.real_classes), ("fake", shown.fake_classes)):
-            shown.play.note(f"auxiliary_accuracy_{kind}", self._right(said, shown.y))
+            terms["class_fake"] = self._classification(step.fake_class_output, step.y)
+        for kind, output in (("real", step.real_class_output), ("fake", step.fake_class_output)):
+            step.play.note(f"auxiliary_accuracy_{kind}", self._accuracy(output, step.y))
         return terms
 
-    def fooling(self, said: Said, real: Tensor | None, y: Tensor | None) -> Terms:
-        return {**super().fooling(said, real, y), "class": self._cost(said.classes, y)}
+    def generator_loss(self, output: Output, real: Tensor | None, y: Tensor | None) -> Terms:
+        return {**super().generator_loss(output, real, y), "class": self._classification(output.class_output, y)}
 
     def held_out(self, batch: Batch) -> Terms:
-        said = self.look(self.seen(batch.x, batch, "real"), batch.y)
-        return {**super().held_out(batch), "auxiliary_accuracy_real": self._right(said.classes, batch.y)}
+        output = self.discriminate(self.augmented(batch.x, batch, "real"), batch.y)
+        return {**super().held_out(batch), "auxiliary_accuracy_real": self._accuracy(output.class_output, batch.y)}
 
-    def _cost(self, said: Tensor | None, y: Tensor | None) -> Tensor:
-        assert said is not None and y is not None
-        return self.weight * self.auxiliary(said, y, self.head)
+    def _classification(self, output: Tensor | None, y: Tensor | None) -> Tensor:
+        assert output is not None and y is not None
+        return self.weight * self.auxiliary(output, y, self.head)
 
-    def _right(self, said: Tensor | None, y: Tensor | None) -> Tensor:
-        assert said is not None and y is not None
-        return (self.auxiliary.logits(said, self.head).argmax(1) == y).float().mean()
+    def _accuracy(self, output: Tensor | None, y: Tensor | None) -> Tensor:
+        assert output is not None and y is not None
+        return (self.auxiliary.logits(output, self.head).argmax(1) == y).float().mean()

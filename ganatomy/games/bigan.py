@@ -1,6 +1,6 @@
 """Donahue, Krahenbuhl and Darrell (2017), "Adversarial feature learning", arXiv:1605.09782.
 
-An encoder plays on G's side: D tells pairs (x, E(x)) from pairs (G(z), z), and where it cannot, E inverts G.
+An encoder E plays on G's side: D tells pairs (x, E(x)) from pairs (G(z), z). If it cannot, E is the inverse of G.
 """
 
 from collections.abc import Iterator, Mapping
@@ -8,11 +8,11 @@ from typing import Literal
 
 from torch import Tensor
 
+from ganatomy.core.float32 import at_least_float32
 from ganatomy.core.game import Batch, Game, GroupedTerms, Terms, Turn
 from ganatomy.core.players import Encoder, Generator, PairDiscriminator
 from ganatomy.core.registry import part
 from ganatomy.core.spec import Spec
-from ganatomy.games.adversarial import in_float32
 from ganatomy.games.validity import ignored
 from ganatomy.objectives.adversarial import NonSaturating, SeparateLoss, Wasserstein
 
@@ -21,7 +21,8 @@ from ganatomy.objectives.adversarial import NonSaturating, SeparateLoss, Wassers
 class BiGAN(Game):
     """G: z -> image [N, C, H, W]; E: image -> z [N, latent]; D: (image, z) -> score [N], positive for (x, E(x)).
 
-    `alternating` moves D, then G and E on fresh noise; `simultaneous` all three from one pass (the paper's algorithm).
+    order: "alternating": D, then G and E together on fresh noise; "simultaneous": all three from one forward pass, the
+        paper's algorithm.
     """
 
     def __init__(
@@ -51,34 +52,41 @@ class BiGAN(Game):
 
     def order(self) -> Iterator[Turn]:
         if self.order_of_play == "simultaneous":
-            yield Turn(("D", "G", "E"), self.all_three, alike=True)
+            yield Turn(("D", "G", "E"), self.all_three, capturable=True)
             return
-        yield Turn(("D",), self.discriminator, alike=True)
-        yield Turn(("G", "E"), self.generator_and_encoder, fresh=False, alike=True)
+        yield Turn(("D",), self.discriminator, capturable=True)
+        yield Turn(("G", "E"), self.generator_and_encoder, fresh=False, capturable=True)
 
     def discriminator(self, batch: Batch) -> Terms:
-        return self.told_apart(*self.scores(batch), batch)
+        """D's turn, on encoded and generated pairs."""
+        return self.discriminator_loss(*self.scores(batch), batch)
 
     def generator_and_encoder(self, batch: Batch) -> Terms:
-        return self.fooling(*self.scores(batch))
+        """G's and E's turn."""
+        return self.generator_and_encoder_loss(*self.scores(batch))
 
     def all_three(self, batch: Batch) -> GroupedTerms:
+        """The turn of all three in simultaneous play, from one forward pass."""
         encoded, generated = self.scores(batch)
-        return {("D",): self.told_apart(encoded, generated, batch), ("G", "E"): self.fooling(encoded, generated)}
+        return {
+            ("D",): self.discriminator_loss(encoded, generated, batch),
+            ("G", "E"): self.generator_and_encoder_loss(encoded, generated),
+        }
 
     def scores(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Of (x, E(x)) and of (G(z), z), [N] each."""
+        """D's scores of (x, E(x)) and of (G(z), z), [N] each."""
         z = self.G.prior.draw(batch.play.draws)
-        return in_float32(self.D(batch.x, self.E(batch.x))), in_float32(self.D(self.G(z), z))
+        return at_least_float32(self.D(batch.x, self.E(batch.x))), at_least_float32(self.D(self.G(z), z))
 
-    def told_apart(self, encoded: Tensor, generated: Tensor, batch: Batch) -> Terms:
+    def discriminator_loss(self, encoded: Tensor, generated: Tensor, batch: Batch) -> Terms:
+        """What D minimizes, from its scores of encoded and generated pairs, [N] each."""
         for name, value in {**self.loss.figures("real", encoded), **self.loss.figures("fake", generated)}.items():
             batch.play.note(name, value)
         return {"real": self.loss.real(encoded), "fake": self.loss.fake(generated)}
 
-    def fooling(self, encoded: Tensor, generated: Tensor) -> Terms:
-        """Equation 3 with its labels turned (section 3.4): E has its pairs taken for generated ones."""
-        return {"generated": self.loss.generator(generated), "encoded": self.loss.turned(encoded)}
+    def generator_and_encoder_loss(self, encoded: Tensor, generated: Tensor) -> Terms:
+        """Equation 3, labels swapped (section 3.4): G wants its pairs taken for encoded ones, E its for generated."""
+        return {"generated": self.loss.generator(generated), "encoded": self.loss.mirrored(encoded)}
 
     def held_out(self, batch: Batch) -> Terms:
-        return self.loss.figures("real", in_float32(self.D(batch.x, self.E(batch.x))))
+        return self.loss.figures("real", at_least_float32(self.D(batch.x, self.E(batch.x))))

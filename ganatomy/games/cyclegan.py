@@ -10,6 +10,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt
 from torch import Tensor
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.core.float32 import at_least_float32
 from ganatomy.core.game import Batch, Game, Terms, Turn
 from ganatomy.core.players import PatchDiscriminator, Translator
 from ganatomy.core.registry import part
@@ -17,7 +18,7 @@ from ganatomy.core.spec import Spec
 from ganatomy.games.validity import ignored
 from ganatomy.objectives.adversarial import LeastSquares, SeparateLoss, Wasserstein
 from ganatomy.objectives.history import ImageHistory
-from ganatomy.objectives.penalties import Consistency, Shown
+from ganatomy.objectives.penalties import Consistency, DiscriminatorStep
 
 Distance = Literal["l1", "l2"]
 
@@ -26,8 +27,14 @@ Distance = Literal["l1", "l2"]
 class CycleGAN(Game):
     """G: X -> Y and F: Y -> X, images [N, C, H, W] in [-1, 1]; D_X and D_Y: images -> scores of patches [N, h, w].
 
-    A batch's x are images of X, its y images of Y. The translators move first, then the discriminators, on images from
-    a history. `cycle` and `identity` are the paper's lambda and half of it times ten; `distance`, L1 or L2.
+    A batch has images of X in x and of Y in y. G and F step first, then both discriminators, on generated images from a
+    history (section 4, "training details").
+
+    cycle: weight of the cycle-consistency loss, the paper's lambda.
+    identity: weight of the identity loss; the paper has 0.5 * lambda. 0 leaves it out.
+    distance: of images in both of these losses: mean absolute ("l1", the paper's) or mean squared difference.
+    history: how many generated images of each domain are kept; 0: none, D sees the newest.
+    consistency: consistency regularization of both discriminators, as one report adds it.
     """
 
     def __init__(
@@ -57,63 +64,69 @@ class CycleGAN(Game):
             yield "CycleGAN bounds no D, and Wasserstein's loss needs a bound: use another game.loss."
 
     def order(self) -> Iterator[Turn]:
-        yield Turn(("G", "F"), self.translators, alike=True)
+        yield Turn(("G", "F"), self.translators, capturable=True)
         full = self.history_X.full and self.history_Y.full
-        yield Turn(("D_X", "D_Y"), self.discriminators, fresh=False, alike=full)
+        yield Turn(("D_X", "D_Y"), self.discriminators, fresh=False, capturable=full)
 
     def translators(self, batch: Batch) -> Terms:
+        """G's and F's turn: adversarial, cycle and identity losses."""
         x, y = both_domains(batch)
         fake_y, fake_x = self.G(x), self.F(y)
         terms = {
-            "G_adversarial": self.loss.generator(self.D_Y(fake_y).float()),
-            "F_adversarial": self.loss.generator(self.D_X(fake_x).float()),
-            "cycle_X": self.cycle * self.apart(self.F(fake_y), x),
-            "cycle_Y": self.cycle * self.apart(self.G(fake_x), y),
+            "G_adversarial": self.loss.generator(at_least_float32(self.D_Y(fake_y))),
+            "F_adversarial": self.loss.generator(at_least_float32(self.D_X(fake_x))),
+            "cycle_X": self.cycle * self.difference(self.F(fake_y), x),
+            "cycle_Y": self.cycle * self.difference(self.G(fake_x), y),
         }
         if self.identity:
-            terms["G_identity"] = self.identity * self.apart(self.G(y), y)
-            terms["F_identity"] = self.identity * self.apart(self.F(x), x)
+            terms["G_identity"] = self.identity * self.difference(self.G(y), y)
+            terms["F_identity"] = self.identity * self.difference(self.F(x), x)
         return terms
 
     def discriminators(self, batch: Batch) -> Terms:
+        """The turn of both discriminators."""
         x, y = both_domains(batch)
         return {
-            **self.told_apart(batch, "X", self.D_X, x, self.F(y), self.history_X),
-            **self.told_apart(batch, "Y", self.D_Y, y, self.G(x), self.history_Y),
+            **self.discriminator_loss(batch, "X", self.D_X, x, self.F(y), self.history_X),
+            **self.discriminator_loss(batch, "Y", self.D_Y, y, self.G(x), self.history_Y),
         }
 
-    def told_apart(
+    def discriminator_loss(
         self, batch: Batch, name: str, D: PatchDiscriminator, real: Tensor, fresh: Tensor, history: ImageHistory
     ) -> Terms:
         """What one discriminator minimizes: equation 1 of the report, its halves included."""
         fake = history.shown(fresh, batch.play.draws, name).to(fresh.dtype)
-        of_real, of_fake = D(real).float(), D(fake).float()
-        middle = self.loss.middle
-        if middle is not None:
-            batch.play.note(f"D_{name}_accuracy_real", (of_real > middle).float().mean())
-            batch.play.note(f"D_{name}_accuracy_fake", (of_fake < middle).float().mean())
+        of_real, of_fake = at_least_float32(D(real)), at_least_float32(D(fake))
+        threshold = self.loss.threshold
+        if threshold is not None:
+            batch.play.note(f"D_{name}_accuracy_real", (of_real > threshold).float().mean())
+            batch.play.note(f"D_{name}_accuracy_fake", (of_fake < threshold).float().mean())
         terms = {f"{name}_real": self.loss.real(of_real), f"{name}_fake": self.loss.fake(of_fake)}
         if self.consistency is not None:
-            shown = Shown(lambda images, _: D(images).float(), real, fake, None, of_real, of_fake, batch.play)
-            terms |= {f"{name}_{title}": value for title, value in self.consistency.terms(shown).items()}
+            step = DiscriminatorStep(
+                lambda images, _: at_least_float32(D(images)), real, fake, None, of_real, of_fake, batch.play
+            )
+            terms |= {f"{name}_{title}": value for title, value in self.consistency.terms(step).items()}
         return terms
 
-    def apart(self, a: Tensor, b: Tensor) -> Tensor:
-        difference = a.float() - b.float()
+    def difference(self, a: Tensor, b: Tensor) -> Tensor:
+        """Of images a and b, [N, C, H, W] each: a scalar."""
+        difference = at_least_float32(a) - at_least_float32(b)
         return difference.abs().mean() if self.distance == "l1" else difference.square().mean()
 
     def held_out(self, batch: Batch) -> Terms:
-        """How often the discriminators take real images for real that they never saw."""
-        if self.loss.middle is None:
+        """The share of held-out real images that each discriminator takes for real."""
+        if self.loss.threshold is None:
             return {}
         x, y = both_domains(batch)
         return {
-            f"D_{name}_accuracy_real": (D(images).float() > self.loss.middle).float().mean()
+            f"D_{name}_accuracy_real": (at_least_float32(D(images)) > self.loss.threshold).float().mean()
             for name, D, images in (("X", self.D_X, x), ("Y", self.D_Y, y))
         }
 
 
 def both_domains(batch: Batch) -> tuple[Tensor, Tensor]:
+    """The images of X and of Y. Raises GanatomyError for data of one domain."""
     if batch.y is None or batch.y.shape[1:] != batch.x.shape[1:]:
         raise GanatomyError("CycleGAN wants images of two domains: use data of two sources (`Unpaired`).")
     return batch.x, batch.y

@@ -1,6 +1,7 @@
-"""A conditional GAN whose G must also please a classifier that was trained before: an open question of one report.
+"""A conditional GAN whose G is also guided by a classifier trained beforehand: an open question of one report.
 
-D judges whether an image is real, C whether it is of the class asked for. C is frozen: it gives gradients, takes none.
+D judges whether an image is real, the classifier C whether it is of the class asked for. C is frozen: gradients pass
+through it to G, and its own weights never change.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,11 +12,12 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.core.float32 import at_least_float32
 from ganatomy.core.game import Batch, Terms
 from ganatomy.core.players import Discriminator, Generator
 from ganatomy.core.registry import part
 from ganatomy.core.spec import Spec
-from ganatomy.games.adversarial import Adversarial, Said
+from ganatomy.games.adversarial import Adversarial, Output
 from ganatomy.networks.classifier import PretrainedClassifier
 
 UNCONDITIONAL = (
@@ -26,9 +28,9 @@ UNCONDITIONAL = (
 
 @part
 class Guided(Adversarial):
-    """As `Adversarial`, and G descends `guidance` times C's cross-entropy with the class that was asked for, too.
+    """As `Adversarial`, and G also minimizes `guidance` * the cross-entropy of C's answer with the class asked for.
 
-    C must be another classifier than the judge that scores the result, or its scores say nothing.
+    C must not be the judge that scores the result: G would be trained on its own metric.
     """
 
     frozen = ("C",)
@@ -55,16 +57,17 @@ class Guided(Adversarial):
 
     def generator(self, batch: Batch) -> Terms:
         x, y = self.generated(batch)
-        return {**self.fooled(batch, x, y), "guidance": self._cost(x, y, batch)}
+        return {**self.generator_terms(batch, x, y), "guidance": self._guidance(x, y, batch)}
 
     def both(self, batch: Batch) -> Any:
         x, y = self.generated(batch)
-        shown = self.show(batch, x, y)
-        fooling = self.fooling(Said(shown.fake_scores, shown.fake_classes), shown.real_scores, y)
-        return {("D",): self.told_apart(shown), ("G",): {**fooling, "guidance": self._cost(x, y, batch)}}
+        step = self.discriminator_step(batch, x, y)
+        output = Output(step.fake_scores, step.fake_class_output)
+        of_generator = {**self.generator_loss(output, step.real_scores, y), "guidance": self._guidance(x, y, batch)}
+        return {("D",): self.discriminator_loss(step), ("G",): of_generator}
 
-    def _cost(self, x: Tensor, y: Tensor | None, batch: Batch) -> Tensor:
+    def _guidance(self, x: Tensor, y: Tensor | None, batch: Batch) -> Tensor:
         assert y is not None
-        logits = self.C(x).float()
+        logits = at_least_float32(self.C(x))
         batch.play.note("G_accuracy_as_asked", (logits.argmax(1) == y).float().mean())
         return self.guidance * cross_entropy(logits, y)

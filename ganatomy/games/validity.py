@@ -1,4 +1,4 @@
-"""Which pieces of a two-player game do not go together, and what does."""
+"""Combinations of settings that are refused when a recipe is declared, with what to use instead."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ WITHOUT_NORM = (R3GANGenerator, R3GANDiscriminator, BigGANDiscriminator)
 
 
 class Chosen(NamedTuple):
-    """The settings of the game and of its two players, and the players' parts."""
+    """A two-player game's settings: of the game, of G and of D; and the players' classes."""
 
     game: Settings
     G: Settings
@@ -31,23 +31,26 @@ class Chosen(NamedTuple):
     players: Mapping[str, Any]
 
     def loss(self, *kinds: type) -> bool:
+        """Whether the loss is of one of these kinds."""
         return issubclass(self.game["loss"].part, kinds)
 
     def penalty(self, fits: Callable[[Any], bool]) -> bool:
+        """Whether there is a penalty whose class fits."""
         return any(fits(penalty.part) for penalty in self.game["penalties"])
 
     def augment(self, kind: type) -> bool:
+        """Whether there is an augmentation of this kind."""
         return any(issubclass(augment.part, kind) for augment in self.game["augment"])
 
     def bounds(self, kind: type, *networks: type) -> bool:
-        """Whether a constraint of a kind is put on one of these networks."""
+        """Whether a constraint of this kind applies to one of these networks."""
         constraint = self.game["constraint"]
         if constraint is None or not issubclass(constraint.part, kind):
             return False
         return any(issubclass(self.players[name], networks) for name in constraint.settings["players"])
 
     def clips_no_gains(self) -> bool:
-        """Whether gains are to be clipped, and no player that is clipped has any."""
+        """Whether gains are to be clipped though no clipped player has normalization layers."""
         if not self.bounds(WeightClipping, nn.Module) or not self.game["constraint"].settings["clip_gains"]:
             return False
         own = {"G": self.G, "D": self.D}
@@ -59,7 +62,7 @@ class Chosen(NamedTuple):
 
 @dataclass(frozen=True)
 class Pair:
-    """Two sides that exclude each other, and what would work."""
+    """Two settings that exclude each other. instead: what would work. clash: whether both are chosen."""
 
     one: str
     other: str
@@ -73,7 +76,7 @@ class Pair:
 SCORES_OF_ITS_OWN = Pair(
     "a penalty on D's gradient",
     "batch norm in D",
-    "it presupposes a score for each image alone; use players.D.normalization=layer, virtual or none",
+    "it needs scores that depend on one image each; use players.D.normalization=layer, virtual or none",
     lambda c: c.penalty(lambda part: part.per_sample) and c.D.get("normalization") == "batch",
 )
 
@@ -105,9 +108,9 @@ EXCLUDED = (
     SCORES_OF_ITS_OWN,
     Pair(
         "AdaptiveAugment",
-        "a loss whose scores have no middle (Wasserstein, Relativistic)",
+        "a loss without a threshold between real and fake (Wasserstein, Relativistic)",
         "it asks how often D takes a training image for real; use DiffAugment, or another loss",
-        lambda c: c.augment(AdaptiveAugment) and c.game["loss"].part.middle is None,
+        lambda c: c.augment(AdaptiveAugment) and c.game["loss"].part.threshold is None,
     ),
     Pair(
         "AdaptiveAugment",
@@ -144,7 +147,7 @@ EXCLUDED = (
 
 @dataclass(frozen=True)
 class Needs:
-    """A player's setting that does nothing, whatever it is set to, unless another one is as it says."""
+    """A player's `setting` that has no effect unless `other` has this value."""
 
     setting: str
     other: str
@@ -162,7 +165,7 @@ DEPENDENT = (
 
 @dataclass(frozen=True)
 class Idle:
-    """A setting of a part of the game that does nothing beside another one."""
+    """A `setting` of a part that has no effect together with `other`. instead: what would work."""
 
     kind: type | tuple[type, ...]
     setting: str
@@ -241,7 +244,7 @@ IDLE = (
 
 
 def idle(where: str, value: Any) -> Iterator[str]:
-    """One line for every setting within a part, or several, that does nothing; `where`: its dotted name."""
+    """A line for every setting of a part, or of several, that has no effect. where: its dotted path."""
     for spec in value if isinstance(value, tuple) else (value,):
         if isinstance(spec, Spec):
             for one in IDLE:
@@ -251,10 +254,11 @@ def idle(where: str, value: Any) -> Iterator[str]:
                 yield from idle(f"{where}.{name}", setting)
 
 
-def told_twice(game: Settings) -> Iterator[str]:
-    """One line for every piece that is there twice.
+def repeated(game: Settings) -> Iterator[str]:
+    """A line for every penalty, regularizer or augmentation that is there twice.
 
-    Terms are kept by name, so one would be lost; numbers are drawn by name, so the same would be added again.
+    Terms are stored by name, so one of the two would be lost; random numbers are keyed by name, so both would draw
+    the same ones.
     """
     for where in ("penalties", "regularizers", "augment"):
         pieces = game.get(where, ())
@@ -264,7 +268,7 @@ def told_twice(game: Settings) -> Iterator[str]:
 
 
 def ignored(game: Spec, players: Mapping[str, Spec]) -> Iterator[str]:
-    """One line for every setting of any game and its players that does nothing."""
+    """A line for every setting of a game and its players that has no effect."""
     yield from idle("game", game)
     for name, player in players.items():
         yield from idle(f"players.{name}", player)
@@ -281,9 +285,9 @@ def ignored(game: Spec, players: Mapping[str, Spec]) -> Iterator[str]:
 
 
 def refusals(game: Spec, players: Mapping[str, Spec]) -> Iterator[str]:
-    """One line for everything of a two-player game that does not go together."""
+    """A line for every combination of a two-player game's settings that is refused."""
     parts = {name: player.part for name, player in players.items()}
     chosen = Chosen(game.settings, players["G"].settings, players["D"].settings, parts)
     yield from (str(pair) for pair in EXCLUDED if pair.clash(chosen))
-    yield from told_twice(game.settings)
+    yield from repeated(game.settings)
     yield from ignored(game, players)

@@ -1,8 +1,10 @@
-"""Coverage and density: how much of the real data has a generated image beside it.
+"""Density and coverage of generated images.
 
-Naeem et al. (2020), "Reliable fidelity and diversity metrics for generative models", section 3, arXiv:2002.09797. The
-neighbourhood of a real row reaches to its k-th nearest other real row. As in the authors' code (MIT license,
-clovaai/generative-evaluation-prdc) what lies exactly on its edge is outside; float64's rounding decides such ties.
+Naeem et al. (2020), "Reliable fidelity and diversity metrics for generative models", section 3, arXiv:2002.09797.
+
+A real row's neighborhood is the ball around it that reaches to its k-th nearest other real row. Rows exactly on its
+surface are outside, as in the authors' code (MIT license, clovaai/generative-evaluation-prdc); float64 rounding
+decides ties.
 """
 
 from collections.abc import Iterator
@@ -13,36 +15,36 @@ import numpy as np
 from ganatomy.core.errors import GanatomyError
 from ganatomy.metrics.moments import Array
 
-NUMBERS = 1 << 22  # of distances held at a time: 32 MiB
+NUMBERS = 1 << 22  # distances in memory at a time: 32 MiB
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """Coverage of every class, None where the reference has too few rows, and the mean of those that have one."""
+    """Coverage of every class, None if the reference has too few rows of it, and the mean of those that have one."""
 
     per_class: tuple[float | None, ...]
     mean: float | None
 
 
 def coverage(reference: Array, generated: Array, k: int = 5) -> float:
-    """Naeem et al. (2020), coverage: the share of reference rows with a generated row in their neighbourhood.
+    """The share of reference rows that have a generated row in their neighborhood, from 0 to 1.
 
-    reference: [N, d], N > k; generated: [M, d]. From 0 to 1; identical sets of distinct rows have 1.
+    reference: features [N, d], N > k; generated: features [M, d]. Two identical sets of distinct rows have coverage 1.
 
     >>> line = np.arange(10.0)[:, None]
     >>> coverage(line, line), coverage(line, line[:1], k=2)
     (1.0, 0.1)
     """
     covered = 0
-    for distances, radii in neighbourhoods(reference, generated, k):
+    for distances, radii in neighborhoods(reference, generated, k):
         covered += int((distances.min(axis=1, initial=np.inf) < radii).sum())
     return covered / len(reference)
 
 
 def density(reference: Array, generated: Array, k: int = 5) -> float:
-    """Naeem et al. (2020), density: in how many neighbourhoods a generated row lies, over k. About 1 for real data.
+    """The mean number of neighborhoods that a generated row lies in, divided by k: about 1 for real data, unbounded.
 
-    reference: [N, d], N > k; generated: [M, d], M > 0.
+    reference: features [N, d], N > k; generated: features [M, d], M > 0.
 
     >>> line = np.arange(10.0)[:, None]
     >>> density(line, line[4:5] + 0.25, k=2)
@@ -51,7 +53,7 @@ def density(reference: Array, generated: Array, k: int = 5) -> float:
     if len(generated) == 0:
         raise GanatomyError("Density needs a generated row; there is none.")
     inside = 0
-    for distances, radii in neighbourhoods(reference, generated, k):
+    for distances, radii in neighborhoods(reference, generated, k):
         inside += int((distances < radii[:, None]).sum())
     return inside / (k * len(generated))
 
@@ -65,11 +67,11 @@ def coverage_within_class(
     k: int = 5,
     per_class: int = 1000,
 ) -> Coverage:
-    """Coverage of each class by itself, of its first `per_class` reference and generated rows.
+    """Coverage within each class, of its first `per_class` reference rows by its first `per_class` generated rows.
 
-    reference: [N, d]; generated: [M, d]; labels: [N] and [M], class numbers. A class without generated rows has 0; one
-    without k + 1 reference rows has None and is left out of the mean. It grows with the number of generated rows, so
-    compare at equal counts, and beside the coverage of as many real images.
+    reference: features [N, d]; generated: features [M, d]; labels: class numbers [N] and [M]. A class without generated
+    rows has coverage 0; one with fewer than k + 1 reference rows has None. Coverage grows with the number of generated
+    rows, so compare at equal counts, and with the coverage of as many real images.
 
     >>> line = np.arange(8.0)[:, None]
     >>> labels = np.array([0] * 6 + [1] * 2)
@@ -85,16 +87,16 @@ def coverage_within_class(
     return Coverage(tuple(found), float(np.mean(known)) if known else None)
 
 
-def neighbourhoods(reference: Array, generated: Array, k: int) -> Iterator[tuple[Array, Array]]:
-    """Squared distances to generated rows [n, M], and squared radii [n], of some reference rows at a time."""
+def neighborhoods(reference: Array, generated: Array, k: int) -> Iterator[tuple[Array, Array]]:
+    """Blocks of n reference rows: their squared distances to generated rows [n, M], and their squared radii [n]."""
     reference, generated = np.asarray(reference, np.float64), np.asarray(generated, np.float64)
     if not 1 <= k < len(reference):
-        raise GanatomyError(f"{len(reference)} reference rows are too few for neighbourhoods of k={k} other rows.")
+        raise GanatomyError(f"{len(reference)} reference rows are too few for neighborhoods of k={k} other rows.")
     if reference.shape[1:] != generated.shape[1:] or reference.ndim != 2:
         shapes = f"{list(reference.shape)} and {list(generated.shape)}"
         raise GanatomyError(f"Reference and generated features must be [N, d] and [M, d]; these are {shapes}.")
-    centre = reference.mean(axis=0)  # less is lost to rounding near the origin
-    reference, generated = reference - centre, generated - centre
+    center = reference.mean(axis=0)  # rounding errors are smaller near the origin
+    reference, generated = reference - center, generated - center
     rows = max(1, NUMBERS // max(len(reference), len(generated)))
     for start in range(0, len(reference), rows):
         part = reference[start : start + rows]
@@ -103,6 +105,6 @@ def neighbourhoods(reference: Array, generated: Array, k: int) -> Iterator[tuple
 
 
 def squared_distances(a: Array, b: Array) -> Array:
-    """[n, d] and [m, d] -> [n, m]."""
+    """Between rows of a [n, d] and of b [m, d]: [n, m]."""
     squares: Array = np.sum(a**2, axis=1)[:, None] + np.sum(b**2, axis=1) - 2 * (a @ b.T)
     return np.maximum(squares, 0.0, out=squares)

@@ -1,4 +1,4 @@
-"""Networks that turn images into features, by name. Every score is of one of them, and says which.
+"""Feature extractors by name. Scores of different extractors are not comparable, so every score says which it is of.
 
 One's own is any function from images, uint8 [N, H, W, C], to features [N, d]:
 
@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from ganatomy.core.errors import GanatomyError, one_line
-from ganatomy.core.exact import exactly
+from ganatomy.core.float32 import without_tf32
 from ganatomy.core.randomness import CPU
 from ganatomy.core.registry import Registry
 from ganatomy.data.packed import cache_folder
@@ -36,22 +36,23 @@ INCEPTION = "weights-inception-2015-12-05-6726825d.pth"
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 INCEPTION_ADDRESS = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{INCEPTION}"
 BATCH = {"cpu": 8}
-"""Images that Inception looks at at a time; 32 on other devices, where nothing was measured. With two threads of an AMD
+"""Images per forward pass of Inception; 32 on other devices, where nothing was measured. With two threads of an AMD
 EPYC with AVX-512, nothing else running, 8, 16, 32 and 64 made 15.5, 14.6, 14.2 and 13.6 images/s; with one, beside
 other work on two days, 3.8, 3.9, 3.7 and 3.5, and the first three 7.6, 7.2 and 6.9."""
 
 
 class Look(NamedTuple):
-    """Features [N, d] and, from a classifier, probabilities [N, K]."""
+    """What an extractor gives: features [N, d] and, from a classifier, probabilities [N, K]."""
 
     features: Array
     probabilities: Array | None = None
 
 
 class Extractor(ABC):
-    """Looks at images; `facts` are what has to agree before two scores may be compared.
+    """Turns images into features.
 
-    classifies: whether a look has probabilities. repeats_gray: whether it looks at RGB alone, gray repeated thrice.
+    classifies: whether it gives probabilities, too.
+    repeats_gray: whether gray images are repeated in three channels, because it takes RGB alone.
     """
 
     classifies = True
@@ -59,11 +60,11 @@ class Extractor(ABC):
 
     @abstractmethod
     def look(self, images: Array) -> Look:
-        """images: uint8 [N, H, W, C]."""
+        """Features, and probabilities if it classifies, of images: uint8 [N, H, W, C]."""
 
     @abstractmethod
     def facts(self) -> dict[str, Any]:
-        """extractor, extractor_sha256, resize, precision."""
+        """What must agree before two scores are compared: extractor, extractor_sha256, resize, precision."""
 
 
 extractors: Registry[Callable[..., Extractor]] = Registry("extractor")
@@ -71,10 +72,11 @@ Function = TypeVar("Function", bound=Callable[[Array], Any])
 
 
 def extractor(function: Function, name: str | None = None, version: str | None = None) -> Function:
-    """Register one's own function from images, uint8 [N, H, W, C], to features [N, d].
+    """Register a function from images, uint8 [N, H, W, C], to features [N, d], as an extractor. A decorator, too.
 
-    name: its own with dashes, unless said. version: what else than its source decides its features, such as the
-    weights that it loads; scores of different versions are not compared.
+    name: by default the function's, with dashes.
+    version: identifies what its features depend on besides its source code, such as weights that it loads; by default a
+        hash of the source. Scores of different versions are not compared.
 
     >>> mean = extractor(lambda images: images.mean((1, 2)), name="mean-color", version="2")
     >>> extractors["mean-color"]().facts()["extractor_version"]
@@ -88,9 +90,9 @@ def extractor(function: Function, name: str | None = None, version: str | None =
 
 
 class Own(Extractor):
-    """A function that somebody registered; arrays or tensors come out of it. Its version is its source's, unless said.
+    """An extractor from a registered function, which may return arrays or tensors.
 
-    It has no SHA-256, because its source does not tell all, and so what it sees is not kept in the cache.
+    Its source does not determine its features entirely, so it has no SHA-256, and its features are not cached.
     """
 
     classifies = False
@@ -119,7 +121,7 @@ class Own(Extractor):
 
 
 def source_version(function: Callable[..., Any]) -> str | None:
-    """Of a function's or an object's class's source, and of a module's weights; None where there is no source."""
+    """A hash of the source of a function or an object's class, and of a module's weights; None without source code."""
     try:
         source = inspect.getsource(function if hasattr(function, "__name__") else type(function))
     except (OSError, TypeError):
@@ -131,7 +133,12 @@ def source_version(function: Callable[..., Any]) -> str | None:
 
 
 class Inception(Extractor):
-    """TensorFlow's Inception-v3 of 2015-12-05: pool features [N, 2048], and unbiased logits' softmax [N, 1008]."""
+    """TensorFlow's Inception-v3 of 2015-12-05: features [N, 2048], and probabilities [N, 1008] of the unbiased logits.
+
+    weights: a file of public weights; None: the one in the cache, downloaded if need be.
+    resize: see `ganatomy.networks.inception.scaled`.
+    layer: where the features are taken: "64", "192", "768" or "2048".
+    """
 
     repeats_gray = True
 
@@ -154,7 +161,7 @@ class Inception(Extractor):
         self.batch = BATCH.get(device.type, 32)
 
     @torch.inference_mode()
-    @exactly()
+    @without_tf32()
     def look(self, images: Array) -> Look:
         features, probabilities = [], []
         for start in range(0, len(images), self.batch):
@@ -175,9 +182,9 @@ class Inception(Extractor):
 
 
 class Random(Extractor):
-    """A convolutional network with fixed random weights: for tests and smoke runs, where no weights are at hand.
+    """A convolutional network with fixed random weights, for tests and where there are no trained weights.
 
-    Its scores see that images differ, and say little of how; they go with nothing but each other.
+    Its scores tell that two sets of images differ, and little more. They compare with nothing but each other.
     """
 
     classifies = False
@@ -217,7 +224,7 @@ extractors.add("random", Random)
 
 
 def as_rgb(images: Array) -> Array:
-    """uint8 [N, H, W, 1 or 3] as [N, H, W, 3]: gray is repeated, which is what the field does; others are refused."""
+    """uint8 [N, H, W, 1 or 3] to [N, H, W, 3]: gray is repeated. Raises GanatomyError for other images."""
     if images.dtype != np.uint8 or images.ndim != 4:
         raise GanatomyError(f"Images must be uint8 [N, H, W, C]; these are {images.dtype} {list(images.shape)}.")
     if images.shape[3] == 1:
@@ -230,7 +237,7 @@ def as_rgb(images: Array) -> Array:
 
 
 def inception_file() -> Path:
-    """The weights in the cache, downloaded once; offline, an error that says which file to put where."""
+    """The file of weights in the cache, downloaded once. Offline the error says which file to put where."""
     file = cache_folder() / "extractors" / INCEPTION
     if file.exists():
         return file
@@ -252,7 +259,7 @@ def inception_file() -> Path:
 
 
 def read_weights(file: Path, wanted: str | None = None) -> tuple[str, dict[str, torch.Tensor]]:
-    """The SHA-256 of a file, refused if another is wanted, and its tensors, read without running what it may hold."""
+    """A weights file's SHA-256, checked if `wanted` is given, and its tensors; loaded without unpickling code."""
     try:
         with open(file, "rb") as opened:
             sha256 = hashlib.file_digest(opened, "sha256").hexdigest()

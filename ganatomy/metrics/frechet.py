@@ -12,9 +12,10 @@ from ganatomy.metrics.moments import Array, Moments
 
 
 def frechet_distance(a: Moments, b: Moments) -> float:
-    """Heusel et al. (2017), equation 6: |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)). At least 0.
+    """Heusel et al. (2017), equation 6: |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)), at least 0.
 
-    Biased upwards by few rows: compare at equal counts, and beside the distance of as many real images.
+    It is FID if the features are Inception's. Few rows bias it upwards: compare at equal counts, and with the distance
+    of as many real images. Raises GanatomyError if sizes differ or moments are not finite.
 
     >>> line = np.array([[-1.0], [1.0]])
     >>> frechet_distance(Moments.of(line), Moments.of(line + 3))
@@ -33,7 +34,7 @@ def frechet_distance(a: Moments, b: Moments) -> float:
 def trace_of_root(a: Array, b: Array) -> float:
     """tr((a b)^(1/2)) of two covariances [d, d]: the sum of the singular values of r^T s, where a = r r^T, b = s s^T.
 
-    Never complex, and small eigenvalues are not squared first, which would lose those below 1e-8 of the largest.
+    It is never complex. Eigenvalues are not squared on the way, which would lose those below 1e-8 of the largest.
     """
     return float(np.linalg.svd(_root(a).T @ _root(b), compute_uv=False).sum())
 
@@ -45,12 +46,12 @@ def _root(covariance: Array) -> Array:
 
 
 def has_negative(eigenvalues: Array) -> bool:
-    """Whether one is below 0 by more than rounding."""
+    """Whether an eigenvalue is negative by more than rounding errors."""
     return bool(np.min(eigenvalues, initial=0.0) < -1e-6 * np.max(np.abs(eigenvalues), initial=0.0))
 
 
 def _positive(values: Array) -> Array:
-    """Eigenvalues without those that rounding made of 0: a root would turn 1e-16 into 1e-8, once per missing rank."""
+    """Eigenvalues with rounding errors set to 0: the square root of 1e-16 would add 1e-8 for every missing rank."""
     if has_negative(values):
         raise GanatomyError("A covariance has no negative eigenvalues, and one of these two does: is it damaged?")
     noise = len(values) * np.finfo(np.float64).eps * np.max(values, initial=0.0)

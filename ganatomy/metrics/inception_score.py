@@ -1,7 +1,7 @@
-"""The Inception Score: how surely a classifier names each image, and how evenly it names all.
+"""The Inception Score: high if a classifier is certain about each image, and predicts all classes equally often.
 
-Salimans et al. (2016), "Improved techniques for training GANs", section 4, arXiv:1606.03498. It crowns a generator of
-one picture per class; never show it without the Fréchet distance and a coverage beside it.
+Salimans et al. (2016), "Improved techniques for training GANs", section 4, arXiv:1606.03498. A generator of
+one picture per class gets the best score of all, so never report it without a Fréchet distance and a coverage.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from ganatomy.metrics.moments import Array
 def inception_score(probabilities: Array) -> float:
     """Salimans et al. (2016), section 4: exp(E_x KL(p(y|x) || p(y))), from 1 to K.
 
-    probabilities: [N, K], rows sum to 1.
+    probabilities: [N, K], whose rows sum to 1. Raises GanatomyError otherwise.
 
     >>> inception_score(np.eye(4))
     4.0
@@ -25,9 +25,9 @@ def inception_score(probabilities: Array) -> float:
 
 
 def inception_score_of_splits(probabilities: Array, splits: int = 10) -> tuple[float, float]:
-    """Mean and standard deviation over equal parts, in order, as papers print it. probabilities: [N, K], N >= splits.
+    """Mean and standard deviation over equal splits, taken in order, as papers report it.
 
-    A part of n images scores n at most, so the mean falls as the parts shrink.
+    probabilities: [N, K], N >= splits. A split of n images scores at most n, so smaller splits lower the mean.
     """
     if not 1 <= splits <= len(probabilities):
         raise GanatomyError(f"{len(probabilities)} images cannot be split into {splits} parts.")

@@ -1,4 +1,4 @@
-"""How a run is scored by the judge of its data set: what a recipe says of it."""
+"""The settings of scores by a data set's judge, for recipes."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,11 @@ from ganatomy.core.registry import part
 @part
 @dataclass(frozen=True, kw_only=True)
 class JudgeScores(Scoring):
-    """Scores on the judge's features and probabilities.
+    """Scores from the features and probabilities of the data set's judge.
 
-    `count` samples, or as many as there are held-out images if those are fewer: the floor is taken at equal counts.
-    Coverage (Naeem et al., 2020) is within each class, between `per_class` reference and `per_class` generated images
-    at most.
+    count: samples to score; no more than there are held-out images, so that the floor is taken at the same count.
+    k: neighbors of coverage (Naeem et al., 2020), which is taken within each class.
+    per_class: at most so many reference images and samples of each class are compared in it.
     """
 
     count: PositiveInt = 10_000

@@ -1,11 +1,11 @@
-"""The kernel distance between two sets of features: KID, where they are Inception's.
+"""The kernel distance between two sets of features; KID, if they are Inception's.
 
 Binkowski et al. (2018), "Demystifying MMD GANs", arXiv:1801.01401, section 4: the squared maximum mean discrepancy
-(Gretton et al., 2012, equation 3) under a cubic kernel. Unlike the Fréchet distance's its estimate is unbiased, so
-different numbers of images can be compared; a value a little below 0 says that nothing tells the two apart.
+(Gretton et al., 2012, equation 3) under a cubic kernel. Unlike the Fréchet distance's, its estimate is unbiased, so
+scores of different numbers of images can be compared. A value slightly below 0 means that the sets do not differ.
 
-Published values are means over a hundred random subsets of 1,000 rows. The estimate from all rows is their expectation,
-for the same work, without the chance of the draw.
+Published values are means over a hundred random subsets of 1,000 rows. The estimate from all rows, used here, is their
+expectation, at the same cost and without random subsets.
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ import numpy as np
 from ganatomy.core.errors import GanatomyError
 from ganatomy.metrics.moments import Array
 
-ROWS = 512  # of a kernel matrix held at a time
+ROWS = 512  # rows of the kernel matrix in memory at a time
 
 
 class KernelDistance(NamedTuple):
@@ -26,10 +26,10 @@ class KernelDistance(NamedTuple):
 
 
 def kernel_distance(a: Array, b: Array) -> KernelDistance:
-    """From all rows; a: [N, d], b: [M, d], at least three each.
+    """The unbiased estimate of the squared MMD, with a standard error. a: features [N, d]; b: [M, d]; N, M >= 3.
 
-    The error is the jackknife's (Efron & Stein, 1981): how far the estimate moves without one row, then without
-    another. Where nothing tells the sets apart it is too large, by the root of 2; never too small on average.
+    The standard error is the jackknife's (Efron and Stein, 1981), from estimates that leave out one row each. It is not
+    too small on average; for sets from one distribution it is too large, by a factor of the square root of 2.
 
     >>> line = np.array([[0.0], [0.0], [3.0]])
     >>> kernel_distance(line, line).value
@@ -51,7 +51,7 @@ def kernel_distance(a: Array, b: Array) -> KernelDistance:
 
 
 def _kernel_sums(a: Array, b: Array) -> tuple[Array, Array]:
-    """(x . y / d + 1)^3 of each row of one with all rows of the other, summed: [N] and [M]."""
+    """Row and column sums, [N] and [M], of the kernel matrix (x . y / d + 1)^3."""
     of_a, of_b = np.empty(len(a)), np.zeros(len(b))
     for start in range(0, len(a), ROWS):
         part = a[start : start + ROWS] @ b.T
@@ -64,7 +64,7 @@ def _kernel_sums(a: Array, b: Array) -> tuple[Array, Array]:
 
 
 def _kernel_diagonal(x: Array) -> Array:
-    """(x . x / d + 1)^3 of each row."""
+    """The kernel of each row with itself, [N]."""
     diagonal: Array = (np.sum(x * x, axis=1) / x.shape[1] + 1) ** 3
     return diagonal
 

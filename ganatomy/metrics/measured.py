@@ -1,7 +1,7 @@
-"""Images -> statistics -> scores, of any two sets of images and any extractor.
+"""Images -> statistics -> scores, for any two sets of images and any extractor.
 
-The three stages are usable apart: what an extractor saw of a set is computed once, kept, merged from parts, compared
-with many others.
+The three stages can be used separately: statistics of a set are computed once, stored, merged from parts, and compared
+with those of many other sets.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -19,20 +19,22 @@ from ganatomy.metrics.kernel_distance import kernel_distance
 from ganatomy.metrics.moments import Array, Moments
 from ganatomy.metrics.precision_recall import precision, recall
 
-KEPT = 10_000  # rows whose features are kept for the scores that compare rows with rows
-PAIRED = 2_000  # images that similarity draws its pairs from
-MANY = 10_000  # images from which on scores that depend on their number hardly do
+KEPT = 10_000  # rows whose features are stored, for scores that compare images with images (kid, prdc, nearest)
+PAIRED = 2_000  # images from which ssim draws its pairs
+MANY = 10_000  # images from which on biased scores hardly depend on their number
 SPLITS = 10  # of the Inception Score
-NEIGHBOURS = (3, 5)  # k of precision and recall, and of density and coverage
+NEIGHBORS = (3, 5)  # k of precision and recall, and of density and coverage
 
 
 @dataclass
 class Statistics:
-    """What an extractor saw of a set of images.
+    """An extractor's statistics of a set of images.
 
-    moments: of all rows. features: [<= KEPT, d], the first rows, and probabilities of all [N, K], where it classifies
-    and they are wanted, in float32; None where only moments were read from a file. counted: whether their number is
-    known, which not every file says.
+    moments: of the features of all images.
+    facts: of the extractor; statistics with different facts are not compared.
+    features: of the first KEPT images, [<= KEPT, d], float32; None if a file has only moments.
+    probabilities: of all images, [N, K], float32; None if the extractor does not classify, or nobody asked for them.
+    counted: whether `count` is known, which some files do not say.
     """
 
     moments: Moments
@@ -46,7 +48,7 @@ class Statistics:
         return self.moments.count
 
     def merge(self, other: "Statistics") -> None:
-        """Add what was seen of further images, as if one had looked at all of them."""
+        """Add the statistics of further images. Raises GanatomyError for those of another extractor."""
         if dict(other.facts) != dict(self.facts):
             raise GanatomyError(f"Statistics of {self.facts['extractor']} and {other.facts['extractor']} do not merge.")
         self.moments.merge(other.moments)
@@ -54,7 +56,7 @@ class Statistics:
         self.probabilities = _joined(self.probabilities, other.probabilities, None)
 
     def part(self, rows: slice) -> "Statistics":
-        """Of some of the rows whose features are kept."""
+        """Statistics of some of the images whose features are stored."""
         assert self.features is not None
         probabilities = None if self.probabilities is None else self.probabilities[rows]
         return Statistics(Moments.of(self.features[rows]), self.facts, self.features[rows], probabilities)
@@ -63,10 +65,10 @@ class Statistics:
 def statistics_of(
     parts: Iterable[Array], extractor: Extractor, metrics: Collection[str] = ("fid", "kid", "is", "prdc")
 ) -> Statistics:
-    """What an extractor sees of images that come in parts, uint8 [n, H, W, C]; no more than a part is held.
+    """An extractor's statistics of images that come in parts, uint8 [n, H, W, C], with one part in memory at a time.
 
-    metrics: what will be measured; probabilities, K numbers of each of N images, are kept for the Inception Score,
-    whose memory is O(N K) where the others' is O(d^2).
+    metrics: what will be measured. For "is" the probabilities of all images are stored, O(N K) numbers; the others need
+        O(d^2), and the features of KEPT images.
     """
     moments: Moments | None = None
     features: list[Array] = []
@@ -108,10 +110,10 @@ def _is(real: Statistics, fake: Statistics) -> dict[str, float]:
 def _prdc(real: Statistics, fake: Statistics) -> dict[str, float]:
     a, b = _features(real, "prdc"), _features(fake, "prdc")
     return {
-        "precision": precision(a, b, NEIGHBOURS[0]),
-        "recall": recall(a, b, NEIGHBOURS[0]),
-        "density": density(a, b, NEIGHBOURS[1]),
-        "coverage": coverage(a, b, NEIGHBOURS[1]),
+        "precision": precision(a, b, NEIGHBORS[0]),
+        "recall": recall(a, b, NEIGHBORS[0]),
+        "density": density(a, b, NEIGHBORS[1]),
+        "coverage": coverage(a, b, NEIGHBORS[1]),
     }
 
 
@@ -119,7 +121,10 @@ METRICS: dict[str, Metric] = {"fid": _fid, "kid": _kid, "is": _is, "prdc": _prdc
 
 
 def measure(real: Statistics, fake: Statistics, metrics: Sequence[str] = ("fid", "kid", "prdc")) -> dict[str, float]:
-    """Scores by name: fid, kid and its error, is and its deviation, precision, recall, density, coverage."""
+    """Scores by name: fid, kid, kid_error, is, is_deviation, precision, recall, density, coverage.
+
+    Raises GanatomyError if the statistics are of different extractors, or lack what a metric needs.
+    """
     different = [name for name in {**real.facts, **fake.facts} if real.facts.get(name) != fake.facts.get(name)]
     if different:
         raise GanatomyError(
@@ -135,14 +140,14 @@ def measure(real: Statistics, fake: Statistics, metrics: Sequence[str] = ("fid",
 
 
 def parameters(metrics: Sequence[str], count: int | None) -> dict[str, Any]:
-    """What decides these scores, of `count` images, beside the images: a part of their protocol."""
+    """The parameters of these metrics for `count` images, as part of the protocol."""
     found: dict[str, Any] = {}
     if "kid" in metrics:
         found["kid_estimate"] = "unbiased, of all rows compared"
     if "is" in metrics:
         found["is_splits"] = min(SPLITS, count or SPLITS)
     if "prdc" in metrics:
-        found |= {"k_precision_recall": NEIGHBOURS[0], "k_density_coverage": NEIGHBOURS[1]}
+        found |= {"k_precision_recall": NEIGHBORS[0], "k_density_coverage": NEIGHBORS[1]}
     if "ssim" in metrics:
         found["ssim_images"] = f"the first {min(PAIRED, count or PAIRED):,}"
     if {"kid", "prdc", "nearest"} & {*metrics}:
@@ -151,7 +156,7 @@ def parameters(metrics: Sequence[str], count: int | None) -> dict[str, Any]:
 
 
 def remarks(real: Statistics, fake: Statistics, metrics: Sequence[str]) -> list[str]:
-    """What one should know of these scores."""
+    """What to know before relying on these scores, a line each."""
     size, counts = len(real.moments.mean), [one.count for one in (real, fake) if one.counted]
     said = few_images(metrics, size, min(counts), fake.count if fake.counted else MANY) if counts else []
     if "is" in metrics and not {"prdc", "fid", "kid"} & set(metrics):
@@ -169,7 +174,10 @@ def remarks(real: Statistics, fake: Statistics, metrics: Sequence[str]) -> list[
 
 
 def few_images(metrics: Sequence[str], size: int, fewest: int, generated: int) -> list[str]:
-    """What few images do to these scores, of features of a size, `fewest` of the smaller set."""
+    """Remarks on scores of few images.
+
+    size: of the features; fewest: images in the smaller set; generated: images in the generated one.
+    """
     said = []
     if "fid" in metrics and fewest <= size:
         said.append(

@@ -1,7 +1,7 @@
-"""Whether a generator repeats its training images.
+"""A memorization check: whether a generator repeats its training images.
 
-The distance from each generated image to the nearest training image, beside that of held-out real images, which nobody
-trained on: a generator that learned the distribution is as far as they are, one that learned images by heart is nearer.
+The distance from each generated image to the nearest training image is compared with that of held-out real images. A
+generator that has learned the distribution is as far away as those; one that has memorized images is nearer.
 """
 
 from dataclasses import dataclass
@@ -12,25 +12,27 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.metrics.coverage import NUMBERS, squared_distances
 from ganatomy.metrics.moments import Array
 
-BLOCK = 4096  # training images compared with at a time
+BLOCK = 4096  # training images per block
 
 
 @dataclass(frozen=True)
 class Memorization:
-    """Distances to the nearest training image: medians, and how many generated ones are suspiciously near.
+    """Distances to the nearest training image.
 
-    copies: the share of generated images nearer to a training image than 99 % of the held-out ones are; 0.01 is what
-    honest images have.
+    median, held_out_median: of generated and of held-out images.
+    copies: the share of generated images that are nearer than 99 % of the held-out images; 0.01 is expected without
+        memorization.
+    nearest: for each generated image, the row of its nearest training image.
     """
 
     median: float
     held_out_median: float
     copies: float
-    nearest: tuple[int, ...]  # of each generated image, the row of its nearest training image
+    nearest: tuple[int, ...]
 
 
 def memorization(training: Array, generated: Array, held_out: Array) -> Memorization:
-    """Features [N, d], [M, d] and [H, d]; H of a hundred or more, so that one percent of them is something.
+    """Compare features of training images [N, d], generated images [M, d] and held-out images [H, d], H >= 100.
 
     >>> draw = np.random.default_rng(0)
     >>> training, held_out = draw.normal(size=(300, 4)), draw.normal(size=(200, 4))
@@ -41,19 +43,19 @@ def memorization(training: Array, generated: Array, held_out: Array) -> Memoriza
 
 
 def honest_distances(training: Array, held_out: Array) -> tuple[Array, Array]:
-    """How far held-out images are from the nearest training image, and which that is: [H] each."""
+    """`nearest_distances` of held-out images [H, d], H >= 100: what to expect without memorization."""
     refuse_few(len(held_out))
     return nearest_distances(training, held_out)
 
 
 def refuse_few(held_out: int) -> None:
-    """So few held-out images that one percent of them is none."""
+    """Raise GanatomyError for fewer than 100 held-out images, of which 1 % is less than one."""
     if held_out < 100:
         raise GanatomyError(f"{held_out} held-out images are too few to say what is suspiciously near: take 100.")
 
 
 def memorized(generated: tuple[Array, Array], held_out: tuple[Array, Array]) -> Memorization:
-    """Of the nearest distances of generated images beside those of held-out ones, both as `nearest_distances` gives."""
+    """As `memorization`, from the `nearest_distances` of generated and of held-out images."""
     (distances, nearest), (honest, _) = generated, held_out
     return Memorization(
         float(np.median(distances)),
@@ -64,8 +66,10 @@ def memorized(generated: tuple[Array, Array], held_out: tuple[Array, Array]) -> 
 
 
 def nearest_distances(training: Array, rows: Array) -> tuple[Array, Array]:
-    """Of each row [M, d], its distance to the nearest of [N, d], and which that is; both in blocks, so [N, d] may lie
-    in a mapped file."""
+    """The distance of each row [M, d] to its nearest training row, and that row's number: [M] each.
+
+    training: [N, d], read in blocks, so it may be a memory-mapped file.
+    """
     rows = np.asarray(rows, np.float64)
     if training.ndim != 2 or training.shape[1:] != rows.shape[1:]:
         raise GanatomyError(f"Features must be [N, d] and [M, d]; these are {training.shape} and {rows.shape}.")

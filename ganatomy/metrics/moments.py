@@ -1,4 +1,4 @@
-"""Mean and covariance of features that come in batches.
+"""Mean and covariance of features, accumulated over batches.
 
 Chan, Golub & LeVeque (1979), "Updating formulae and a pairwise algorithm for computing sample variances", equation 2.1.
 """
@@ -10,11 +10,11 @@ import numpy as np
 from ganatomy.core.errors import GanatomyError
 
 Array = np.ndarray[Any, np.dtype[Any]]
-ROWS = 4096  # taken at a time
+ROWS = 4096  # rows per update
 
 
 class Moments:
-    """Count, mean [d] and covariance [d, d] of rows in float64, in O(d^2) memory; parts computed apart can be merged.
+    """Count, mean [d] and covariance [d, d] of rows, in float64 and O(d^2) memory. Parts can be merged.
 
     >>> moments = Moments(2)
     >>> moments.update(np.array([[0.0, 0.0], [2.0, 4.0]]))
@@ -29,14 +29,17 @@ class Moments:
 
     @classmethod
     def of(cls, features: Array) -> "Moments":
-        """The moments of one array. features: [N, d]."""
+        """The moments of the rows of one array [N, d]."""
         moments = cls(features.shape[1])
         moments.update(features)
         return moments
 
     @classmethod
     def known(cls, mean: Array, covariance: Array, count: int) -> "Moments":
-        """Moments that were computed before. mean: [d]; covariance: [d, d], of n - 1; count: of rows, at least 2."""
+        """Moments from a mean [d], an unbiased covariance [d, d] and a count of rows, at least 2.
+
+        Raises GanatomyError if these cannot be moments.
+        """
         mean, covariance = np.asarray(mean), np.asarray(covariance)
         if mean.ndim != 1 or covariance.shape != mean.shape * 2:
             shapes = f"{list(mean.shape)} and {list(covariance.shape)}"
@@ -57,13 +60,13 @@ class Moments:
 
     @property
     def covariance(self) -> Array:
-        """[d, d], unbiased: divided by n - 1."""
+        """[d, d], unbiased (divided by N - 1)."""
         if self.count < 2:
             raise GanatomyError(f"A covariance needs two rows or more; there are {self.count}.")
         return self.scatter / (self.count - 1)
 
     def update(self, features: Array) -> None:
-        """Add rows. features: [N, d], finite."""
+        """Add rows [N, d]. Raises GanatomyError for another size, or numbers that are not finite."""
         features = np.asarray(features)
         if features.ndim != 2 or features.shape[1] != len(self.mean):
             raise GanatomyError(f"Features must be [N, {len(self.mean)}]; these are {list(features.shape)}.")
@@ -72,11 +75,11 @@ class Moments:
             if not np.isfinite(rows).all():
                 raise GanatomyError("Features must be finite; there are NaN or infinite ones.")
             mean = rows.mean(axis=0)
-            centred = rows - mean
-            self._add(len(rows), mean, centred.T @ centred)
+            centered = rows - mean
+            self._add(len(rows), mean, centered.T @ centered)
 
     def merge(self, other: "Moments") -> None:
-        """Add the rows that `other` has seen."""
+        """Add the rows that `other` holds."""
         if other.mean.shape != self.mean.shape:
             raise GanatomyError(f"Moments of {len(other.mean)} features do not go with those of {len(self.mean)}.")
         self._add(other.count, other.mean, other.scatter)

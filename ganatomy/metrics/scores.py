@@ -1,7 +1,7 @@
-"""What a judge says of samples: its features and probabilities in, every score out, none of them alone.
+"""Scores of samples by a data set's judge, from its features and probabilities.
 
-The classifier score and the accuracy crown a generator of one picture per class; the Fréchet distance and the coverage
-within classes see it. So they are computed together, and are to be shown together.
+All scores are computed together and are to be reported together. Classifier score and accuracy are highest for a
+generator of one picture per class; the Fréchet distance and the coverage within classes expose it.
 """
 
 import math
@@ -18,21 +18,29 @@ from ganatomy.metrics.inception_score import inception_score
 from ganatomy.metrics.moments import Array, Moments
 from ganatomy.metrics.shares import class_shares
 
-REPEATED = ("frechet", "coverage", "classifier_score", "accuracy")  # scores that have a deviation between draws
+REPEATED = ("frechet", "coverage", "classifier_score", "accuracy")  # scores whose deviation between draws is reported
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of `count` samples."""
+    """Scores of `count` samples.
 
-    classifier_score: float  # the Inception Score's formula on the judge's probabilities, 1 to K
-    frechet: float  # distance to the reference in the judge's features
-    coverage: float | None  # mean over classes; None where no class has enough reference rows
-    class_shares: tuple[float, ...]  # of the classes the judge sees, also where others were asked for
-    accuracy: float | None  # share that the judge recognizes as the class asked for; None where none was
+    classifier_score: the Inception Score's formula on the judge's probabilities, from 1 to K.
+    frechet: the Fréchet distance to the reference in the judge's features.
+    coverage: the mean of `coverage_per_class`; None if no class has enough reference images.
+    class_shares: how often the judge predicts each class.
+    accuracy: the share of samples classified as the class asked for; None if none was.
+    accuracy_per_class: None for classes that were not asked for.
+    """
+
+    classifier_score: float
+    frechet: float
+    coverage: float | None
+    class_shares: tuple[float, ...]
+    accuracy: float | None
     count: int
     coverage_per_class: tuple[float | None, ...] = ()
-    accuracy_per_class: tuple[float | None, ...] | None = None  # None for a class that was not asked for
+    accuracy_per_class: tuple[float | None, ...] | None = None
 
 
 def judge_scores(
@@ -46,11 +54,12 @@ def judge_scores(
     k: int = 5,
     per_class: int = 1000,
 ) -> Scores:
-    """Every score of samples against a reference.
+    """Score samples against a reference.
 
-    reference_features: [R, d], reference_labels: [R], for coverage; reference_moments: for the Fréchet distance, of as
-    many rows as one likes; features: [N, d]; probabilities: [N, K]; asked: [N], the classes asked of a conditional
-    generator. Coverage is within the class asked for, or else within the class the judge sees.
+    reference_features, reference_labels: [R, d] and [R], for the coverage.
+    reference_moments: for the Fréchet distance; they may be of more images.
+    features, probabilities: of the samples, [N, d] and [N, K].
+    asked: the classes asked of a conditional generator, [N]; None: coverage is within the predicted classes.
     """
     features, probabilities = np.asarray(features), np.asarray(probabilities)
     asked = None if asked is None else np.asarray(asked)
@@ -76,7 +85,7 @@ def judge_scores(
 
 
 def averaged(draws: Sequence[Scores]) -> Scores:
-    """Means over repeated draws of as many samples."""
+    """The means of repeated draws, all of the same count."""
 
     def mean(name: str) -> Any:
         return mean_of([getattr(one, name) for one in draws])
@@ -87,7 +96,7 @@ def averaged(draws: Sequence[Scores]) -> Scores:
 
 
 def mean_of(values: Sequence[Any]) -> Any:
-    """Of numbers, or of tuples place by place; None where one of them is None."""
+    """The mean of numbers, or of tuples element by element; None if any of them is None."""
     if any(value is None for value in values):
         return None
     if isinstance(values[0], tuple):
@@ -96,13 +105,13 @@ def mean_of(values: Sequence[Any]) -> Any:
 
 
 def deviations(draws: Sequence[Scores]) -> dict[str, float]:
-    """Between two repeated draws or more, of each score that all of them have."""
+    """The standard deviation between draws, two or more, of each score that all of them have."""
     values = {name: [getattr(one, name) for one in draws] for name in REPEATED}
     return {name: float(np.std(found, ddof=1)) for name, found in values.items() if None not in found}
 
 
 def recognized(seen: Array, asked: Array, classes: int) -> tuple[float | None, ...]:
-    """Of each class, how much of what was asked for is seen as it; None where nothing was.
+    """The accuracy of each class, None for those not asked for. seen: predicted classes [N]; asked: [N].
 
     >>> recognized(np.array([0, 1, 1]), np.array([0, 0, 1]), classes=3)
     (0.5, 1.0, None)
@@ -112,19 +121,19 @@ def recognized(seen: Array, asked: Array, classes: int) -> tuple[float | None, .
 
 
 def times_floor(record: Mapping[str, Any]) -> float:
-    """The Fréchet distance of a written score as a multiple of its floor; infinite where the floor is zero."""
+    """The Fréchet distance of a score record as a multiple of its floor; infinite if the floor is zero."""
     floor = record["floor"]["frechet"]
     return float(record["scores"]["frechet"] / floor) if floor else math.inf
 
 
 def shown_scores(scores: Mapping[str, Any]) -> dict[str, Any]:
-    """Scores as they may be shown: those that a collapsed generator wins only beside a coverage that it loses."""
+    """Scores to show people: without a coverage, which exposes collapse, those that reward collapse are left out."""
     if scores.get("coverage") is not None or "classifier_score" not in scores:
         return dict(scores)
     return {**scores, "classifier_score": None, "accuracy": None}
 
 
 def drawn_scores(record: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers of a written score as they may be drawn, a Fréchet distance also as a multiple of its floor."""
+    """The numbers of a score record to plot, with the Fréchet distance as a multiple of its floor, too."""
     found = {name: value for name, value in shown_scores(record["scores"]).items() if isinstance(value, (int, float))}
     return {**found, "frechet_x_floor": times_floor(record)} if "frechet" in found else found

@@ -1,4 +1,4 @@
-"""How samples spread over the classes."""
+"""How samples are distributed over the classes."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ from ganatomy.metrics.moments import Array
 
 
 def class_shares(labels: Array, classes: int) -> Array:
-    """The share of each class, [classes], sum 1. labels: [N] class numbers, N > 0.
+    """The share of each class, [classes], summing to 1. labels: class numbers [N], N > 0.
 
     >>> class_shares(np.array([0, 0, 2, 2]), classes=3).tolist()
     [0.5, 0.0, 0.5]
@@ -24,7 +24,7 @@ def class_shares(labels: Array, classes: int) -> Array:
 
 
 def entropy(shares: Array, unit: Literal["bits", "nats"] = "bits") -> float:
-    """Shannon (1948): -sum p log p, from 0 (one class) to log K (all alike). shares: [K], sum 1.
+    """Shannon (1948): -sum p log p, from 0 (one class) to log K (equal shares). shares: [K], summing to 1.
 
     >>> entropy(np.array([0.5, 0.0, 0.5]))
     1.0
@@ -34,7 +34,7 @@ def entropy(shares: Array, unit: Literal["bits", "nats"] = "bits") -> float:
 
 
 def missing_classes(shares: Array) -> tuple[int, ...]:
-    """The classes that never appear.
+    """The classes whose share is 0.
 
     >>> missing_classes(np.array([0.5, 0.0, 0.5]))
     (1,)

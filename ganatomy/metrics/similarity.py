@@ -1,8 +1,8 @@
-"""How alike images are: multi-scale structural similarity, as a meter of collapse.
+"""Multi-scale structural similarity (MS-SSIM) of pairs of images, as a measure of mode collapse.
 
 Wang, Simoncelli and Bovik (2003), "Multiscale structural similarity for image quality assessment", equations 6 and 7;
-between random pairs of one class, after Odena et al. (2017), arXiv:1610.09585, section 4.2: where generated pairs are
-more alike than real ones, the generator has collapsed.
+of random pairs of one class, after Odena et al. (2017), arXiv:1610.09585, section 4.2: if pairs of generated images are
+more similar than pairs of real ones, the generator has collapsed.
 """
 
 from dataclasses import dataclass
@@ -15,22 +15,23 @@ from ganatomy.core.randomness import keyed
 from ganatomy.metrics.moments import Array
 
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-SIGMA, RADIUS = 1.5, 5  # an 11 x 11 window
+SIGMA, RADIUS = 1.5, 5  # pixels: a Gaussian window of 11 x 11
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
 @dataclass(frozen=True)
 class Similarity:
-    """The mean over pairs, and of each class where they were drawn within classes."""
+    """The mean similarity of pairs; of each class, too, if pairs were drawn within classes."""
 
     mean: float
     per_class: tuple[float | None, ...] | None = None
 
 
 def multiscale_similarity(a: Array, b: Array) -> Array:
-    """a, b: uint8 [N, H, W, C] -> [N], at most 1, which only equal images have.
+    """MS-SSIM of pairs of images a, b: uint8 [N, H, W, C], to [N], at most 1 (for equal images).
 
-    As many of the paper's five scales as leave a picture of 11 pixels, their weights scaled to sum to 1.
+    Small images allow fewer than the paper's five scales, each of which needs 11 pixels; the weights are rescaled to
+    sum to 1.
 
     >>> image = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
     >>> multiscale_similarity(image, image).tolist()
@@ -55,13 +56,16 @@ def multiscale_similarity(a: Array, b: Array) -> Array:
 
 
 def refuse_small(height: int, width: int) -> None:
-    """Images smaller than a window."""
+    """Raise GanatomyError for images smaller than a window."""
     if (smallest := min(height, width)) < 2 * RADIUS + 1:
         raise GanatomyError(f"Structural similarity looks through windows of 11 pixels; these images have {smallest}.")
 
 
 def similarity_of_pairs(images: Array, labels: Array | None = None, *, pairs: int = 1000, seed: int = 0) -> Similarity:
-    """Between random pairs of different images; within each class, where labels [N] are given."""
+    """The mean MS-SSIM of random pairs of images, uint8 [N, H, W, C]; within each class if labels [N] are given.
+
+    Raises GanatomyError if there are no two images to compare.
+    """
     if labels is None:
         return Similarity(_mean_of_pairs(images, pairs, seed, "all"))
     labels = np.asarray(labels)
@@ -90,7 +94,7 @@ def _parts(first: Array, second: Array, size: int = 256) -> list[tuple[Array, Ar
 
 
 def _compared(x: Array, y: Array) -> tuple[Array, Array]:
-    """Similarity, and its contrast and structure without luminance, at this scale: means over the picture, [N] each."""
+    """At one scale, means over the picture: SSIM, and its contrast-structure factor alone; [N] each."""
 
     def smooth(z: Array) -> Array:
         blurred = gaussian_filter(z, (0, SIGMA, SIGMA, 0), truncate=RADIUS / SIGMA)
@@ -106,7 +110,7 @@ def _compared(x: Array, y: Array) -> tuple[Array, Array]:
 
 
 def _halved(x: Array) -> Array:
-    """Means of 2 x 2 pixels."""
+    """Average pooling of 2 x 2 pixels."""
     height, width = (size // 2 * 2 for size in x.shape[1:3])
     cut = x[:, :height, :width]
     halved: Array = (cut[:, ::2, ::2] + cut[:, 1::2, ::2] + cut[:, ::2, 1::2] + cut[:, 1::2, 1::2]) / 4

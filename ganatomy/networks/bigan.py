@@ -1,4 +1,4 @@
-"""The encoder and the joint discriminator of BiGAN (Donahue et al., 2017, arXiv:1605.09782)."""
+"""BiGAN's encoder and joint discriminator (Donahue et al., 2017, arXiv:1605.09782)."""
 
 import math
 from itertools import pairwise
@@ -22,7 +22,10 @@ WithoutReference = Literal["batch", "instance", "layer", "none"]
 def strided(
     shape: Shape, channels: tuple[int, ...], norm: Normalization, kind: Activation, dropout: float = 0.0
 ) -> tuple[nn.Sequential, int]:
-    """4x4 convolutions that halve a picture larger than 4 px, then 3x3 ones; and how many numbers they leave."""
+    """Convolutions, one per entry of `channels`, and the size of their flattened output.
+
+    4x4 with stride 2 while the picture is larger than 4 pixels, then 3x3; normalization after all but the first.
+    """
     size, layers = [shape.height, shape.width], list[nn.Module]()
     for i, (before, after) in enumerate(pairwise((shape.channels, *channels))):
         halves = min(size) > 4
@@ -37,7 +40,10 @@ def strided(
 
 @part
 class ConvEncoder(Encoder):
-    """Images [N, C, H, W] to latents [N, latent]: a convolution for each entry of `channels`, and a linear layer."""
+    """BiGAN's E: images [N, C, H, W] in [-1, 1] to latents [N, latent].
+
+    A convolution with that many output maps for each entry of `channels`, and a linear layer.
+    """
 
     def __init__(
         self,
@@ -62,10 +68,10 @@ class ConvEncoder(Encoder):
 
 @part
 class JointDiscriminator(PairDiscriminator):
-    """Images [N, C, H, W] and latents [N, latent] to scores [N].
+    """BiGAN's D: images [N, C, H, W] and latents [N, latent] to scores [N], high for pairs (x, E(x)).
 
-    Each goes through layers of its own (`channels`; `hidden` units twice) before two joint ones of `hidden` units each,
-    so it is deeper than its opponents.
+    Images pass convolutions (`channels`), latents two linear layers of `hidden` units; both together then pass two more
+    of them. `dropout` follows every layer.
     """
 
     def __init__(
@@ -94,6 +100,7 @@ class JointDiscriminator(PairDiscriminator):
 
 
 def dense(sizes: tuple[int, ...], dropout: float) -> nn.Sequential:
+    """Linear layers with leaky ReLU and dropout, one for each pair of `sizes`."""
     layers: list[nn.Module] = []
     for before, after in pairwise(sizes):
         layers += [nn.Linear(before, after), nn.LeakyReLU(LEAK, inplace=True)]

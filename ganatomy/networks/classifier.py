@@ -1,4 +1,4 @@
-"""Convolutional classifiers: judges of generated images, and pupils of labelled ones."""
+"""Convolutional classifiers: judges, which score generated images, and the classifiers that studies train."""
 
 from itertools import pairwise
 from typing import Annotated, Any, NamedTuple
@@ -15,7 +15,7 @@ from ganatomy.networks.mlp import Probability
 
 
 class Seen(NamedTuple):
-    """What a judge makes of images: penultimate features [N, d] and logits [N, classes]."""
+    """A judge's output: penultimate features [N, d] and logits [N, classes]."""
 
     features: Tensor
     logits: Tensor
@@ -25,10 +25,12 @@ class Seen(NamedTuple):
 class ConvClassifier(nn.Module):
     """Images [N, C, H, W] in [-1, 1] to logits [N, classes].
 
-    Each entry of `channels` is a 3x3 convolution with batch norm, which halves the picture while it is larger than 7
-    px. The features are those of one fully connected layer of `hidden` units. `noise` is the sigma of Gaussian noise
-    added to the images while training: without it, noise that nobody sees moves the features of real digits ten times
-    as far from the reference as other writers' hands do.
+    channels: output maps of 3x3 convolutions with batch norm, which have stride 2 while the picture is larger than 7
+        pixels. A linear layer of `hidden` units gives the features.
+    dropout: of the features.
+    noise: standard deviation of Gaussian noise on the images in training mode. Without it, noise that nobody sees moves
+        the features of real digits ten times as far from the reference as other writers' handwriting does.
+    width: a factor on all channels.
     """
 
     def __init__(
@@ -43,9 +45,7 @@ class ConvClassifier(nn.Module):
         width: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()
-        if classes is None:
-            raise GanatomyError("A classifier needs labels, and the data has none.")
-        shape = Shape(*shape)
+        shape, classes = Shape(*shape), required(classes)
         before, size = shape.channels, [shape.height, shape.width]
         layers: list[nn.Module] = []
         for after in (scaled(c, width) for c in channels):
@@ -60,6 +60,7 @@ class ConvClassifier(nn.Module):
         self.classify = nn.Linear(hidden, classes)
 
     def see(self, x: Tensor) -> Seen:
+        """Features and logits of images [N, C, H, W] in [-1, 1]."""
         features = self.body(self.noise(x))
         return Seen(features, self.classify(self.dropout(features)))
 
@@ -71,9 +72,9 @@ class ConvClassifier(nn.Module):
 class ResidualClassifier(nn.Module):
     """Images [N, C, H, W] in [-1, 1] to logits [N, classes]: He et al. (2016), arXiv:1512.03385, short and wide.
 
-    A 3x3 convolution, then for each further entry of `channels` a 3x3 convolution, a halving and a residual pair of 3x3
-    convolutions, all with batch norm. The features are the largest of each of the last maps. `noise` is the sigma of
-    Gaussian noise added to the images while training, as in `ConvClassifier`.
+    channels: output maps. The first is a 3x3 convolution; each further one a 3x3 convolution, 2x2 max pooling and a
+        residual block of two more, all with batch norm. The features are the maxima of the last maps.
+    dropout, noise, width: as in `ConvClassifier`.
     """
 
     def __init__(
@@ -87,8 +88,7 @@ class ResidualClassifier(nn.Module):
         width: PositiveFloat = 1.0,
     ) -> None:
         super().__init__()
-        if classes is None:
-            raise GanatomyError("A classifier needs labels, and the data has none.")
+        classes = required(classes)
         shape, maps = Shape(*shape), [scaled(c, width) for c in channels]
         if min(shape[1:]) >> (len(maps) - 1) < 1:
             raise GanatomyError(f"ResidualClassifier: {shape} cannot be halved {len(maps) - 1} times.")
@@ -109,7 +109,7 @@ class ResidualClassifier(nn.Module):
 
 
 class Residual(nn.Module):
-    """x + two convolutions of it."""
+    """x + two 3x3 convolutions of x, each with batch norm and leaky ReLU."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -119,7 +119,15 @@ class Residual(nn.Module):
         return x + self.body(x)
 
 
+def required(classes: int | None) -> int:
+    """The number of classes. Raises GanatomyError for data without labels."""
+    if classes is None:
+        raise GanatomyError("A classifier needs labels, and the data has none.")
+    return classes
+
+
 def normed(before: int, after: int) -> nn.Sequential:
+    """A 3x3 convolution with batch norm and leaky ReLU."""
     return nn.Sequential(
         Conv2d(before, after, 3, 1, 1, bias=False), nn.BatchNorm2d(after), nn.LeakyReLU(LEAK / 2, inplace=True)
     )
@@ -127,10 +135,10 @@ def normed(before: int, after: int) -> nn.Sequential:
 
 @part
 class PretrainedClassifier(ConvClassifier):
-    """A classifier that somebody else trained, frozen: its weights are those of the run in the folder `run`.
+    """A frozen classifier with the weights of another run, whose folder is `run`.
 
-    They are read when a training begins and are part of its checkpoints, so the folder is not needed afterwards. It
-    stays in evaluation mode.
+    The weights are read when a training begins and become part of its checkpoints, so the folder is not needed again.
+    The classifier stays in evaluation mode.
     """
 
     def __init__(self, shape: Shape, classes: int | None = None, *, run: str, **how: Any) -> None:

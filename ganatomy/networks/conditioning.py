@@ -1,4 +1,7 @@
-"""How a network learns which class is asked for."""
+"""Class conditioning: ways to tell G and D the class, and heads with which D predicts it.
+
+Wherever class numbers [N] are taken, mixtures of classes may be given instead: weights [N, classes], floating-point.
+"""
 
 from typing import Literal
 
@@ -6,13 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.core.float32 import at_least_float32
 
 
 class OneHot(nn.Module):
-    """Class numbers [N] to one-hot vectors [N, classes]; as planes [N, classes, H, W] when a picture size is given.
-
-    Here and below classes may be mixed: weights of classes [N, classes], floating-point, stand for class numbers.
-    """
+    """Class numbers [N] to one-hot vectors [N, classes], or to planes [N, classes, H, W] if a size is given."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -23,7 +24,7 @@ class OneHot(nn.Module):
 
 
 class LabelEmbedding(nn.Module):
-    """Class numbers [N] to learned vectors [N, size], or planes; each begins as N(0, 1), like a latent."""
+    """Class numbers [N] to learned vectors [N, size], or planes [N, size, H, W]; initialized from N(0, 1), as z is."""
 
     def __init__(self, classes: int, size: int) -> None:
         super().__init__()
@@ -35,23 +36,25 @@ class LabelEmbedding(nn.Module):
 
 
 def label_input(classes: int, embedding: int | None) -> OneHot | LabelEmbedding:
+    """A class as an input to concatenate: one-hot, or an embedding of so many numbers."""
     return OneHot(classes) if embedding is None else LabelEmbedding(classes, embedding)
 
 
 def rows(table: Tensor, y: Tensor) -> Tensor:
-    """The rows of a table [classes, n] for the classes y: [N, n]; where they are mixed, the means of rows."""
+    """Rows [N, n] of a table [classes, n] for class numbers y [N]; for mixtures [N, classes], weighted sums."""
     return y @ table if y.is_floating_point() else nn.functional.embedding(y, table)
 
 
 def spread(vectors: Tensor, size: tuple[int, int] | None) -> Tensor:
+    """Vectors [N, n] as constant planes [N, n, H, W] of a size (H, W); None: as they are."""
     return vectors if size is None else vectors[:, :, None, None].expand(-1, -1, *size)
 
 
 class ConditionalBatchNorm(nn.Module):
-    """Dumoulin et al. (2017), "A learned representation for artistic style", arXiv:1610.07629: gains by class.
+    """Dumoulin et al. (2017), "A learned representation for artistic style", arXiv:1610.07629.
 
-    Batch norm without gains, then a gain (1 at first) and a bias (0) that are looked up by class. With equal rows it is
-    batch norm.
+    Batch norm with a gain (1 at first) and a bias (0 at first) for each class. If all classes have the same, it
+    is batch norm.
     """
 
     labelled, normalizes = True, True
@@ -59,7 +62,7 @@ class ConditionalBatchNorm(nn.Module):
     def __init__(self, channels: int, classes: int, dimensions: int = 2) -> None:
         super().__init__()
         self.norm = (nn.BatchNorm2d if dimensions == 2 else nn.BatchNorm1d)(channels, affine=False)
-        self.gain = nn.Parameter(torch.ones(classes, channels))  # no Embedding: spectral norm is not for these
+        self.gain = nn.Parameter(torch.ones(classes, channels))  # no Embedding: spectral norm would divide it
         self.bias = nn.Parameter(torch.zeros(classes, channels))
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
@@ -70,7 +73,7 @@ class ConditionalBatchNorm(nn.Module):
 
 
 class Labelled(nn.Sequential):
-    """Layers one after another, of which some want the classes, too."""
+    """nn.Sequential for layers some of which take the classes, too: those that have `labelled` set."""
 
     labelled = True
 
@@ -83,7 +86,7 @@ class Labelled(nn.Sequential):
 class Projection(nn.Module):
     """Miyato and Koyama (2018), "cGANs with projection discriminator", arXiv:1802.05637, equation 5.
 
-    The inner product of features [N, d] with a learned vector of the class: [N].
+    The inner product of features [N, d] with a learned vector of their class, [N]: a term of D's score.
     """
 
     def __init__(self, classes: int, features: int) -> None:
@@ -96,7 +99,7 @@ class Projection(nn.Module):
 
 
 class ProxyHead(nn.Module):
-    """Features [N, d] to embeddings [N, size] on the unit sphere, where each class has a learned proxy (ReACGAN)."""
+    """ReACGAN's head: features [N, d] to embeddings [N, size] of length 1, and a learned proxy of each class."""
 
     def __init__(self, classes: int, features: int, size: int) -> None:
         super().__init__()
@@ -104,14 +107,14 @@ class ProxyHead(nn.Module):
         self.proxies = nn.Parameter(torch.randn(classes, size))
 
     def forward(self, features: Tensor) -> Tensor:
-        return nn.functional.normalize(self.embed(features).float(), dim=1)
+        return nn.functional.normalize(at_least_float32(self.embed(features)), dim=1)
 
 
 Head = Literal["none", "softmax", "proxy"]
 
 
 def auxiliary_head(kind: Head, classes: int | None, features: int, size: int = 128) -> nn.Module | None:
-    """What asks D for the class: logits [N, classes], or embeddings [N, size]."""
+    """D's classification head: features [N, d] to logits [N, classes] ("softmax") or embeddings [N, size] ("proxy")."""
     if kind == "none":
         return None
     known = needs_labels("An auxiliary classifier", classes)
@@ -119,13 +122,14 @@ def auxiliary_head(kind: Head, classes: int | None, features: int, size: int = 1
 
 
 def asked(y: Tensor | None) -> Tensor:
-    """The classes that a conditional network was given."""
+    """The classes given to a conditional network. Raises GanatomyError without them."""
     if y is None:
         raise GanatomyError("A conditional network needs the class of every image.")
     return y
 
 
 def needs_labels(network: str, classes: int | None) -> int:
+    """The number of classes, for a conditional network. Raises GanatomyError if the data has none."""
     if classes is None:
         raise GanatomyError(
             f"{network} is conditional, and the data has no labels: name their column with data.label, or use "

@@ -1,10 +1,10 @@
-"""Convolutions that take the faster of two ways to their weight gradient, behind torch's own interface.
+"""Drop-in convolutions that compute their weight gradient in the faster of two ways, on CPUs in bfloat16.
 
-oneDNN's bfloat16 weight gradient slows down where pictures are small and channels many. There the same sum is one
-matrix product, small^T [A, M] @ columns [M, k * k * B] over the M = N * h * w pixels of the smaller picture, whose
-columns are the windows of the larger one, copied out of its channels-last memory. On two cores with AVX-512 and
-bfloat16 that took 0.45 to 0.9 of the time (128 -> 256 maps, 7x7 -> 3x3; 256 -> 512, 8x8 -> 4x4; 64 -> 128, 14x14 ->
-7x7); where the columns outgrow the cache it is the slower way, and oneDNN's is taken.
+oneDNN's bfloat16 weight gradient is slow for small pictures with many channels. The same sum is one matrix product,
+small^T [A, M] @ columns [M, k * k * B], over the M = N * h * w pixels of the smaller of the layer's two pictures; the
+columns are windows of the larger one, copied from its channels-last memory (im2col). On two cores with AVX-512 and
+bfloat16 this took 0.45 to 0.9 of the time (128 -> 256 maps, 7x7 -> 3x3; 256 -> 512, 8x8 -> 4x4; 64 -> 128, 14x14 ->
+7x7). Once the columns outgrow the cache it is slower, and oneDNN is used. On GPUs both classes are torch's own.
 """
 
 from typing import Any
@@ -14,26 +14,26 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import conv_transpose2d, pad
 
-CACHE = 16 * 2**20  # bytes of columns up to which copying them pays
-FEWEST_MAPS = 64  # on either side
+CACHE = 16 * 2**20  # bytes of columns, up to which copying them pays
+FEWEST_MAPS = 64  # channels in and out, from which on it pays
 
 
 class Conv2d(nn.Conv2d):
-    """torch's, with the weight gradient as a matrix product where that is faster."""
+    """nn.Conv2d, with its weight gradient as a matrix product where that is faster."""
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = (
             (size + 2 * p - k) // s + 1
             for size, p, k, s in zip(x.shape[2:], pads(self), self.kernel_size, self.stride, strict=True)
         )
-        weight = self.weight  # once: it may be computed, and each time anew
+        weight = self.weight  # read once: a parametrization computes it anew each time
         if not is_faster(self, x, weight, len(x) * height * width, self.in_channels):
             return self._conv_forward(x, weight, self.bias)
         return Convolution.apply(*in_bfloat16(x, weight), self.stride, pads(self), False, (0, 0))
 
 
 class ConvTranspose2d(nn.ConvTranspose2d):
-    """torch's, with the weight gradient as a matrix product where that is faster."""
+    """nn.ConvTranspose2d, with its weight gradient as a matrix product where that is faster."""
 
     def forward(self, x: Tensor, output_size: Any = None) -> Tensor:
         if output_size is not None:
@@ -45,7 +45,7 @@ class ConvTranspose2d(nn.ConvTranspose2d):
 
 
 class Convolution(torch.autograd.Function):
-    """A convolution, or a transposed one; x: [N, C, H, W] and the weight in bfloat16, channels last."""
+    """A convolution, or a transposed one, of x [N, C, H, W] with a weight: both bfloat16 and channels-last."""
 
     @staticmethod
     def forward(
@@ -78,7 +78,10 @@ class Convolution(torch.autograd.Function):
 def weight_gradient(
     large: Tensor, small: Tensor, kernel: tuple[int, ...], stride: tuple[int, int], padding: tuple[int, int]
 ) -> Tensor:
-    """[A, B, kh, kw] of large: [N, B, H, W] and small: [N, A, h, w], the two sides of a convolution, channels last."""
+    """The weight gradient [A, B, kh, kw] from both sides of the layer, channels-last.
+
+    large: [N, B, H, W] and small: [N, A, h, w], of which one is the input and the other the output's gradient.
+    """
     flat = small.permute(0, 2, 3, 1).reshape(-1, small.shape[1])
     product = flat.t() @ columns(large, (small.shape[2], small.shape[3]), kernel, stride, padding)
     return product.view(-1, *kernel, large.shape[1]).permute(0, 3, 1, 2)
@@ -87,7 +90,7 @@ def weight_gradient(
 def columns(
     x: Tensor, size: tuple[int, int], kernel: tuple[int, ...], stride: tuple[int, int], padding: tuple[int, int]
 ) -> Tensor:
-    """The windows of x: [N, B, H, W], channels last, as rows [N * h * w, kh * kw * B]; size: h, w."""
+    """im2col: the windows of a channels-last x [N, B, H, W] as rows [N * h * w, kh * kw * B]; size: (h, w)."""
     rows = pad(x, (padding[1], padding[1], padding[0], padding[0])).permute(0, 2, 3, 1).contiguous()
     image, row, pixel, number = rows.stride()
     windows = rows.as_strided(
@@ -97,7 +100,7 @@ def columns(
 
 
 def is_faster(layer: nn.Conv2d | nn.ConvTranspose2d, x: Tensor, weight: Tensor, pixels: int, maps: int) -> bool:
-    """Whether the matrix product is the faster way: on a CPU, in bfloat16, for columns [pixels, kh * kw * maps]."""
+    """Whether to use the matrix product: on a CPU, under bfloat16 autocast, for columns [pixels, kh * kw * maps]."""
     return (
         x.device.type == "cpu"
         and torch.is_grad_enabled()
@@ -111,6 +114,7 @@ def is_faster(layer: nn.Conv2d | nn.ConvTranspose2d, x: Tensor, weight: Tensor, 
 
 
 def plain(layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:
+    """Whether a layer has nothing that the matrix product does not know: bias, groups, dilation, other padding."""
     return (
         layer.bias is None
         and layer.groups == 1
@@ -121,11 +125,11 @@ def plain(layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:
 
 
 def pads(layer: nn.Conv2d | nn.ConvTranspose2d) -> tuple[int, int]:
-    """Zeros added on each side; of "same" or "valid" padding, which `plain` refuses, nothing is known here."""
+    """Zeros added on each side, (vertical, horizontal); (0, 0) for "same" and "valid", which `plain` excludes."""
     return (0, 0) if isinstance(layer.padding, str) else (int(layer.padding[0]), int(layer.padding[1]))
 
 
 def in_bfloat16(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """As autocast would have them."""
+    """Both as autocast would cast them, channels-last."""
     last = torch.channels_last
     return x.to(torch.bfloat16, memory_format=last), weight.to(torch.bfloat16, memory_format=last)

@@ -1,5 +1,5 @@
-"""Radford, Metz and Chintala (2016), "Unsupervised representation learning with deep convolutional generative
-adversarial networks", arXiv:1511.06434: strided convolutions in both players, everything else an argument.
+"""DCGAN: Radford, Metz and Chintala (2016), "Unsupervised representation learning with deep convolutional generative
+adversarial networks", arXiv:1511.06434. Strided convolutions in both players; everything else is a setting.
 """
 
 import math
@@ -46,16 +46,14 @@ from ganatomy.networks.normalization import Normalization, Reference, normalizat
 def upward(
     before: int, after: int, sizes: tuple[int, int], targets: tuple[int, int], kernel: int, stride: int, bias: bool
 ) -> nn.Module:
-    """A fractionally strided convolution from pictures of `sizes` to pictures of exactly `targets` (height, width).
+    """A transposed convolution from maps of `sizes` to maps of exactly `targets`, both (height, width).
 
-    Without a stride only odd kernels keep the size, so an even one is made smaller by one.
+    At stride 1 only odd kernels can keep the size, so an even kernel is made smaller by one.
     """
     kernel = kernel if stride > 1 else kernel - 1 + kernel % 2
     padding, extra = [], []
     for size, target in zip(sizes, targets, strict=True):
-        trim = (
-            kernel - stride + (stride * size - target)
-        )  # of the (size - 1) * stride + kernel numbers a transposed one makes
+        trim = kernel - stride + (stride * size - target)  # of (size - 1) * stride + kernel pixels without padding
         padding.append(math.ceil(trim / 2))
         extra.append(2 * padding[-1] - trim)
     return ConvTranspose2d(before, after, kernel, stride, (padding[0], padding[1]), (extra[0], extra[1]), bias=bias)
@@ -63,15 +61,24 @@ def upward(
 
 @part
 class DCGANGenerator(Generator):
-    """Latents [N, latent] (and classes [N]) to images [N, C, H, W] in [-1, 1].
+    """DCGAN's G: latents z [N, latent], and classes [N] where it is conditional, to images [N, C, H, W] in [-1, 1].
 
-    The latent is projected to `channels[0]` maps of the start size; each further entry of `channels` is a
-    fractionally strided layer with that many maps, and one more layer makes the picture. The start size follows from
-    the picture's size and the strides: 28 px with two strided layers starts at 7x7, 64 px with four at 4x4. With
-    `start` the last layer's stride follows instead. `deviation` is that of the first weights.
+    z is projected to `channels[0]` maps at the start size. Every further entry of `channels` is a transposed
+    convolution with that many output maps; one more and tanh give the image. The start size follows from the image size
+    and the strides: 28 pixels with two strided layers start at 7x7, 64 pixels with four at 4x4.
 
-    A class is told by concatenation with the latent, one-hot or as an `embedding` of so many numbers, or by conditional
-    batch norm. `reference` is the size of the reference batch of virtual batch norm.
+    latent, prior: the size of z and its distribution.
+    channels: output maps of the projection and of each layer but the last.
+    kernel, stride: of all transposed convolutions.
+    last_stride: the stride of the last one, if it differs.
+    start: the start size; `last_stride` then follows from it.
+    normalization: after every layer but the last.
+    reference: size of the reference batch of virtual batch norm.
+    conditional: whether G is told the class.
+    conditioning: how: concatenated to z, or by conditional batch norm.
+    embedding: size of a learned class embedding to concatenate; None: one-hot.
+    deviation: standard deviation of the initial weights.
+    width: a factor on all channels.
     """
 
     def __init__(
@@ -153,14 +160,21 @@ class DCGANGenerator(Generator):
 
 @part
 class DCGANDiscriminator(Discriminator):
-    """Images [N, C, H, W] in [-1, 1] (and classes [N]) to scores [N]; positive means real.
+    """DCGAN's D: images [N, C, H, W] in [-1, 1], and classes [N] where it is conditional, to scores [N], high for real.
 
-    Each entry of `channels` is a strided convolution with that many maps; all but the first are normalized. `noise`
-    is the sigma of Gaussian noise added after the flatten layer while training. `minibatch_deviation` shows the last
-    layer how much the images of a batch differ.
-
-    A class is told by planes beside the picture's, one-hot or as an `embedding` of so many numbers, or by projection.
-    With `auxiliary` it is not told but asked: `classify` answers, and the scores do not depend on the class.
+    channels: output maps of the strided convolutions, one entry each. A linear layer gives the score.
+    kernel, stride: of all convolutions.
+    normalization: after every convolution but the first.
+    reference: size of the reference batch of virtual batch norm.
+    dropout: after every convolution.
+    noise: standard deviation of Gaussian noise on the features in training mode.
+    minibatch_deviation: give the score the standard deviation over the batch as one more map.
+    conditional: whether D is told the class.
+    conditioning: how: as planes concatenated to the image, or by a projection discriminator's inner product.
+    embedding: number of learned planes per class; None: one-hot.
+    auxiliary: a head `classify` that predicts the class, for ACGAN; the score then does not depend on it.
+    deviation: standard deviation of the initial weights.
+    width: a factor on all channels.
     """
 
     def __init__(
@@ -237,14 +251,15 @@ class DCGANDiscriminator(Discriminator):
 
 
 def check_instance_norm(network: str, norm: Normalization, size: Sequence[int]) -> None:
+    """Raise GanatomyError for instance norm of maps of one pixel, which it sets to zero."""
     if norm == "instance" and max(size) == 1:
         raise GanatomyError(
-            f"{network}: instance norm makes zeros of maps of 1x1; use fewer channels, or normalization=layer."
+            f"{network}: instance norm sets maps of 1x1 pixels to zero; use fewer channels, or normalization=layer."
         )
 
 
 def last_stride_from(start: int | tuple[int, int], shape: Shape, grown: int) -> int:
-    """The stride of the last layer that leads from a start size, already grown by the layers before, to the picture.
+    """The stride with which the last layer leads from a start size, which the others multiply by `grown`, to the image.
 
     >>> last_stride_from(8, Shape(3, 64, 64), 2**3), last_stride_from(4, Shape(3, 64, 64), 2**2)
     (1, 4)
@@ -256,7 +271,7 @@ def last_stride_from(start: int | tuple[int, int], shape: Shape, grown: int) -> 
 def norm_then_activate(
     norm: Normalization, channels: int, kind: Activation, reference: int = 0, by_class: int | None = None
 ) -> nn.Module:
-    """`by_class`: how many classes conditional batch norm tells apart; None for gains that are one for all."""
+    """A normalization and an activation. by_class: number of classes of conditional batch norm, None for another."""
     if by_class is not None:
         return Labelled(ConditionalBatchNorm(channels, by_class), activation(kind))
     if norm == "none":

@@ -12,6 +12,7 @@ from torch.nn.functional import interpolate
 from ganatomy.core.errors import GanatomyError, one_line
 from ganatomy.core.registry import part
 from ganatomy.core.shape import Shape
+from ganatomy.networks.classifier import required
 from ganatomy.networks.mlp import Probability
 
 PRETRAINED = "google/efficientnet-b0"
@@ -21,10 +22,15 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's 
 
 @part
 class EfficientNetClassifier(nn.Module):
-    """Images [N, C, H, W] in [-1, 1] to logits [N, classes]: dropout, `hidden` units and ReLU on top, as one report.
+    """Images [N, C, H, W] in [-1, 1] to logits [N, classes]: pretrained features and a new top, as in one report.
 
-    Gray images become three equal channels, and all are enlarged to `size` pixels. `weights` is a name on the hub or a
-    folder; None: untrained. Needs the extra `efficientnet`.
+    Gray images are repeated in three channels, and all are resized to `size` pixels. The top is dropout, a linear layer
+    of `hidden` units, ReLU and a linear layer.
+
+    weights: a name on the Hugging Face hub, or a folder; None: untrained.
+    width: a factor on all channels, for tests, if untrained.
+
+    Needs the extra `efficientnet`.
     """
 
     mean: Tensor
@@ -42,8 +48,7 @@ class EfficientNetClassifier(nn.Module):
         width: float = 1.0,
     ) -> None:
         super().__init__()
-        if classes is None:
-            raise GanatomyError("A classifier needs labels, and the data has none.")
+        classes = required(classes)
         if Shape(*shape).channels not in (1, 3):
             raise GanatomyError(f"EfficientNet sees gray or RGB images, not {Shape(*shape)}.")
         self.size = size
@@ -63,7 +68,7 @@ class EfficientNetClassifier(nn.Module):
 
 
 def what_lacks(weights: str) -> str:
-    """Why EfficientNet cannot be had without a network: the extra, or its weights in the hub's cache; or nothing."""
+    """What EfficientNet lacks offline: the extra, or its weights in the hub's cache; "" if nothing."""
     if find_spec("transformers") is None:
         return NEEDED
     from huggingface_hub import try_to_load_from_cache
@@ -73,7 +78,7 @@ def what_lacks(weights: str) -> str:
 
 
 def pretrained(weights: str | None, width: float) -> Any:
-    """The network of transformers, from the hub's cache, a folder, or untrained at some width."""
+    """EfficientNet from `transformers`: from the hub or its cache, from a folder, or untrained at some width."""
     try:
         from transformers import EfficientNetConfig, EfficientNetModel
     except ImportError as error:

@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, max_pool2d, relu
 
-SIZE = 299  # of the pictures it wants
+SIZE = 299  # pixels, of its input
 EPS = 1e-3  # of its batch norms
 Kernel = int | tuple[int, int]
 Pool = Literal["average", "max", "halving"]
@@ -33,7 +33,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Branch:
-    """A pool, if any, convolutions one after another, and the two that share the last one's output, if any."""
+    """A branch of a block: a pool, if any; convolutions in sequence; and a fork of parallel ones at the end, if any."""
 
     name: str = ""
     steps: tuple[Step, ...] = ()
@@ -42,7 +42,7 @@ class Branch:
 
 
 class NormedConv2d(nn.Module):
-    """Convolution, batch norm, ReLU. `fold` puts the norm into the convolution, which is faster and the same."""
+    """Convolution, batch norm, ReLU. `fold` merges the norm into the convolution: the same function, faster."""
 
     folded_weight: Tensor | None
     folded_bias: Tensor | None
@@ -56,6 +56,7 @@ class NormedConv2d(nn.Module):
 
     @torch.no_grad()
     def fold(self) -> None:
+        """Merge the batch norm into the convolution, computed in float64."""
         assert self.bn.running_mean is not None and self.bn.running_var is not None
         gain = self.bn.weight.double() / (self.bn.running_var.double() + EPS).sqrt()
         weight = self.conv.weight.double() * gain[:, None, None, None]
@@ -72,7 +73,7 @@ class NormedConv2d(nn.Module):
 
 
 class Mixed(nn.Module):
-    """Branches beside each other, concatenated in order."""
+    """Parallel branches, concatenated along the channels in order."""
 
     def __init__(self, before: int, branches: Iterable[Branch]) -> None:
         super().__init__()
@@ -101,7 +102,7 @@ class Mixed(nn.Module):
 
 
 def convolution(before: int, step: Step) -> NormedConv2d:
-    """Strided ones are not padded, the others keep the size."""
+    """The convolution of a step: without padding if it is strided, else with padding that keeps the size."""
     kernel = (step.kernel, step.kernel) if isinstance(step.kernel, int) else step.kernel
     padding = (kernel[0] // 2, kernel[1] // 2) if step.stride == 1 else (0, 0)
     return NormedConv2d(before, step.outputs, kernel, step.stride, padding)
@@ -178,7 +179,7 @@ def mixed_8(before: int, pool: Pool) -> Mixed:
 
 
 class InceptionV3(nn.Module):
-    """Pictures [N, 3, 299, 299], scaled as `scaled` does, to features by the name of their layer, and logits.
+    """Pictures [N, 3, 299, 299], as `scaled` gives them, to features and logits by name.
 
     64, 192, 768 and 2048 are averages over the picture after the first and the second pool, before the auxiliary
     classifier and at the end; `logits_unbiased` [N, 1008] are those without their bias, which the Inception Score uses.
@@ -206,7 +207,7 @@ class InceptionV3(nn.Module):
         self.eval().requires_grad_(False)
 
     def fold(self) -> "InceptionV3":
-        """Put every batch norm into its convolution; for good: load the weights before."""
+        """Merge every batch norm into its convolution. Load the weights before; it cannot be undone."""
         for module in self.modules():
             if isinstance(module, NormedConv2d):
                 module.fold()
@@ -231,10 +232,10 @@ class InceptionV3(nn.Module):
 
 
 def scaled(images: Tensor, resize: Resize = "legacy") -> Tensor:
-    """uint8 pictures [N, H, W, 3] as the network wants them: [N, 3, 299, 299], about [-1, 1], channels last.
+    """uint8 pictures [N, H, W, 3] to the network's input: [N, 3, 299, 299], (x - 128) / 128, channels-last.
 
-    `legacy` resizes as TensorFlow 1 did, bilinear with corners aligned to pixels' corners and no antialiasing, which is
-    how FID was defined; `clean`, bicubic with antialiasing (Parmar et al., 2022, arXiv:2104.11222).
+    resize: "legacy" is TensorFlow 1's bilinear resizing, with pixel corners aligned and no antialiasing, by which FID
+        was defined; "clean" is bicubic with antialiasing (Parmar et al., 2022, arXiv:2104.11222).
     """
     if resize == "clean":
         x = torch.from_numpy(np.stack([clean_resized(image) for image in images.numpy()])).permute(0, 3, 1, 2)
@@ -244,7 +245,7 @@ def scaled(images: Tensor, resize: Resize = "legacy") -> Tensor:
 
 
 def legacy_resized(x: Tensor) -> Tensor:
-    """[N, C, H, W] to [N, C, 299, 299]: pixel i is read at i * size / 299, between two neighbours."""
+    """[N, C, H, W] to [N, C, 299, 299]: pixel i is interpolated at i * size / 299."""
     for axis in (3, 2):
         size = x.shape[axis]
         place = torch.arange(SIZE, dtype=torch.float32) * torch.tensor(size / SIZE, dtype=torch.float32)
@@ -257,9 +258,9 @@ def legacy_resized(x: Tensor) -> Tensor:
 
 
 def clean_resized(image: np.ndarray) -> np.ndarray:
-    """uint8 [H, W, 3] to float32 [299, 299, 3], each channel by itself so that nothing is rounded.
+    """uint8 [H, W, 3] to float32 [299, 299, 3], channel by channel, without rounding to integers.
 
-    What the cubic overshoots at edges is cut off, as clean-fid (0.1.35, MIT license) does.
+    Overshoots of the bicubic filter are clipped, as in clean-fid (0.1.35, MIT license).
     """
     channels = [Image.fromarray(image[:, :, c].astype(np.float32)) for c in range(3)]
     resized = [np.asarray(channel.resize((SIZE, SIZE), Image.Resampling.BICUBIC)) for channel in channels]
@@ -267,7 +268,7 @@ def clean_resized(image: np.ndarray) -> np.ndarray:
 
 
 def fitting(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A public file's tensors under our names: a wrapper's prefix gone, and nothing of the auxiliary classifier."""
+    """The tensors of a public weights file under our names: without a wrapper's prefix and the auxiliary classifier."""
     prefix = next(
         (name.removesuffix("Conv2d_1a_3x3.conv.weight") for name in weights if "Conv2d_1a_3x3.conv" in name), ""
     )

@@ -1,4 +1,4 @@
-"""Pieces that several networks are made of."""
+"""Layers that several networks share."""
 
 from typing import Annotated, Literal
 
@@ -6,37 +6,40 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
+from ganatomy.core.float32 import at_least_float32
 from ganatomy.networks.normalization import VirtualBatchNorm
 
 Activation = Literal["relu", "leaky", "selu"]
-Maps = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]  # of one layer after another
+Maps = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+"""Output channels, one entry per layer."""
 
 LEAK = 0.2  # Radford et al. (2016), section 3
 
 
 def activation(kind: Activation) -> nn.Module:
+    """ReLU, leaky ReLU with slope 0.2, or SELU; in place."""
     if kind == "selu":
         return nn.SELU(inplace=True)
     return nn.LeakyReLU(LEAK, inplace=True) if kind == "leaky" else nn.ReLU(inplace=True)
 
 
 class NarrowConv2d(nn.Conv2d):
-    """A convolution whose output is one pixel wide or high, in float32 on the CPU.
+    """For convolutions whose output is one pixel wide or high: in float32 on the CPU, whatever autocast says.
 
-    oneDNN's bfloat16 convolution now and then made such an output of finite numbers infinite or NaN (128 -> 256 maps,
+    oneDNN's bfloat16 convolution sometimes gave NaN or infinity there for finite inputs (128 -> 256 maps,
     5x3 -> 2x1, kernel 4, stride 2, in torch 2.13).
     """
 
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type != "cpu":
             return super().forward(x)
-        weight = self.weight  # once: it may be computed, and each time anew
+        weight = self.weight  # read once: a parametrization computes it anew each time
         with torch.autocast("cpu", enabled=False):
             return self._conv_forward(x.to(weight.dtype), weight, self.bias)
 
 
 class GaussianNoise(nn.Module):
-    """Adds N(0, sigma) while training; one report puts it after D's flatten layer with sigma 0.02."""
+    """Adds N(0, sigma^2) in training mode; one report puts it after D's flatten layer, with sigma 0.02."""
 
     def __init__(self, sigma: float) -> None:
         super().__init__()
@@ -50,16 +53,16 @@ class GaussianNoise(nn.Module):
 
 
 class Dropout(nn.Dropout):
-    """torch's dropout, with a faster mask on the CPU.
+    """torch's dropout, with a mask that is drawn faster on the CPU.
 
-    torch draws one Bernoulli number at a time there, which took a third of a small DCGAN's training. A byte of a 64-bit
-    draw decides where the probability is a multiple of 1/256; else two bytes do, rounded to a multiple of 1/65536.
+    There torch draws one Bernoulli number after another, which took a third of a small DCGAN's training time. Here one
+    byte of a 64-bit draw decides if p is a multiple of 1/256; otherwise two bytes do, with p rounded to 1/65536.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return x
-        if x.device.type != "cpu" or not dense(x):
+        if x.device.type != "cpu" or not is_dense(x):
             return super().forward(x)
         kind, values = (torch.uint8, 2**8) if (self.p * 2**8).is_integer() else (torch.int16, 2**16)
         words = torch.empty(-(-x.numel() * kind.itemsize // 8), dtype=torch.int64).random_(-(2**63), None)
@@ -69,13 +72,13 @@ class Dropout(nn.Dropout):
         return x * keep.to(x.dtype).mul_(values / (values - dropped))
 
 
-def dense(x: Tensor) -> bool:
-    """Whether a tensor's numbers lie side by side in some order of its axes."""
+def is_dense(x: Tensor) -> bool:
+    """Whether a tensor's memory has no gaps: contiguous, or contiguous in channels-last order."""
     return x.is_contiguous() or (x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last))
 
 
 class ToPicture(nn.Module):
-    """Vectors [N, H * W * C] to pictures [N, C, H, W] that lie in channels-last memory without being moved."""
+    """Vectors [N, H * W * C] to maps [N, C, H, W]: a view that is in channels-last memory already."""
 
     def __init__(self, channels: int, height: int, width: int) -> None:
         super().__init__()
@@ -86,13 +89,13 @@ class ToPicture(nn.Module):
 
 
 class MinibatchDeviation(nn.Module):
-    """Karras et al. (2018), "Progressive growing of GANs", arXiv:1710.10196, section 3.
+    """Minibatch standard deviation: Karras et al. (2018), "Progressive growing of GANs", arXiv:1710.10196, section 3.
 
-    Features [N, C, H, W] to [N, C + 1, H, W]: one more map, of how much images differ. It is the standard deviation
-    over groups of `group` images (of the batch, where it cannot be cut so), averaged over everything else.
+    Features [N, C, H, W] to [N, C + 1, H, W]. The new map holds one number per group of `group` images: the standard
+    deviation over the group, averaged over channels and pixels. If `group` does not divide N, all N images are a group.
 
-    A penalty on D's gradient is of the sum of the scores, here as in StyleGAN2, and this map reaches those of a whole
-    group: its part of the gradient counts as often as the group has images.
+    Penalties on D's gradient differentiate the sum of all scores, here as in StyleGAN2. This map makes every score of a
+    group depend on every image in it, so its part of an image's gradient is counted once per image of the group.
     """
 
     def __init__(self, group: int = 4) -> None:
@@ -101,19 +104,19 @@ class MinibatchDeviation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         size = self.group if len(x) % self.group == 0 else len(x)
-        groups = x.float().unflatten(0, (size, -1))
+        groups = at_least_float32(x).unflatten(0, (size, -1))
         deviation = (groups.var(0, correction=0) + 1e-8).sqrt().mean((1, 2, 3))
         plane = deviation.repeat(size)[:, None, None, None].to(x.dtype).expand(-1, 1, *x.shape[2:])
         return torch.cat([x, plane], dim=1)
 
 
 def scaled(channels: int, width: float) -> int:
-    """A layer's channels under a width factor, at least one."""
+    """Channels times a width factor, rounded; at least one."""
     return max(1, round(channels * width))
 
 
 def initialize_normal(network: nn.Module, deviation: float = 0.02) -> None:
-    """Radford et al. (2016), section 4: weights N(0, 0.02); batch-norm gains N(1, 0.02), as in the authors' code."""
+    """Radford et al. (2016), section 4: weights N(0, deviation^2), batch-norm gains N(1, deviation^2), biases 0."""
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
             nn.init.normal_(module.weight, 0.0, deviation)

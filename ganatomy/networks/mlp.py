@@ -15,13 +15,20 @@ from ganatomy.networks.conditioning import Head, asked, auxiliary_head, label_in
 from ganatomy.networks.layers import Activation, Dropout, activation, scaled
 from ganatomy.networks.normalization import OfVectors, Reference, normalization
 
-REFERENCE_SEED = 0x5EF  # of virtual batch norm's reference latents
+REFERENCE_SEED = 0x5EF  # of the latents in virtual batch norm's reference batch
 Probability = Annotated[float, Field(ge=0, lt=1)]
 
 
 @part
 class MLPGenerator(Generator):
-    """Latents [N, latent] (and classes [N]) to images [N, C, H, W] in [-1, 1]."""
+    """Fully connected G: latents z [N, latent], and classes [N] where conditional, to images [N, C, H, W] in [-1, 1].
+
+    latent, prior: the size of z and its distribution.
+    hidden: units of each hidden layer; `normalization` and `activation` follow each.
+    reference: size of the reference batch of virtual batch norm.
+    conditional: whether the class is concatenated to z, one-hot or as an `embedding` of that size.
+    width: a factor on all hidden units.
+    """
 
     def __init__(
         self,
@@ -61,7 +68,14 @@ class MLPGenerator(Generator):
 
 @part
 class MLPDiscriminator(Discriminator):
-    """Images [N, C, H, W] in [-1, 1] (and classes [N]) to scores [N]; `auxiliary`, a head asked for classes."""
+    """Fully connected D: images [N, C, H, W] in [-1, 1], and classes [N] where conditional, to scores [N].
+
+    hidden: units of each hidden layer; `normalization`, `activation` and `dropout` follow each.
+    reference: size of the reference batch of virtual batch norm.
+    conditional: whether the class is concatenated to the pixels, one-hot or as an `embedding` of that size.
+    auxiliary: a head `classify` that predicts the class, for ACGAN.
+    width: a factor on all hidden units.
+    """
 
     def __init__(
         self,
@@ -104,6 +118,7 @@ class MLPDiscriminator(Discriminator):
 def hidden_layers(
     sizes: list[int], kind: Activation, norm: OfVectors, dropout: float = 0.0, reference: int = 0
 ) -> nn.Sequential:
+    """Linear, normalization, activation and dropout, once for each pair of `sizes`."""
     layers: list[nn.Module] = []
     for before, after in pairwise(sizes):
         layers += [
@@ -117,5 +132,5 @@ def hidden_layers(
 
 
 def latent_reference(prior: Prior, count: int, classes: int | None) -> Reference:
-    """A generator's reference batch: latents of a seed that nobody reports on, the classes in turn."""
+    """A generator's reference batch: latents of a seed of its own, and the classes in turn."""
     return Reference(prior.sample(REFERENCE_SEED, 0, count), torch.arange(count) % (classes or 1))

@@ -1,19 +1,22 @@
-"""Ways to normalize activations: over the batch, against a reference batch, within an image, or not at all."""
+"""Normalization layers: batch, virtual batch, instance, layer, or none."""
 
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from ganatomy.core.float32 import at_least_float32
+
 Normalization = Literal["batch", "virtual", "instance", "layer", "none"]
-OfVectors = Literal["batch", "virtual", "layer", "none"]  # a vector has no maps, whose pixels instance norm is over
+OfVectors = Literal["batch", "virtual", "layer", "none"]  # instance norm needs maps
 
 
 def normalization(kind: Normalization, channels: int, dimensions: int = 2, reference: int = 0) -> nn.Module:
-    """Over images (`dimensions` = 2) or over vectors (1); `reference` is how many a virtual one's reference batch has.
+    """A normalization layer for maps [N, C, H, W] (`dimensions` = 2) or vectors [N, C] (1).
 
-    "layer" is over all numbers of an image, with a gain per channel (Ba et al., 2016); "instance", of each map of an
-    image (Ulyanov et al., 2016), and of images alone.
+    kind: "layer" normalizes all numbers of an image together, with a gain per channel (Ba et al., 2016); "instance"
+        each map of an image by itself, which vectors do not have (Ulyanov et al., 2016).
+    reference: size of the reference batch of virtual batch norm.
     """
     assert kind != "instance" or dimensions == 2
     if kind == "none":
@@ -28,24 +31,20 @@ def normalization(kind: Normalization, channels: int, dimensions: int = 2, refer
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean of each map of an example, and of its squares, [N, C, 1, ...]; of vectors [N, C], the numbers."""
+    """Mean and mean square of each map of an example, [N, C, 1, ...]; of vectors [N, C], the numbers and squares."""
     if x.dim() > 2:
         return Moments.apply(x)
-    numbers = exact(x)
+    numbers = at_least_float32(x)
     return numbers, numbers.square()
 
 
-def exact(x: Tensor) -> Tensor:
-    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
-
-
 class Moments(torch.autograd.Function):
-    """`moments` of maps, with one pass over the maps for both gradients."""
+    """`moments` of maps, with one pass over them for both gradients."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor]:
         ctx.save_for_backward(x)
-        numbers, pixels = exact(x), list(range(2, x.dim()))
+        numbers, pixels = at_least_float32(x), list(range(2, x.dim()))
         return numbers.mean(pixels, keepdim=True), numbers.square().mean(pixels, keepdim=True)
 
     @staticmethod
@@ -56,7 +55,7 @@ class Moments(torch.autograd.Function):
 
 
 class Affine(torch.autograd.Function):
-    """x * gain + bias, each [N, C, 1, ...], in x's precision; the gradients of gain and bias in theirs."""
+    """x * gain + bias in the precision of x; gain and bias: [N, C, 1, ...], with gradients in their own precision."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
@@ -70,7 +69,7 @@ class Affine(torch.autograd.Function):
         pixels = list(range(2, x.dim()))
 
         def summed(t: Tensor) -> Tensor:
-            return exact(t).sum(pixels, keepdim=True) if pixels else exact(t)
+            return at_least_float32(t).sum(pixels, keepdim=True) if pixels else at_least_float32(t)
 
         return of_y * gain.to(x.dtype), summed(of_y * x), summed(of_y)
 
@@ -78,9 +77,9 @@ class Affine(torch.autograd.Function):
 class VirtualBatchNorm(nn.Module):
     """Salimans et al. (2016), "Improved techniques for training GANs", arXiv:1606.03498, section 3.5.
 
-    x: [n + N, C, ...], of which the first n are the reference batch at this layer. An example is normalized by the
-    statistics of the reference batch and itself, which weighs 1 / (n + 1); so it does not depend on its batch-mates.
-    The reference batch is normalized by its own, which is batch norm.
+    x: [n + N, C, ...], the n examples of the reference batch first. An example is normalized by the statistics of the
+    reference batch and itself, with weight 1 / (n + 1) for itself, so it does not depend on the rest of its batch. The
+    reference batch is normalized by its own statistics, as in batch norm.
     """
 
     normalizes = True
@@ -110,7 +109,7 @@ class VirtualBatchNorm(nn.Module):
 class Reference(nn.Module):
     """The reference batch of virtual batch norm: inputs [n, ...] and classes [n], fixed when training starts.
 
-    Both are state: a run that is continued keeps its reference batch.
+    Both are buffers: a resumed run keeps its reference batch.
     """
 
     inputs: Tensor
@@ -126,12 +125,13 @@ class Reference(nn.Module):
 
     @torch.no_grad()
     def take(self, inputs: Tensor, classes: Tensor | None) -> None:
+        """Fix the reference batch: inputs [n, ...] and classes [n]."""
         self.inputs.copy_(inputs)
         if classes is not None:
             self.classes.copy_(classes)
 
     def before(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """The reference batch, and then the examples; y: [N] class numbers, or weights of classes [N, classes]."""
+        """The reference batch followed by examples x [N, ...]; y: classes [N], mixtures [N, classes], or None."""
         inputs = torch.cat([self.inputs.to(x.dtype), x])
         if y is None:
             return inputs, None

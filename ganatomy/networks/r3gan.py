@@ -1,7 +1,7 @@
 """R3GAN: Huang et al. (2024), "The GAN is dead; long live the GAN! A modern GAN baseline", arXiv:2501.05441.
 
-Residual blocks without normalization (1x1, grouped 3x3, 1x1), leaky ReLU, bilinear resampling, and a start scaled so
-that the variance stays (Fixup: Zhang et al., 2019). Here at the size of a DCGAN, with a tanh after G.
+Residual blocks without normalization (1x1, grouped 3x3, 1x1), leaky ReLU, bilinear resampling, and initial weights that
+keep the variance constant (Fixup: Zhang et al., 2019). Here at the size of a DCGAN, and with tanh after G.
 """
 
 import math
@@ -26,11 +26,16 @@ GAIN = math.sqrt(2 / (1 + LEAK**2))  # of a leaky ReLU (He et al., 2015)
 
 @part
 class R3GANGenerator(Generator):
-    """Latents [N, latent] (and classes [N], embedded and concatenated) to images [N, C, H, W] in [-1, 1].
+    """R3GAN's G: latents z [N, latent], and classes [N] where conditional, to images [N, C, H, W] in [-1, 1].
 
-    Learned maps of the start size, each weighed by a linear function of the latent; then a stage of `blocks` residual
-    blocks for each entry of `channels`, the picture doubled between stages; a 1x1 convolution and tanh. `group` is how
-    many maps a 3x3 convolution sees.
+    Learned maps at the start size, each times a linear function of z; then `blocks` residual blocks for each entry of
+    `channels`, with the size doubled in between; then a 1x1 convolution and tanh.
+
+    latent, prior: the size of z and its distribution.
+    expansion: how many times more channels a block has inside.
+    group: channels per group of the 3x3 convolutions.
+    conditional: whether an `embedding` of the class, of that size, is concatenated to z.
+    width: a factor on all channels.
     """
 
     def __init__(
@@ -68,10 +73,14 @@ class R3GANGenerator(Generator):
 
 @part
 class R3GANDiscriminator(Discriminator):
-    """Images [N, C, H, W] in [-1, 1] (and classes [N]) to scores [N].
+    """R3GAN's D: images [N, C, H, W] in [-1, 1], and classes [N] where conditional, to scores [N], high for real.
 
-    The generator turned round: stages, the picture halved between them, then each map weighed by a learned one and
-    summed. A class scores by projection: the inner product of its embedding with as many linear outputs.
+    The generator reversed: residual blocks, with the size halved in between. The features are inner products of the
+    last maps with learned ones.
+
+    blocks, expansion, group, width: as in `R3GANGenerator`.
+    conditional: whether the score is the inner product of an `embedding` of the class with as many linear outputs.
+    auxiliary: a head `classify` that predicts the class, for ACGAN.
     """
 
     def __init__(
@@ -105,15 +114,15 @@ class R3GANDiscriminator(Discriminator):
         return (self.body(x) * self.basis).sum((2, 3))
 
     def scored(self, features: Tensor, y: Tensor | None = None) -> Tensor:
-        said = self.score(features)
+        outputs = self.score(features)
         if self.label is None:
-            return said.squeeze(1)
-        told = self.label(asked(y)).to(said.dtype)
-        return (said * told).sum(1) / math.sqrt(told.shape[1])
+            return outputs.squeeze(1)
+        embedding = self.label(asked(y)).to(outputs.dtype)
+        return (outputs * embedding).sum(1) / math.sqrt(embedding.shape[1])
 
 
 class ResidualBlock(nn.Module):
-    """x + 1x1(act(grouped 3x3(act(1x1(x))))); the last begins at zero, so that the block begins as the identity."""
+    """x + 1x1(act(grouped 3x3(act(1x1(x))))). The last weight is zero at first, so the block begins as the identity."""
 
     def __init__(self, channels: int, expansion: int, group: int, depth: int) -> None:
         super().__init__()
@@ -135,9 +144,9 @@ class ResidualBlock(nn.Module):
 
 
 class Resample(nn.Module):
-    """Bilinear to a larger picture, means of 2x2 pixels to a smaller; and a 1x1 convolution where the maps change.
+    """To `size` (H, W): bilinear upsampling, or average pooling of 2x2 pixels; 1x1 convolution if the channels change.
 
-    The convolution is done on the smaller picture.
+    The convolution is computed at the smaller of the two sizes.
     """
 
     def __init__(self, before: int, after: int, size: tuple[int, int]) -> None:
@@ -152,7 +161,7 @@ class Resample(nn.Module):
 
 
 def embedded(classes: int, size: int) -> LabelEmbedding:
-    """It begins as N(0, 1 / sqrt(classes)), as the authors' linear layer of a one-hot class does."""
+    """A label embedding, N(0, 1 / classes) at first, as in the authors' linear layer of one-hot classes."""
     label = LabelEmbedding(classes, size)
     nn.init.normal_(label.table.weight, 0.0, classes**-0.5)
     return label
@@ -161,7 +170,7 @@ def embedded(classes: int, size: int) -> LabelEmbedding:
 def stages(
     maps: list[int], heights: list[int], widths: list[int], blocks: int, expansion: int, group: int
 ) -> list[nn.Module]:
-    """Residual blocks at each size, and between the sizes the picture resampled."""
+    """Residual blocks for each entry of `maps`, at sizes `heights` x `widths`, and resampling in between."""
     depth, layers = blocks * len(maps), list[nn.Module]()
     for i, channels in enumerate(maps):
         if i > 0:
@@ -171,7 +180,7 @@ def stages(
 
 
 def scaled_start(layer: nn.Module, gain: float) -> nn.Module:
-    """Weights N(0, gain / sqrt(fan-in)), biases zero."""
+    """A layer with initial weights N(0, gain^2 / fan-in) and biases 0."""
     weight, bias = layer.weight, layer.bias
     assert isinstance(weight, nn.Parameter)
     nn.init.normal_(weight, 0.0, gain / math.sqrt(weight[0].numel()))

@@ -1,4 +1,4 @@
-"""Residual players: BigGAN's (Brock et al., 2019, arXiv:1809.11096, appendix B), and SNGAN's before them.
+"""Residual players: BigGAN's (Brock et al., 2019, arXiv:1809.11096, appendix B) and SNGAN's.
 
 With `attention=()` and `split=False` they are the ResNets of SNGAN (Miyato et al., 2018, tables 3 and 4) and of the
 projection discriminator (Miyato and Koyama, 2018).
@@ -33,13 +33,18 @@ from ganatomy.networks.layers import Maps, scaled
 
 @part
 class BigGANGenerator(Generator):
-    """Latents [N, latent] (and classes [N]) to images [N, C, H, W] in [-1, 1].
+    """BigGAN's G: latents z [N, latent], and classes [N] where conditional, to images [N, C, H, W] in [-1, 1].
 
-    A linear map to `channels[0]` maps of the start size, then a block that doubles the picture for each entry of
-    `channels`, self-attention at the sizes of `attention`, batch norm, ReLU, a convolution and tanh. The latent is cut
-    into as many chunks as there are blocks and one more: the first is the input, and each block's batch norms take
-    their gains from its own chunk beside the class embedding, which all blocks share. With `split=False` the whole
-    latent is the input, and batch norms have gains of their own, or of each class: SNGAN's generator.
+    A linear layer to `channels[0]` maps at the start size; for each entry of `channels` a residual block that doubles
+    the size; then batch norm, ReLU, a convolution and tanh.
+
+    latent, prior: the size of z and its distribution.
+    attention: heights in pixels after which there is self-attention.
+    split: cut z into one chunk for the input and one per block, whose batch norms get gains and biases from it and from
+        the class `embedding` that all blocks share. False: all of z is the input, and batch norms have gains of their
+        own, one set per class where it is conditional; this is SNGAN's G.
+    conditional: whether G is told the class.
+    width: a factor on all channels.
     """
 
     def __init__(
@@ -69,15 +74,16 @@ class BigGANGenerator(Generator):
                 f"input and one per block; {latent - latent % (len(maps) + 1) or len(maps) + 1} can."
             )
         self.start = (maps[0], shape.height // doubled, shape.width // doubled)
-        self.split = split
         self.chunk = latent // (len(maps) + 1) if split else latent
         self.shared = nn.Embedding(self.classes, embedding) if self.classes and split else None
-        told = self.chunk + (embedding if self.classes else 0)
+        condition = self.chunk + (embedding if self.classes else 0)
         self.project = nn.Linear(self.chunk, self.start[0] * self.start[1] * self.start[2])
         self.blocks, self.attentions = nn.ModuleList(), nn.ModuleDict()
         height = self.start[1]
         for i, (before, after) in enumerate(pairwise([maps[0], *maps])):
-            norms = [ToldBatchNorm(c, told) if split else own_batch_norm(c, self.classes) for c in (before, after)]
+            norms = [
+                LinearBatchNorm(c, condition) if split else own_batch_norm(c, self.classes) for c in (before, after)
+            ]
             self.blocks.append(UpBlock(before, after, norms))
             height *= 2
             if height in attention:
@@ -91,9 +97,10 @@ class BigGANGenerator(Generator):
         first, *chunks = z.split(self.chunk, dim=1)
         h = self.project(first).unflatten(1, self.start).contiguous(memory_format=torch.channels_last)
         of_class = [] if self.shared is None else [rows(self.shared.weight, asked(y))]
-        told = [torch.cat([*of_class, chunk], dim=1) for chunk in chunks] if self.split else [y] * len(self.blocks)
-        for i, (block, of_block) in enumerate(zip(self.blocks, told, strict=True)):
-            h = block(h, of_block)
+        conditions: list[Tensor | None] = [torch.cat([*of_class, chunk], dim=1) for chunk in chunks]
+        conditions = conditions or [y] * len(self.blocks)  # the latent was not split
+        for i, (block, condition) in enumerate(zip(self.blocks, conditions, strict=True)):
+            h = block(h, condition)
             if str(i) in self.attentions:
                 h = self.attentions[str(i)](h)
         return torch.tanh(self.picture(relu(self.norm(h))))
@@ -101,11 +108,16 @@ class BigGANGenerator(Generator):
 
 @part
 class BigGANDiscriminator(Discriminator):
-    """Images [N, C, H, W] in [-1, 1] (and classes [N]) to scores [N]; positive means real.
+    """BigGAN's D: images [N, C, H, W] in [-1, 1], and classes [N] where conditional, to scores [N], high for real.
 
-    A block for each entry of `channels`, the first `halvings` of which halve the picture; ReLU, the sum over the
-    picture, a linear score and, where it is conditional, the projection of the class. Self-attention at the sizes of
-    `attention`. It has no normalization: give the game `SpectralNormalization`.
+    A residual block for each entry of `channels`, ReLU, the sum over all pixels, a linear score. There is no
+    normalization: give the game the constraint `SpectralNormalization`.
+
+    halvings: how many blocks, the first ones, halve the size.
+    attention: heights in pixels at which there is self-attention.
+    conditional: whether the score has a projection term of the class.
+    auxiliary: a head `classify` that predicts the class, for ACGAN.
+    width: a factor on all channels.
     """
 
     def __init__(
@@ -154,9 +166,9 @@ class BigGANDiscriminator(Discriminator):
 
 
 class UpBlock(nn.Module):
-    """Brock et al. (2019), figure 15b: norm, ReLU, doubling, 3x3, norm, ReLU, 3x3; beside it doubling, 1x1.
+    """Brock et al. (2019), figure 15b: norm, ReLU, upsample, 3x3, norm, ReLU, 3x3; shortcut: upsample, 1x1.
 
-    `norms` are the two, each of (x, told).
+    norms: the two normalizations, functions of (x, condition).
     """
 
     def __init__(self, before: int, after: int, norms: Sequence[nn.Module]) -> None:
@@ -165,14 +177,14 @@ class UpBlock(nn.Module):
         self.convs = nn.ModuleList([Conv2d(before, after, 3, 1, 1), Conv2d(after, after, 3, 1, 1)])
         self.beside = Conv2d(before, after, 1)
 
-    def forward(self, x: Tensor, told: Tensor | None) -> Tensor:
-        h = self.convs[0](interpolate(relu(self.norms[0](x, told)), scale_factor=2))
-        h = self.convs[1](relu(self.norms[1](h, told)))
+    def forward(self, x: Tensor, condition: Tensor | None) -> Tensor:
+        h = self.convs[0](interpolate(relu(self.norms[0](x, condition)), scale_factor=2))
+        h = self.convs[1](relu(self.norms[1](h, condition)))
         return h + interpolate(self.beside(x), scale_factor=2)
 
 
 class DownBlock(nn.Module):
-    """Brock et al. (2019), figure 15c: ReLU, 3x3, ReLU, 3x3, halving; beside it 1x1, halving (turned in the first)."""
+    """Brock et al. (2019), figure 15c: ReLU, 3x3, ReLU, 3x3, pool; shortcut: 1x1, pool (pool, 1x1 in the first)."""
 
     def __init__(self, before: int, after: int, *, halve: bool, first: bool) -> None:
         super().__init__()
@@ -190,28 +202,28 @@ class DownBlock(nn.Module):
         return avg_pool2d(x, 2) if self.halve else x
 
 
-class ToldBatchNorm(nn.Module):
-    """Batch norm whose gain 1 + W_g t and bias W_b t are linear in what it is told, t: [N, told]."""
+class LinearBatchNorm(nn.Module):
+    """Batch norm with gain 1 + W_g c and bias W_b c, linear in a condition c: [N, size]."""
 
-    def __init__(self, channels: int, told: int) -> None:
+    def __init__(self, channels: int, condition: int) -> None:
         super().__init__()
         self.norm = nn.BatchNorm2d(channels, affine=False)
-        self.gain, self.bias = nn.Linear(told, channels, bias=False), nn.Linear(told, channels, bias=False)
+        self.gain, self.bias = (nn.Linear(condition, channels, bias=False) for _ in range(2))
 
-    def forward(self, x: Tensor, told: Tensor) -> Tensor:
-        gain, bias = (layer(told)[:, :, None, None].to(x.dtype) for layer in (self.gain, self.bias))
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        gain, bias = (layer(condition)[:, :, None, None].to(x.dtype) for layer in (self.gain, self.bias))
         return torch.addcmul(bias, self.norm(x), 1 + gain)
 
 
 def own_batch_norm(channels: int, classes: int | None) -> nn.Module:
-    """Batch norm told the classes, where there are any, with a gain for each."""
+    """Batch norm, conditional where there are classes; called with (x, y)."""
     return Labelled(ConditionalBatchNorm(channels, classes) if classes else nn.BatchNorm2d(channels))
 
 
 class SelfAttention(nn.Module):
-    """Zhang et al. (2019), "Self-attention GANs", arXiv:1805.08318, as BigGAN has it.
+    """Zhang et al. (2019), "Self-attention GANs", arXiv:1805.08318, as in BigGAN: [N, C, H, W] to the same.
 
-    Keys and values are of a halved picture, rounded up. Its gain begins at zero, as if there were no attention.
+    Keys and values are max-pooled to half the size, rounded up. The gain is zero at first, so it begins as identity.
     """
 
     def __init__(self, channels: int) -> None:
@@ -230,6 +242,7 @@ class SelfAttention(nn.Module):
 
 
 def check_attention(network: str, attention: tuple[int, ...], heights: list[int]) -> None:
+    """Raise GanatomyError if attention is asked for at a height that no block has."""
     for size in attention:
         if size not in heights:
             there = ", ".join(str(h) for h in dict.fromkeys(heights))

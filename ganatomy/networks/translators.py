@@ -1,6 +1,6 @@
-"""The players of CycleGAN: Zhu et al. (2017), "Unpaired image-to-image translation", arXiv:1703.10593, appendix 7.2.
+"""CycleGAN's players: Zhu et al. (2017), "Unpaired image-to-image translation", arXiv:1703.10593, appendix 7.2.
 
-Both are fully convolutional: they take pictures of other sizes than those they were trained on.
+Both are fully convolutional, so they take pictures of other sizes than those they were trained on.
 """
 
 from itertools import pairwise
@@ -13,7 +13,7 @@ from ganatomy.core.players import PatchDiscriminator, Translator
 from ganatomy.core.registry import part
 from ganatomy.core.shape import Shape
 from ganatomy.networks.convolution import Conv2d, ConvTranspose2d
-from ganatomy.networks.layers import LEAK, Dropout, initialize_normal, scaled
+from ganatomy.networks.layers import Dropout, activation, initialize_normal, scaled
 from ganatomy.networks.mlp import Probability
 
 
@@ -21,8 +21,8 @@ from ganatomy.networks.mlp import Probability
 class ResNetTranslator(Translator):
     """Images [N, C, H, W] in [-1, 1] to images of the same size; H and W are multiples of 4.
 
-    c7s1-k, d2k, d4k, `blocks` residual blocks, u2k, uk, c7s1-C in the paper's notation, k = `maps`; reflection padding,
-    instance norm, ReLU, tanh. `dropout` is within the blocks.
+    c7s1-k, d2k, d4k, `blocks` residual blocks, u2k, uk, c7s1-C in the paper's notation, with k = `maps`: reflection
+    padding, instance norm, ReLU, tanh at the end. `dropout` is inside the residual blocks.
     """
 
     multiple = 4
@@ -44,12 +44,12 @@ class ResNetTranslator(Translator):
                 f"ResNetTranslator halves its pictures twice: {self.shape} must be of multiples of 4, 8 or more; set "
                 "data.size."
             )
-        layers: list[nn.Module] = [nn.ReflectionPad2d(3), Conv2d(self.shape.channels, k, 7, bias=False), *after(k)]
+        layers: list[nn.Module] = [nn.ReflectionPad2d(3), Conv2d(self.shape.channels, k, 7, bias=False), *normed(k)]
         for before, wider in pairwise((k, 2 * k, 4 * k)):
-            layers += [Conv2d(before, wider, 3, 2, 1, bias=False), *after(wider)]
+            layers += [Conv2d(before, wider, 3, 2, 1, bias=False), *normed(wider)]
         layers += [ResidualBlock(4 * k, dropout) for _ in range(blocks)]
         for before, narrower in pairwise((4 * k, 2 * k, k)):
-            layers += [ConvTranspose2d(before, narrower, 3, 2, 1, 1, bias=False), *after(narrower)]
+            layers += [ConvTranspose2d(before, narrower, 3, 2, 1, 1, bias=False), *normed(narrower)]
         layers += [nn.ReflectionPad2d(3), Conv2d(k, self.shape.channels, 7), nn.Tanh()]
         self.body = nn.Sequential(*layers)
         initialize_normal(self)
@@ -59,12 +59,12 @@ class ResNetTranslator(Translator):
 
 
 class ResidualBlock(nn.Module):
-    """x + two reflection-padded 3x3 convolutions of it."""
+    """x + two 3x3 convolutions of x, with reflection padding and instance norm."""
 
     def __init__(self, channels: int, dropout: float) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            *(nn.ReflectionPad2d(1), Conv2d(channels, channels, 3, bias=False), *after(channels)),
+            *(nn.ReflectionPad2d(1), Conv2d(channels, channels, 3, bias=False), *normed(channels)),
             *([Dropout(dropout)] if dropout else []),
             *(nn.ReflectionPad2d(1), Conv2d(channels, channels, 3, bias=False), nn.InstanceNorm2d(channels)),
         )
@@ -75,10 +75,10 @@ class ResidualBlock(nn.Module):
 
 @part
 class PatchGAN(PatchDiscriminator):
-    """Images [N, C, H, W] in [-1, 1] to a score for each of many overlapping patches [N, h, w].
+    """Images [N, C, H, W] in [-1, 1] to scores of overlapping patches [N, h, w], high for real.
 
-    C64-C128-C256-C512 in the paper's notation, 4x4 convolutions, instance norm but in the first, leaky ReLU: each score
-    sees 70 x 70 pixels. With fewer `channels` the patches are smaller.
+    C64-C128-C256-C512 in the paper's notation: 4x4 convolutions, instance norm after all but the first, leaky ReLU.
+    Each score sees 70x70 pixels; with fewer `channels` the patches are smaller.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class PatchGAN(PatchDiscriminator):
             stride = 1 if i == len(maps) - 1 else 2
             smallest = (smallest - 2) // stride + 1
             layers.append(Conv2d(before, own, 4, stride, 1, bias=i == 0))
-            layers += [nn.LeakyReLU(LEAK, inplace=True)] if i == 0 else [nn.InstanceNorm2d(own), leaky()]
+            layers += [activation("leaky")] if i == 0 else [nn.InstanceNorm2d(own), activation("leaky")]
         if smallest < 3:
             raise GanatomyError(f"PatchGAN: {shape} is too small for {len(maps)} layers; give it fewer channels.")
         self.body = nn.Sequential(*layers)
@@ -108,9 +108,6 @@ class PatchGAN(PatchDiscriminator):
         return self.score(self.body(x)).squeeze(1)
 
 
-def leaky() -> nn.Module:
-    return nn.LeakyReLU(LEAK, inplace=True)
-
-
-def after(channels: int) -> tuple[nn.Module, nn.Module]:
+def normed(channels: int) -> tuple[nn.Module, nn.Module]:
+    """Instance norm and ReLU."""
     return nn.InstanceNorm2d(channels), nn.ReLU(inplace=True)

@@ -1,6 +1,6 @@
-"""Adversarial losses: pure functions of scores. A score is D's output, [N]; the higher, the more real.
+"""Adversarial losses: pure functions of D's scores, [N] or [N, h, w] of patches; a higher score means more real.
 
-Every loss says what D minimizes, as named terms, and what G minimizes.
+Every loss gives what D minimizes, as named terms, and what G minimizes, a scalar.
 """
 
 from abc import ABC, abstractmethod
@@ -19,65 +19,70 @@ Smoothing = Annotated[float, Field(ge=0, lt=0.5)]
 
 
 class AdversarialLoss(ABC):
-    """What the two players of a GAN make of D's scores.
+    """The losses of both players of a GAN, as functions of D's scores.
 
-    `middle` is the score at which D is undecided; None where a score means nothing without others to compare it with.
+    threshold: the score above which D takes an image for real; None for losses in which only differences between scores
+        mean anything.
     """
 
-    middle: float | None = 0.0
+    threshold: float | None = 0.0
 
     @abstractmethod
     def discriminator(self, real: Tensor, fake: Tensor) -> Mapping[str, Tensor]:
-        """What D minimizes, by name; real, fake: [N] scores."""
+        """D's loss as named terms, whose sum it minimizes. real, fake: scores [N] of real and of generated images."""
 
     @abstractmethod
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """What G minimizes; fake: [N] scores of generated images, real: of real ones, where `PairedLoss` asks."""
+        """G's loss, a scalar. fake: scores [N] of its images. real: scores [N] of real ones, for a `PairedLoss`."""
 
-    def shown(self, scores: Tensor) -> Tensor:
-        """Scores as they are best logged."""
+    def logged(self, scores: Tensor) -> Tensor:
+        """Scores in the form in which they are logged: as they are, or D(x) as a probability."""
         return scores
 
     def figures(self, kind: Literal["real", "fake"], scores: Tensor) -> dict[str, Tensor]:
-        """What is logged of D's scores of one kind: their mean, and how often it is right, where they have a middle."""
-        mean = {f"score_{kind}": self.shown(scores).mean()}
-        if self.middle is None:
+        """What is logged of D's scores of one kind: their mean and, where there is a threshold, D's accuracy."""
+        mean = {f"score_{kind}": self.logged(scores).mean()}
+        if self.threshold is None:
             return mean
-        right = scores > self.middle if kind == "real" else scores < self.middle
-        return {**mean, f"accuracy_{kind}": right.float().mean()}
+        correct = scores > self.threshold if kind == "real" else scores < self.threshold
+        return {**mean, f"accuracy_{kind}": correct.float().mean()}
 
 
 class SeparateLoss(AdversarialLoss, ABC):
-    """A loss whose terms on real and on generated images do not know each other."""
+    """A loss that is a term of real images plus a term of generated ones: each can be computed without the other."""
 
     @abstractmethod
     def real(self, real: Tensor) -> Tensor:
-        """What D minimizes on real images; real: [N] scores."""
+        """D's term on real images, a scalar; real: scores [N]."""
 
     @abstractmethod
     def fake(self, fake: Tensor) -> Tensor:
-        """What D minimizes on generated images; fake: [N] scores."""
+        """D's term on generated images, a scalar; fake: scores [N]."""
 
-    def turned(self, real: Tensor) -> Tensor:
-        """What a player minimizes that wants real taken for generated: G's loss, mirrored about the middle."""
-        return self.generator(2 * (self.middle or 0.0) - real)
+    def mirrored(self, real: Tensor) -> Tensor:
+        """The loss of a player that wants `real` to be taken for generated, as BiGAN's encoder does; real: scores [N].
+
+        It is G's loss of the scores reflected at the threshold.
+        """
+        return self.generator(2 * (self.threshold or 0.0) - real)
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Mapping[str, Tensor]:
         return {"real": self.real(real), "fake": self.fake(fake)}
 
 
 class PairedLoss(AdversarialLoss, ABC):
-    """A loss that compares real with generated images; G, too, needs the scores of both."""
+    """A loss of pairs of a real and a generated image: D and G both need the scores of both."""
 
-    middle = None
+    threshold = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogLoss(SeparateLoss, ABC):
-    """D of Goodfellow et al. (2014), equation 1, on logits: D(x) = sigmoid(score).
+    """D's cross-entropy (Goodfellow et al., 2014, arXiv:1406.2661, equation 1) on logits: D(x) = sigmoid(score).
 
-    `smoothing` is label smoothing (Salimans et al., 2016, section 3.4): real images are labelled 1 - smoothing, and
-    generated ones 0, or `smoothing` where it is `two_sided`, which the paper advises against.
+    smoothing: label smoothing (Salimans et al., 2016, arXiv:1606.03498, section 3.4): the label of real images is
+        1 - smoothing.
+    two_sided: the label of generated images is `smoothing` instead of 0, which the paper advises against.
     """
 
     smoothing: Smoothing = 0.0
@@ -89,7 +94,7 @@ class LogLoss(SeparateLoss, ABC):
     def fake(self, fake: Tensor) -> Tensor:
         return cross_entropy(fake, self.smoothing if self.two_sided else 0.0)
 
-    def shown(self, scores: Tensor) -> Tensor:
+    def logged(self, scores: Tensor) -> Tensor:
         """D(x), a probability."""
         return torch.sigmoid(scores)
 
@@ -97,7 +102,7 @@ class LogLoss(SeparateLoss, ABC):
 @part
 @dataclass(frozen=True, kw_only=True)
 class NonSaturating(LogLoss):
-    """Goodfellow et al. (2014), section 3: G maximizes log D(G(z)), which keeps its gradient when D is sure."""
+    """Goodfellow et al. (2014), section 3: G maximizes log D(G(z)), which keeps its gradient when D is certain."""
 
     def generator(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return softplus(-fake).mean()
@@ -115,10 +120,12 @@ class Minimax(LogLoss):
 @part
 @dataclass(frozen=True, kw_only=True)
 class LeastSquares(SeparateLoss):
-    """Mao et al. (2017), "Least squares generative adversarial networks", arXiv:1611.04076, equation 2 with its halves.
+    """LSGAN: Mao et al. (2017), "Least squares generative adversarial networks", arXiv:1611.04076, equation 2.
 
-    D wants `real_label` (the paper's b) of real images and `fake_label` (a) of generated ones; G wants `wanted` (c).
-    `smoothing` moves the real label towards the generated one, and where it is `two_sided`, that one towards the real.
+    real_label, fake_label: what D is trained to give real and generated images, the paper's b and a.
+    wanted: what G wants D to give its images, the paper's c.
+    smoothing: moves the real label towards the fake one by this share of their distance.
+    two_sided: moves the fake label towards the real one, too.
     """
 
     fake_label: float = 0.0
@@ -128,7 +135,7 @@ class LeastSquares(SeparateLoss):
     two_sided: bool = False
 
     @property
-    def middle(self) -> float:  # type: ignore[override]
+    def threshold(self) -> float:  # type: ignore[override]
         return (self.fake_label + self.real_label) / 2
 
     def real(self, real: Tensor) -> Tensor:
@@ -147,12 +154,12 @@ class LeastSquares(SeparateLoss):
 @part
 @dataclass(frozen=True, kw_only=True)
 class Wasserstein(SeparateLoss):
-    """Arjovsky et al. (2017), "Wasserstein GAN", arXiv:1701.07875, equation 2: a critic whose scores have no labels.
+    """Arjovsky et al. (2017), "Wasserstein GAN", arXiv:1701.07875, equation 2: the difference of the mean scores.
 
-    It presupposes a Lipschitz critic: `WeightClipping`, `SpectralNormalization` or a `GradientPenalty`.
+    D must be a Lipschitz function: use `WeightClipping`, `SpectralNormalization` or `GradientPenalty`.
     """
 
-    middle = None
+    threshold = None
 
     def real(self, real: Tensor) -> Tensor:
         return -real.mean()
@@ -167,7 +174,7 @@ class Wasserstein(SeparateLoss):
 @part
 @dataclass(frozen=True, kw_only=True)
 class Hinge(SeparateLoss):
-    """Lim and Ye (2017), arXiv:1705.02894; Miyato et al. (2018), equations 16 and 17: D is content beyond a margin."""
+    """Lim and Ye (2017), arXiv:1705.02894; Miyato et al. (2018), equations 16 and 17: no loss beyond a margin of 1."""
 
     def real(self, real: Tensor) -> Tensor:
         return relu(1 - real).mean()
@@ -184,7 +191,7 @@ class Hinge(SeparateLoss):
 class Relativistic(PairedLoss):
     """Relativistic pairing (Jolicoeur-Martineau, 2018, arXiv:1807.00734), as in R3GAN (Huang et al., 2024, section 2).
 
-    D learns which of a real and a generated image is the real one; G, to have it the other way round.
+    D learns which image of a pair is the real one; G, to make D take its own for the real one. fake and real: [N] each.
     """
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Mapping[str, Tensor]:

@@ -1,6 +1,6 @@
-"""What happens to every image before D sees it, real or generated, so that G learns nothing of it.
+"""Augmentation of all images before D sees them, real and generated, so that G does not learn to produce its traces.
 
-Each is differentiable in the image, and draws its parameters from the turn's keyed randomness.
+All are differentiable with respect to the image, and draw their parameters from the turn's keyed random numbers.
 """
 
 from abc import ABC, abstractmethod
@@ -28,21 +28,26 @@ Changes = Annotated[tuple[Change, ...], Field(min_length=1), AfterValidator(each
 
 
 class Augment(nn.Module, ABC):
-    """Images x: [N, C, H, W] in [-1, 1] to images of the same shape; `which` tells apart what one turn augments."""
+    """Images [N, C, H, W] to images of the same shape.
+
+    `which` names the random numbers: images augmented under one name in one turn are changed alike.
+    """
 
     @abstractmethod
     def forward(self, x: Tensor, play: Play, which: str) -> Tensor: ...
 
     def learn(self, real_scores: Tensor, play: Play) -> None:
-        """Hear what D says of real images, [N], positive for real; once per turn of D. Most do not care."""
+        """Adapt to D's scores of real images [N], less the loss's threshold; called in every turn of D."""
 
 
 @part
 class DiffAugment(Augment):
     """Zhao et al. (2020), "Differentiable augmentation for data-efficient GAN training", arXiv:2006.10738.
 
-    color: brightness by up to 0.5, saturation by 0 to 2, contrast by 0.5 to 1.5; translation: by up to an eighth of the
-    size, zeros moved in; cutout: a square of half the size becomes zero.
+    changes, for each image by random amounts:
+        - "color": brightness by up to 0.5 either way, saturation times 0 to 2, contrast times 0.5 to 1.5;
+        - "translation": by up to an eighth of the size in each direction, with zeros moved in;
+        - "cutout": a square of half the size is set to zero.
     """
 
     def __init__(self, *, changes: Changes = ("color", "translation", "cutout")) -> None:
@@ -57,11 +62,14 @@ class DiffAugment(Augment):
 
 @part
 class AdaptiveAugment(DiffAugment):
-    """Karras et al. (2020), "Training GANs with limited data" (ADA), arXiv:2006.06676, on DiffAugment's changes.
+    """ADA: Karras et al. (2020), "Training GANs with limited data", arXiv:2006.06676, with DiffAugment's changes.
 
-    Each change happens to an image with probability p. Where D's scores of training images are positive more often
-    than `target` says, r = E[sign(D(real))], it overfits, and p rises; else it falls, by 1 in `images` real images. p
-    is state: it is saved with the run; it moves once a turn.
+    Each change is applied to an image with probability p, which adapts after every turn of D: it rises while
+    r_t = E[sign(D(real))] is above `target`, a sign that D overfits, and falls otherwise. p begins at 0 and is saved
+    with the run.
+
+    target: of r_t, from -1 to 1.
+    images: real images in which p can move from 0 to 1.
     """
 
     probability: Tensor
@@ -95,9 +103,11 @@ class AdaptiveAugment(DiffAugment):
 
 @part
 class InstanceNoise(Augment):
-    """Sonderby et al. (2017), arXiv:1610.04490, section 3.3; Arjovsky and Bottou (2017): N(0, sigma) on every pixel.
+    """Gaussian noise on every pixel: Sonderby et al. (2017), arXiv:1610.04490, section 3.3; Arjovsky and Bottou (2017).
 
-    sigma falls linearly to zero at `until` images shown; None keeps it.
+    sigma: standard deviation; pixels lie in [-1, 1].
+    until: real images after which it has fallen linearly to zero; None: it stays. A turn with fading noise cannot be
+        captured as a CUDA graph.
     """
 
     def __init__(self, *, sigma: NonNegativeFloat = 0.1, until: PositiveInt | None = None) -> None:
@@ -112,7 +122,7 @@ class InstanceNoise(Augment):
 
 
 def color(x: Tensor, play: Play, which: str) -> Tensor:
-    """Brightness, saturation, contrast, in this order."""
+    """Brightness, saturation and contrast of [N, C, H, W], in this order."""
     brightness, saturation, contrast = play.draws.uniform(which, 3, 1, 1, 1).to(x.dtype).unbind(1)
     x = x + (brightness - 0.5)
     gray = x.mean(1, keepdim=True)
@@ -122,12 +132,14 @@ def color(x: Tensor, play: Play, which: str) -> Tensor:
 
 
 def translation(x: Tensor, play: Play, which: str) -> Tensor:
+    """Shift [N, C, H, W] by whole pixels, up to an eighth of each side."""
     reach = (int(x.shape[2] / 8 + 0.5), int(x.shape[3] / 8 + 0.5))  # as theirs: round takes 2.5 to 2
     steps = [play.draws.integers(f"{which} {axis}", 2 * r + 1) - r for axis, r in enumerate(reach)]
     return shifted(x, torch.stack(steps, 1), reach)
 
 
 def cutout(x: Tensor, play: Play, which: str) -> Tensor:
+    """Zero a rectangle of half the height and half the width of [N, C, H, W]; it may lie partly outside."""
     outside = []
     for axis, size in enumerate(x.shape[2:]):
         length = int(size / 2 + 0.5)
@@ -143,12 +155,15 @@ CHANGES = {"color": color, "translation": translation, "cutout": cutout}
 
 
 def flipped(x: Tensor, where: Tensor) -> Tensor:
-    """Images mirrored left to right where it is true; where: [N]."""
+    """Images [N, C, H, W], mirrored left to right where `where` [N] is true."""
     return torch.where(where[:, None, None, None], x.flip(3), x)
 
 
 def shifted(x: Tensor, by: Tensor, reach: tuple[int, int]) -> Tensor:
-    """Images moved down and right by whole pixels, zeros moved in; by: [N, 2], no further than `reach` either way."""
+    """Images [N, C, H, W] shifted by whole pixels, with zeros moved in.
+
+    by: [N, 2], how far down and to the right; at most `reach`, (down, right), either way.
+    """
     height, width = x.shape[2:]
     padded = pad(x, (reach[1], reach[1], reach[0], reach[0]))
     rows = torch.arange(height, device=x.device)[None] + reach[0] - by[:, :1]

@@ -1,4 +1,4 @@
-"""What keeps D's weights within bounds, whatever it learns."""
+"""Constraints on the weights of D, or of G: weight clipping and spectral normalization."""
 
 from abc import ABC
 from collections.abc import Mapping, Sequence
@@ -18,36 +18,37 @@ BOUNDED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)
 
 
 class Constraint(ABC):
-    """Bounds the weights of some players."""
+    """Keeps the weights of `players` within bounds: after every step (`bound`), or in every use (`prepare`)."""
 
     players: tuple[str, ...]
 
     def attach(self, players: Mapping[str, nn.Module]) -> None:
-        """Change the players once, before they play."""
+        """Called once, before training: prepares the players that it is for."""
         for name in self.players:
             if name in players:
                 self.prepare(players[name])
 
     def project(self, players: Mapping[str, nn.Module], movers: Sequence[str]) -> None:
-        """Bring the weights of those who just stepped back within bounds."""
+        """Called after the movers' optimizer step: bounds those of them that it is for."""
         for name in self.players:
             if name in movers:
                 self.bound(players[name])
 
     def prepare(self, player: nn.Module) -> None:  # noqa: B027 (one of the two is enough)
-        """Change a player before it plays."""
+        """Change a player's modules before training, such as by a parametrization."""
 
     def bound(self, player: nn.Module) -> None:  # noqa: B027
-        """Bring a player's weights back within bounds."""
+        """Change a player's weights in place after a step."""
 
 
 @part
 class WeightClipping(Constraint):
-    """Arjovsky et al. (2017), algorithm 1: every weight of D stays within [-window, window].
+    """WGAN: Arjovsky et al. (2017), arXiv:1701.07875, algorithm 1: every weight is clipped to [-window, window].
 
-    `clip_gains` clips those of normalization layers, too. The paper's algorithm does, as it clips all parameters, and a
-    gain of 0.01 divides the signal by a hundred in every layer: it may be what made one report's images black. So they
-    are left out unless asked for.
+    clip_gains: clip the gains and biases of normalization layers, too. The paper clips all parameters, but a gain of
+        0.01 divides the signal by a hundred in every layer, which may be what made one report's images black. So the
+        default leaves them out.
+    players: whose weights.
     """
 
     def __init__(
@@ -71,9 +72,12 @@ class WeightClipping(Constraint):
 class SpectralNormalization(Constraint):
     """Miyato et al. (2018), "Spectral normalization for GANs", arXiv:1802.05957, algorithm 1.
 
-    Every linear map of the players is divided by its largest singular value, that of its kernel as a matrix [outputs,
-    inputs * height * width], estimated by `iterations` power iterations at each pass in training. D's embeddings are
-    among them, G's are not, as in BigGAN's code: they are its inputs.
+    The weight of every convolution, linear layer and embedding is divided by its largest singular value: that of the
+    kernel as a matrix [outputs, inputs * height * width]. G's embeddings, which are inputs, are left
+    out, as in BigGAN's code.
+
+    iterations: power iterations in every forward pass in training mode.
+    players: whose weights.
     """
 
     def __init__(self, *, iterations: PositiveInt = 1, players: Sides = ("D",)) -> None:
@@ -94,15 +98,15 @@ class SpectralNormalization(Constraint):
 
 
 def normalizes(module: nn.Module) -> bool:
-    """Whether a layer's parameters are the gains and biases of a normalization; our own layers say so themselves."""
-    torchs = isinstance(module, (_BatchNorm, nn.InstanceNorm2d, nn.GroupNorm, nn.LayerNorm))
-    return torchs or getattr(module, "normalizes", False)
+    """Whether a layer normalizes, so that its parameters are gains and biases. Our own set `normalizes`."""
+    from_torch = isinstance(module, (_BatchNorm, nn.InstanceNorm2d, nn.GroupNorm, nn.LayerNorm))
+    return from_torch or getattr(module, "normalizes", False)
 
 
 class Spectral(nn.Module):
-    """A weight divided by its largest singular value; u and v are state.
+    """Parametrization: a weight divided by its largest singular value, estimated from the buffers u and v.
 
-    torch's own would compute it in bfloat16 under autocast.
+    torch's own `spectral_norm` would compute the estimate in bfloat16 under autocast.
     """
 
     u: Tensor
@@ -133,4 +137,5 @@ class Spectral(nn.Module):
             self.u.copy_(normalize(torch.mv(matrix, self.v), dim=0, eps=1e-12))
 
     def _matrix(self, weight: Tensor) -> Tensor:
+        """[outputs, the rest]."""
         return weight.transpose(0, self.outputs).flatten(1)

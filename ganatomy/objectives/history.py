@@ -1,7 +1,7 @@
-"""A memory of generated images, shown to D in the place of new ones.
+"""A history of generated images, some of which D sees in place of new ones.
 
 Shrivastava et al. (2017), "Learning from simulated and unsupervised images", arXiv:1612.07828, section 2.3, as CycleGAN
-uses it: D does not forget what G did a while ago.
+uses it: so D does not forget what G drew a while ago.
 """
 
 import torch
@@ -13,12 +13,13 @@ from ganatomy.distributed import processes
 
 
 class ImageHistory(nn.Module):
-    """The last images that were not shown again yet; state, saved with the run.
+    """A buffer of `size` generated images, saved with the run.
 
-    While it is not full, an image is shown and kept. Then half of the images are shown, and half are kept in the place
-    of an old one, which is shown instead. Several processes keep the same history, each showing its own rows.
+    Until it is full, every new image is stored and returned. Then, with probability 1/2 each, a new image is returned,
+    or takes the place of a random old one, which is returned instead. Several processes keep the same history, and each
+    gets its own rows.
 
-    Nothing here waits for the device: how many images there are the host knows, but for once after a restart.
+    The host counts the images itself, so it never waits for the device, except once after a restart.
     """
 
     images: Tensor
@@ -29,17 +30,17 @@ class ImageHistory(nn.Module):
         self.size = size
         self.register_buffer("images", torch.zeros(size, *shape))
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
-        self.held: int | None = 0  # the count, as the host knows it; None: not yet
+        self.held: int | None = 0  # the count on the host; None: not read from a checkpoint yet
         self.register_load_state_dict_post_hook(ImageHistory._forget)
 
     @property
     def full(self) -> bool:
-        """Whether every round does the same from here on; known to the host, which does not ask the device."""
+        """Whether it is full, so that every round does the same from now on; known without asking the device."""
         return self.held == self.size
 
     @torch.no_grad()
     def shown(self, fresh: Tensor, draws: Draws, name: str) -> Tensor:
-        """What to show in the place of `fresh` [N, C, H, W]."""
+        """Images for D in place of the new ones, `fresh`: [N, C, H, W]; `name`: of the history's random numbers."""
         if self.size == 0:
             return fresh
         keep = draws.uniform(f"{name} history") < 0.5
@@ -64,5 +65,5 @@ class ImageHistory(nn.Module):
         return shown[processes.rank() * own :][:own]
 
     def _forget(self, _: object) -> None:
-        """After a restart: the count is that of the checkpoint."""
+        """After loading a checkpoint, whose count the host has not read."""
         self.held = None

@@ -1,8 +1,8 @@
-"""What D pays beside the adversarial loss. Each fits any two-player game and names its paper.
+"""Penalties: terms that D minimizes beside the adversarial loss. Each works in any two-player game and names its paper.
 
-Gradients of gradients are taken in the weights' own precision, neither in bfloat16 nor, on a GPU, in TF32. R1 and R2
-take them through an augmentation at the images before it, as StyleGAN2-ADA and R3GAN do; the others, at images as D
-sees them.
+Gradient penalties need second derivatives. These are computed in the precision of the weights, never under bfloat16
+autocast and never in TF32. R1 and R2 differentiate through the augmentation, with respect to the images before it, as
+StyleGAN2-ADA and R3GAN do; the other penalties use the images as D sees them.
 """
 
 from abc import ABC, abstractmethod
@@ -24,13 +24,19 @@ Kind = Literal["real", "fake"]
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What D was shown in its turn, and what it said.
+class DiscriminatorStep:
+    """D's forward pass on real and generated images: what a penalty is computed from.
 
-    score: (images [N, C, H, W], classes [N] or None) -> scores [N], or of patches [N, h, w], in the weights' precision;
-    `again`, in that in which it said those that are here (None: as `score`). What it said of classes is there where it
-    has a head for them. real and fake are as D saw them; where they were augmented, `before` has both as they were, and
-    `see` repeats what happened to the "real" or the "fake" ones.
+    score: D as a function, (images [N, C, H, W], classes [N] or None) -> scores [N], or [N, h, w] of patches. It runs
+        in the precision of the weights, so gradients of gradients may be taken through it.
+    real, fake: images [N, C, H, W], augmented, as D saw them.
+    y: classes [N] of both, None without labels.
+    real_scores, fake_scores: what D gave for them, [N] or [N, h, w].
+    play: the round, and the turn's random numbers.
+    real_class_output, fake_class_output: output of D's classification head, None without one.
+    unaugmented: real and fake before augmentation; None if nothing was augmented.
+    rescore: D again, in the precision (autocast) that gave `real_scores`; None: as `score`.
+    augment: applies this step's augmentation to other images, with the random numbers of the "real" or "fake" ones.
     """
 
     score: Callable[[Tensor, Tensor | None], Tensor]
@@ -40,18 +46,18 @@ class Shown:
     real_scores: Tensor
     fake_scores: Tensor
     play: Play
-    real_classes: Tensor | None = None
-    fake_classes: Tensor | None = None
-    before: tuple[Tensor, Tensor] | None = None
-    again: Callable[[Tensor, Tensor | None], Tensor] | None = None
-    see: Callable[[Tensor, Kind], Tensor] = lambda x, kind: x
+    real_class_output: Tensor | None = None
+    fake_class_output: Tensor | None = None
+    unaugmented: tuple[Tensor, Tensor] | None = None
+    rescore: Callable[[Tensor, Tensor | None], Tensor] | None = None
+    augment: Callable[[Tensor, Kind], Tensor] = lambda x, kind: x
 
 
 class Penalty(nn.Module, ABC):
-    """A scalar that D descends beside its loss, logged as `title`.
+    """A scalar that D minimizes beside its loss, logged under `title`.
 
-    With `every` = k it is asked in one round of k, and weighs k times as much (lazy regularization: Karras et al.,
-    2020, section 3.1). `per_sample` says that it presupposes a score that depends on its own image alone.
+    With `every` = k it is computed in one of k rounds and multiplied by k (lazy regularization: Karras et al., 2020,
+    section 3.1). `per_sample`: it needs scores that depend on one image each, so D may have no batch norm.
     """
 
     title: ClassVar[str]
@@ -61,43 +67,46 @@ class Penalty(nn.Module, ABC):
         super().__init__()
         self.weight, self.every = weight, every
 
-    def terms(self, shown: Shown) -> dict[str, Tensor]:
-        if not shown.play.due(self.every):
+    def terms(self, step: DiscriminatorStep) -> dict[str, Tensor]:
+        """The weighted penalty by its title; empty in rounds where it is not due."""
+        if not step.play.due(self.every):
             return {}
-        return {self.title: self.weight * self.every * self.value(shown)}
+        return {self.title: self.weight * self.every * self.value(step)}
 
     @abstractmethod
-    def value(self, shown: Shown) -> Tensor:
+    def value(self, step: DiscriminatorStep) -> Tensor:
         """The unweighted penalty, a scalar."""
 
     def extra_repr(self) -> str:
         return f"weight={self.weight}, every={self.every}"
 
 
-def gradient_norms_squared(shown: Shown, images: Tensor, see: Callable[[Tensor], Tensor] = lambda x: x) -> Tensor:
-    """|dD(see(x))/dx|^2 of each image, [N], differentiable; in the precision of the scores, which is the weights'."""
-    images = images.detach().to(shown.real_scores.dtype).requires_grad_()
-    (gradient,) = torch.autograd.grad(shown.score(see(images), shown.y).sum(), images, create_graph=True)
+def gradient_norms_squared(
+    step: DiscriminatorStep, images: Tensor, augment: Callable[[Tensor], Tensor] = lambda x: x
+) -> Tensor:
+    """|dD(augment(x)) / dx|^2 of each image x, [N]; differentiable, in the precision of the weights."""
+    images = images.detach().to(step.real_scores.dtype).requires_grad_()
+    (gradient,) = torch.autograd.grad(step.score(augment(images), step.y).sum(), images, create_graph=True)
     return gradient.flatten(1).square().sum(1)
 
 
-def through_augmentation(shown: Shown, kind: Kind) -> Tensor:
-    """The same at the real or generated images before they were augmented."""
-    real, fake = shown.before or (shown.real, shown.fake)
-    return gradient_norms_squared(shown, real if kind == "real" else fake, lambda x: shown.see(x, kind))
+def through_augmentation(step: DiscriminatorStep, kind: Kind) -> Tensor:
+    """`gradient_norms_squared` with respect to the real or generated images before augmentation, [N]."""
+    real, fake = step.unaugmented or (step.real, step.fake)
+    return gradient_norms_squared(step, real if kind == "real" else fake, lambda x: step.augment(x, kind))
 
 
-def root(squares: Tensor) -> Tensor:
-    """The square root with a finite gradient at zero."""
+def safe_sqrt(squares: Tensor) -> Tensor:
+    """The square root, with a finite gradient at zero."""
     return (squares + 1e-12).sqrt()
 
 
 @part
 class GradientPenalty(Penalty):
-    """Gulrajani et al. (2017), "Improved training of Wasserstein GANs", arXiv:1704.00028, equation 3.
+    """WGAN-GP: Gulrajani et al. (2017), "Improved training of Wasserstein GANs", arXiv:1704.00028, equation 3.
 
-    The norm of D's gradient between real and generated images is drawn to `target`; `one_sided`, only down to it (their
-    section 4, "two-sided penalty").
+    The squared difference between `target` and the norm of D's gradient, at random points between real and generated
+    images. With `one_sided` only norms above the target are penalized (section 4, "two-sided penalty").
     """
 
     title, per_sample = "gradient_penalty", True
@@ -113,19 +122,19 @@ class GradientPenalty(Penalty):
         super().__init__(weight, every)
         self.target, self.one_sided = target, one_sided
 
-    def value(self, shown: Shown) -> Tensor:
-        share = shown.play.draws.uniform("gradient penalty", 1, 1, 1).to(shown.real.dtype)
-        between = shown.real + share * (shown.fake.detach() - shown.real)
-        beyond = root(gradient_norms_squared(shown, between)) - self.target
+    def value(self, step: DiscriminatorStep) -> Tensor:
+        share = step.play.draws.uniform("gradient penalty", 1, 1, 1).to(step.real.dtype)
+        between = step.real + share * (step.fake.detach() - step.real)
+        beyond = safe_sqrt(gradient_norms_squared(step, between)) - self.target
         return (beyond.clamp(min=0) if self.one_sided else beyond).square().mean()
 
 
 @part
 class DRAGAN(Penalty):
-    """Kodali et al. (2017), "On convergence and stability of GANs", arXiv:1705.07215: the norm around real images is 1.
+    """Kodali et al. (2017), "On convergence and stability of GANs", arXiv:1705.07215: gradient norm 1 near real images.
 
-    As in the authors' code, x + spread * std(x) * u with u uniform on [0, 1), std over the whole batch, and a point
-    between it and x. Of a batch that is shown in parts, each has its own deviation.
+    The gradient is taken at x + a * spread * std(x) * u, with a and u uniform on [0, 1), a per image and u per pixel,
+    as in the authors' code. std is over the whole batch; with accumulation or several processes, over each part of it.
     """
 
     title, per_sample = "dragan", True
@@ -134,47 +143,49 @@ class DRAGAN(Penalty):
         super().__init__(weight, every)
         self.spread = spread
 
-    def value(self, shown: Shown) -> Tensor:
-        x, draws = shown.real, shown.play.draws
+    def value(self, step: DiscriminatorStep) -> Tensor:
+        x, draws = step.real, step.play.draws
         noise = draws.uniform("dragan noise", *x.shape[1:]).to(x.dtype) * self.spread * x.std()
         around = x + draws.uniform("dragan share", 1, 1, 1).to(x.dtype) * noise
-        return (root(gradient_norms_squared(shown, around)) - 1).square().mean()
+        return (safe_sqrt(gradient_norms_squared(step, around)) - 1).square().mean()
 
 
 @part
 class R1(Penalty):
-    """Mescheder et al. (2018), arXiv:1801.04406, equation 9: gamma / 2 of the squared gradient norm on real images."""
+    """Mescheder et al. (2018), arXiv:1801.04406, equation 9: gamma / 2 * |dD/dx|^2 on real images."""
 
     title, per_sample = "r1", True
 
     def __init__(self, *, gamma: NonNegativeFloat = 10.0, every: PositiveInt = 1) -> None:
         super().__init__(gamma / 2, every)
 
-    def value(self, shown: Shown) -> Tensor:
-        return through_augmentation(shown, "real").mean()
+    def value(self, step: DiscriminatorStep) -> Tensor:
+        return through_augmentation(step, "real").mean()
 
 
 @part
 class R2(Penalty):
-    """Mescheder et al. (2018), equation 10: as R1, on generated images."""
+    """Mescheder et al. (2018), arXiv:1801.04406, equation 10: as R1, on generated images."""
 
     title, per_sample = "r2", True
 
     def __init__(self, *, gamma: NonNegativeFloat = 10.0, every: PositiveInt = 1) -> None:
         super().__init__(gamma / 2, every)
 
-    def value(self, shown: Shown) -> Tensor:
-        return through_augmentation(shown, "fake").mean()
+    def value(self, step: DiscriminatorStep) -> Tensor:
+        return through_augmentation(step, "fake").mean()
 
 
 @part
 class Consistency(Penalty):
-    """Zhang et al. (2020), "Consistency regularization for GANs", arXiv:1910.12027: D(x) and D(T(x)) agree.
+    """Zhang et al. (2020), "Consistency regularization for GANs", arXiv:1910.12027: |D(x) - D(T(x))|^2.
 
-    T flips an image left to right half of the time, and shifts it by up to `shift` pixels. Where D scores patches, each
-    is compared with the one in its place, in a flipped image with its mirror image's. `on` generated images is what one
-    report does; on `both` it is the balanced one of Zhao et al. (2021, arXiv:2002.04724, algorithm 1), whose second
-    weight is `fake_weight`.
+    T mirrors an image left to right with probability 1/2 (`flip`) and shifts it by up to `shift` pixels. Scores of
+    patches are compared place by place, mirrored where the image was.
+
+    on: which images; "both" is balanced consistency (Zhao et al., 2021, arXiv:2002.04724, algorithm 1), "fake" is what
+        one report does.
+    fake_weight: the weight on generated images; None: the same as `weight`.
     """
 
     title = "consistency"
@@ -194,37 +205,40 @@ class Consistency(Penalty):
         self.fake_weight = weight if fake_weight is None else fake_weight
         self.on, self.shift, self.flip = on, shift, flip
 
-    def value(self, shown: Shown) -> Tensor:
-        total = shown.real_scores.new_zeros(())
+    def value(self, step: DiscriminatorStep) -> Tensor:
+        total = step.real_scores.new_zeros(())
         if self.on != "fake":
-            total = total + self.real_weight * self._between(shown, shown.real, shown.real_scores, "real")
+            total = total + self.real_weight * self._difference(step, step.real, step.real_scores, "real")
         if self.on != "real":
-            total = total + self.fake_weight * self._between(shown, shown.fake, shown.fake_scores, "fake")
+            total = total + self.fake_weight * self._difference(step, step.fake, step.fake_scores, "fake")
         return total
 
-    def _between(self, shown: Shown, x: Tensor, scores: Tensor, which: str) -> Tensor:
-        draws = shown.play.draws
-        turned = draws.uniform(f"consistency flip {which}") < 0.5 if self.flip else None
-        if turned is not None:
-            x = flipped(x, turned)
+    def _difference(self, step: DiscriminatorStep, x: Tensor, scores: Tensor, kind: Kind) -> Tensor:
+        draws = step.play.draws
+        mirrored = draws.uniform(f"consistency flip {kind}") < 0.5 if self.flip else None
+        if mirrored is not None:
+            x = flipped(x, mirrored)
         if self.shift:
-            by = draws.integers(f"consistency shift {which}", 2 * self.shift + 1, 2) - self.shift
+            by = draws.integers(f"consistency shift {kind}", 2 * self.shift + 1, 2) - self.shift
             x = shifted(x, by, (self.shift, self.shift))
-        changed = (shown.again or shown.score)(x, shown.y)
-        if turned is not None and changed.ndim > 1:
-            changed = flipped(changed[:, None], turned)[:, 0]
-        return (scores - changed).square().mean()
+        transformed = (step.rescore or step.score)(x, step.y)
+        if mirrored is not None and transformed.ndim > 1:
+            transformed = flipped(transformed[:, None], mirrored)[:, 0]
+        return (scores - transformed).square().mean()
 
 
 @part
 class LeCam(Penalty):
     """Tseng et al. (2021), "Regularizing GANs under limited data", arXiv:2104.03310, equations 6 and 7.
 
-    D's scores of real images stay near the moving average of those of generated ones, and the other way round. The
-    averages are state: they are saved with the run; from the first turn on, which costs nothing, they lean to no zero,
-    as in the authors' code (`zero_debias`). That code asks only that real scores are not above the one and generated
-    ones not below the other. Averages move once a turn, after it: that code has this turn's scores in them, too,
-    1 - decay of it, which parts of a batch do not know of each other.
+    D's scores of real images are pulled to a moving average of its scores of generated images, and the other way round.
+    The averages are buffers, saved with the run. They are debiased, as in the authors' code (`zero_debias`), so they do
+    not start near zero; in the first turn, when there are none, the penalty is 0.
+
+    Two departures from the authors' code: it penalizes only real scores
+    above the one average and generated scores below the other, where the paper squares every difference; and it updates
+    the averages before it uses them, where they are updated here after the turn, because the parts of an accumulated
+    batch do not know each other's scores.
     """
 
     title = "lecam"
@@ -240,11 +254,11 @@ class LeCam(Penalty):
         self.register_buffer("turns", torch.zeros(()))
         self.means = MeanOfTurn()
 
-    def value(self, shown: Shown) -> Tensor:
-        from_fake = (shown.real_scores - self.fake_average.clone()).square().mean()
-        from_real = (shown.fake_scores - self.real_average.clone()).square().mean()
+    def value(self, step: DiscriminatorStep) -> Tensor:
+        from_fake = (step.real_scores - self.fake_average.clone()).square().mean()
+        from_real = (step.fake_scores - self.real_average.clone()).square().mean()
         total = (from_fake + from_real) * (self.turns > 0)
-        means = self.means(torch.stack([shown.real_scores.mean(), shown.fake_scores.mean()]), shown.play.draws)
+        means = self.means(torch.stack([step.real_scores.mean(), step.fake_scores.mean()]), step.play.draws)
         if means is not None:
             share = (1 - self.decay) / (1 - self.decay ** self.turns.add_(1))
             for average, mean in zip((self.real_average, self.fake_average), means, strict=True):

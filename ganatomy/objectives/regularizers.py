@@ -1,4 +1,4 @@
-"""What a player pays for its own weights, whatever it is shown."""
+"""Regularizers: loss terms that depend on a player's weights alone."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -13,7 +13,7 @@ from ganatomy.core.registry import part
 
 
 class Regularizer(ABC):
-    """A scalar of a player's weights, which it descends beside its loss; logged as `title`."""
+    """A scalar function of a player's weights, which `players` minimize beside their loss; logged under `title`."""
 
     title: ClassVar[str]
     players: tuple[str, ...]
@@ -21,15 +21,16 @@ class Regularizer(ABC):
 
     @abstractmethod
     def value(self, player: nn.Module) -> Tensor:
-        """The unweighted scalar."""
+        """The unweighted term."""
 
 
 @part
 class OrthogonalRegularization(Regularizer):
     """Brock et al. (2019), arXiv:1809.11096, equation 3: |W W^T * (1 - I)|_F^2, summed over the layers.
 
-    Filters may have any length, but each pair of a layer shall be orthogonal; weights as matrices [filters, numbers].
-    Embeddings are left out, as in the authors' code, which descends half of the gradient: its 1e-4 is a weight of 5e-5.
+    It makes the filters of a layer orthogonal to each other, and leaves their lengths free. W is a weight as a matrix
+    [filters, the rest]. Embeddings are left out, as in the authors' code. That code uses half of the gradient, so its
+    1e-4 is a weight of 5e-5 here.
     """
 
     title = "orthogonality"
@@ -40,7 +41,7 @@ class OrthogonalRegularization(Regularizer):
     def value(self, player: nn.Module) -> Tensor:
         device = next(player.parameters()).device
         total = torch.zeros((), device=device)
-        with torch.autocast(device.type, enabled=False):  # bfloat16 has too few digits of what cancels
+        with torch.autocast(device.type, enabled=False):  # bfloat16 is too coarse for terms that cancel
             for module in player.modules():
                 if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
                     matrix = filters(module)
@@ -50,7 +51,7 @@ class OrthogonalRegularization(Regularizer):
 
 
 def filters(module: nn.Conv2d | nn.ConvTranspose2d | nn.Linear) -> Tensor:
-    """The weights that are learned, as a matrix [outputs, the rest]."""
+    """A layer's weight before any parametrization, as a matrix [outputs, the rest]."""
     parametrized = parametrize.is_parametrized(module, "weight")
     weight = module.parametrizations.weight.original if parametrized else module.weight  # type: ignore[union-attr]
     return (weight.transpose(0, 1) if isinstance(module, nn.ConvTranspose2d) else weight).flatten(1)  # type: ignore

@@ -1,4 +1,4 @@
-"""What a piece of a game has to know of a whole turn, though it is shown one part of the batch after another."""
+"""Statistics of a whole turn, for terms that are computed on one micro-batch after another."""
 
 import torch
 from torch import Tensor
@@ -8,9 +8,10 @@ from ganatomy.distributed import processes
 
 
 class MeanOfTurn:
-    """The mean of a tensor over all parts of a turn's batch, those of other processes, too; known with the last part.
+    """The mean of a tensor over all micro-batches of a turn, those of other processes included.
 
-    Between turns it remembers nothing, so it is no state.
+    It is called with every micro-batch's tensor; the mean comes back with the last one, None before that. Nothing is
+    remembered between turns, so there is no state to save.
     """
 
     def __init__(self) -> None:

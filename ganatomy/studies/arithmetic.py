@@ -22,7 +22,7 @@ from ganatomy.core.recipe import Recipe
 from ganatomy.core.spec import Spec
 from ganatomy.data.images import ImageSet, Split
 from ganatomy.experiments.judging import can_be_judged
-from ganatomy.experiments.measuring import Judged, balanced_accuracy, judge_of
+from ganatomy.experiments.measuring import JudgeExtractor, balanced_accuracy, judge_of
 from ganatomy.experiments.run import Run, load
 from ganatomy.experiments.sampling import Sampler
 from ganatomy.metrics.moments import Array
@@ -256,7 +256,7 @@ class Arithmetic(OfRuns):
 class HasAttribute:
     """Whether images have an attribute: uint8 [N, H, W, C] -> bool [N]."""
 
-    judge: Judged
+    judge: JudgeExtractor
 
     def __call__(self, images: Array) -> Array:
         probabilities = self.judge.look(images).probabilities

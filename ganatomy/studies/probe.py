@@ -33,8 +33,7 @@ from ganatomy.core.shape import Shape
 from ganatomy.data.feed import to_unit
 from ganatomy.data.images import ImageSet
 from ganatomy.engine.average import standing_statistics
-from ganatomy.engine.engine import load as load_weights
-from ganatomy.engine.engine import load_stepper, under
+from ganatomy.engine.engine import load_optimizer, load_weights, under
 from ganatomy.engine.precision import autocast, resolved
 from ganatomy.experiments.run import Run, load
 from ganatomy.experiments.sampling import CHUNK, Sampler
@@ -224,7 +223,7 @@ def restored(kept: Checkpoints, E: Encoder, optimizer: Optimizer, schedule: LRSc
     if found is None:
         return 0
     load_weights(E, "E.", found.tensors)
-    load_stepper(optimizer, under(found.tensors, "optimizer."))
+    load_optimizer(optimizer, under(found.tensors, "optimizer."))
     schedule.load_state_dict(dict(found.state["schedule"]))
     for group, rate in zip(optimizer.param_groups, schedule.get_last_lr(), strict=True):
         group["lr"] = rate

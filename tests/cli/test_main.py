@@ -136,7 +136,7 @@ def assert_one_line(said: Said) -> None:
         ("--per-class 0", "At least one sample, please."),
         ("--device tpu", "No device called 'tpu'."),
         ("-n 3 --per-class 3", "Say how many samples in all, or how many of each class; not both."),
-        ("--per-class 3", "is not conditional: it cannot draw a class on demand. Ask for a number in all."),
+        ("--per-class 3", "is not conditional: it cannot draw a class on demand. Ask for a total number with -n."),
         ("--out busy", "busy exists and holds other things than samples: choose another --out."),
         ("--format npz --out s.npz", "s.npz would be a folder, for samples are written into one: leave out .npz."),
     ],

@@ -254,11 +254,13 @@ def test_what_cannot_be_scored_is_said_before_anything_is_looked_at(
 ) -> None:
     monkeypatch.delattr(Random, "look")
     many, few = folder(tmp_path / "many", noise(20, 0)), folder(tmp_path / "few", noise(3, 1))
-    with pytest.raises(GanatomyError, match=r"prdc needs 4 images or more of .*few \(all\): there are 3. Leave prdc"):
+    with pytest.raises(
+        GanatomyError, match=r"prdc needs 4 images or more of .*few \(all\): there are 3. Leave out prdc"
+    ):
         measure_sources(many, few, Asked(Random(), ("fid", "prdc")))
     with pytest.raises(GanatomyError, match=r"prdc needs 6 images or more of .*few \(all\): there are 3"):
         measure_sources(few, many, Asked(Random(), ("prdc",)))
-    with pytest.raises(GanatomyError, match=r"kid needs 3 samples or more: there would be 2. Leave kid"):
+    with pytest.raises(GanatomyError, match=r"kid needs 3 samples or more: there would be 2. Leave out kid"):
         measure_run(trained, Asked(Random(), ("kid",), 2))
     with pytest.raises(GanatomyError, match=r"is wants a classifier's probabilities, and random .* does not classify"):
         Asked(Random(), ("fid", "is"))
@@ -354,7 +356,7 @@ def test_a_file_says_what_it_is_of_and_ignores_nothing_in_silence(ganatomy_says:
     for said, what in (
         ({"real": file, "fake": real, "real_part": "held-out"}, "--real-split is for images"),
         ({"real": real, "fake": file, "fake_part": "train"}, "--fake-split is for images"),
-        ({"real": file, "fake": file, "settings": {"size": 8}}, "so nothing can be converted: leave data.size"),
+        ({"real": file, "fake": file, "settings": {"size": 8}}, "so nothing can be converted: leave out data.size"),
     ):
         with pytest.raises(GanatomyError, match=what):
             measure_sources(said.pop("real"), said.pop("fake"), one_random, **said)
@@ -590,7 +592,7 @@ def test_draws_and_classes_of_sources_are_shown(cache: Path) -> None:
 
 def test_sources_without_the_same_classes_are_not_compared_class_by_class(cache: Path, tmp_path: Path) -> None:
     asked = Asked(Random(), ("kid",), per_class=True)
-    with pytest.raises(GanatomyError, match=r"has no classes to compare one by one: leave per class"):
+    with pytest.raises(GanatomyError, match=r"has no classes to compare one by one: leave out --per-class"):
         measure_sources(folder(tmp_path / "plain", noise(40, 0)), folder(tmp_path / "other", noise(40, 1)), asked)
     with pytest.raises(GanatomyError, match="kid per class needs 3 images of each, and twice as many real ones"):
         measure_sources("digits", "digits", replace(asked, count=20))
@@ -730,7 +732,7 @@ def test_ones_own_extractor_in_one_registration() -> None:
     assert own.facts()["extractor"] == "corner-pixels"
     with pytest.raises(GanatomyError, match=r"made \[3\] of 3 images"):
         Own("bad", lambda images: np.zeros(len(images))).look(noise(3, 0))
-    with pytest.raises(GanatomyError, match="has neither"):
+    with pytest.raises(GanatomyError, match="has none of them"):
         make_extractor("corner-pixels", resize="clean")
 
 

@@ -162,7 +162,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over_with_a_warning(copied):
 def test_a_run_without_scores_has_no_best_checkpoint(copied):
     run = ganatomy.load(copied())
     run.folder.scores.path.unlink()
-    with pytest.raises(GanatomyError, match="was never scored, so it has no best checkpoint; take the last"):
+    with pytest.raises(GanatomyError, match="was never scored, so it has no best checkpoint; use the last"):
         run.samples(2, checkpoint="best")
     assert [record["which"] for record in run.evaluate(50)] == ["last"]
 

@@ -16,13 +16,13 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.data.images import ImageSet, Split
 from ganatomy.experiments import judging
 from ganatomy.experiments import translation_scores as room
-from ganatomy.experiments.measuring import Asked, Judged, balanced_accuracy
+from ganatomy.experiments.measuring import Asked, JudgeExtractor, balanced_accuracy
 from ganatomy.experiments.run import Run, Weights
 from ganatomy.experiments.train import train
 from ganatomy.experiments.translation_scores import (
     COLUMNS,
     WORST,
-    Way,
+    Direction,
     apart,
     both,
     inverted,
@@ -41,7 +41,7 @@ def run(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="module")
-def judge(run: Run) -> Judged:
+def judge(run: Run) -> JudgeExtractor:
     kept = judging.FEWEST, judging.MOST
     judging.FEWEST, judging.MOST = 6_000, 6_000
     try:
@@ -61,7 +61,7 @@ class Changed(torch.nn.Module):
         return self.change(x)
 
 
-def test_every_column_has_as_many_pictures_and_the_floor_is_lowest(run: Run, judge: Judged) -> None:
+def test_every_column_has_as_many_pictures_and_the_floor_is_lowest(run: Run, judge: JudgeExtractor) -> None:
     record = measure_translation(run, judge, Asked(judge, ("kid", "fid")))
     assert list(record["directions"]) == ["digits to digits-inverted-bold", "digits-inverted-bold to digits"]
     for found in record["directions"].values():
@@ -76,7 +76,7 @@ def test_every_column_has_as_many_pictures_and_the_floor_is_lowest(run: Run, jud
     assert run.folder.measurements.read()[-1] == record
 
 
-def test_the_weights_that_are_asked_for_are_scored(run: Run, judge: Judged) -> None:
+def test_the_weights_that_are_asked_for_are_scored(run: Run, judge: JudgeExtractor) -> None:
     asked, found = Asked(Random(), ("fid",)), {}
     for kept in get_args(Weights):
         record = measure_translation(run, judge, asked, weights=kept)
@@ -94,27 +94,29 @@ def uneven(data: ImageSet) -> ImageSet:
 
 
 @pytest.mark.parametrize("source", [0, 1])
-def test_columns_have_as_many_pictures_also_where_one_domain_has_few(run: Run, judge: Judged, source: int) -> None:
+def test_columns_have_as_many_pictures_also_where_one_domain_has_few(
+    run: Run, judge: JudgeExtractor, source: int
+) -> None:
     same = Changed(lambda x: x)
     for data, wanted in ((both(run), None), (uneven(both(run)), 50)):
-        way = Way(data, source, same, same, same)
+        direction = Direction(data, source, same, same, same)
         for asked in (Asked(judge, ("kid",)), Asked(Random(), ("kid",))):
-            counts = {len(way.pictures(name, asked)) for name in COLUMNS}
-            assert counts == {wanted or way.count}
+            counts = {len(direction.pictures(name, asked)) for name in COLUMNS}
+            assert counts == {wanted or direction.count}
 
 
-def test_doing_nothing_as_a_translator_scores_what_doing_nothing_does(run: Run, judge: Judged) -> None:
+def test_doing_nothing_as_a_translator_scores_what_doing_nothing_does(run: Run, judge: JudgeExtractor) -> None:
     data = both(run)
-    same = Way(data, 0, Changed(lambda x: x), Changed(lambda x: x), Changed(lambda x: x))
+    same = Direction(data, 0, Changed(lambda x: x), Changed(lambda x: x), Changed(lambda x: x))
     found = same.scores(judge, Asked(Random(), ("fid",)))
     assert found["columns"]["translated"] == found["columns"]["doing nothing"]
     assert found["cycle_error"] == 0 < found["between_two"] and found["inverted"] == 0
 
 
-def test_the_true_translation_is_near_the_floor_and_is_seen_as_inverted(run: Run, judge: Judged) -> None:
+def test_the_true_translation_is_near_the_floor_and_is_seen_as_inverted(run: Run, judge: JudgeExtractor) -> None:
     """Inverting is most of what the second domain is, here on purpose."""
-    way = Way(both(run), 0, Changed(lambda x: -x), Changed(lambda x: -x), Changed(lambda x: x))
-    found = way.scores(judge, Asked(Random(), ("fid",)))
+    direction = Direction(both(run), 0, Changed(lambda x: -x), Changed(lambda x: -x), Changed(lambda x: x))
+    found = direction.scores(judge, Asked(Random(), ("fid",)))
     columns = found["columns"]
     assert columns["floor"]["fid"] < columns["translated"]["fid"] < 0.5 * columns["doing nothing"]["fid"]
     assert found["inverted"] > 0.99 > found["inverted_by_chance"] and found["cycle_error"] == 0
@@ -122,7 +124,7 @@ def test_the_true_translation_is_near_the_floor_and_is_seen_as_inverted(run: Run
 
 def test_the_worst_are_those_that_d_dislikes_and_those_that_do_not_come_back(run: Run) -> None:
     data = both(run)
-    bright = Way(data, 0, Changed(lambda x: x), Changed(lambda x: x * 0 - 1), Changed(lambda x: x))
+    bright = Direction(data, 0, Changed(lambda x: x), Changed(lambda x: x * 0 - 1), Changed(lambda x: x))
     light = bright.real.astype(float).mean((1, 2, 3))
     worst = bright.worst()
     assert [row for row, _ in worst["D says"]] == np.argsort(light)[:WORST].tolist()
@@ -131,14 +133,14 @@ def test_the_worst_are_those_that_d_dislikes_and_those_that_do_not_come_back(run
 
 
 def test_of_few_pictures_half_are_the_worst(run: Run) -> None:
-    way = Way(both(run), 0, Changed(lambda x: x), Changed(lambda x: x), Changed(lambda x: x))
-    way.count = 7
-    assert {title: len(found) for title, found in way.worst().items()} == {"D says": 3, "cycle error": 3}
+    direction = Direction(both(run), 0, Changed(lambda x: x), Changed(lambda x: x), Changed(lambda x: x))
+    direction.count = 7
+    assert {title: len(found) for title, found in direction.worst().items()} == {"D says": 3, "cycle error": 3}
 
 
 def test_a_cycle_goes_through_the_picture_as_it_is_delivered(run: Run) -> None:
     """What a translator hides in less than a step of eight bits does not come back; in floats all of this would."""
-    hiding = Way(both(run), 0, Changed(lambda x: x / 1_000), Changed(lambda x: x * 1_000), Changed(lambda x: x))
+    hiding = Direction(both(run), 0, Changed(lambda x: x / 1_000), Changed(lambda x: x * 1_000), Changed(lambda x: x))
     assert hiding.cycle_errors.mean() > 0.05
 
 
@@ -157,7 +159,9 @@ def test_distances_of_pictures() -> None:
     assert likeness(black, white).tolist() == [0.0, 0.0], "a plain picture is like nothing"
 
 
-def test_balanced_accuracy_is_the_mean_over_domains(run: Run, judge: Judged, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_balanced_accuracy_is_the_mean_over_domains(
+    run: Run, judge: JudgeExtractor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = both(run)
     assert 0.9 < balanced_accuracy(data, judge) <= 1.0
     assert len(data.train) == 2 * 1197 and data.classes == ("digits", "digits-inverted-bold")
@@ -183,7 +187,7 @@ def test_a_domain_of_few_pictures_trains_and_is_refused_before_a_judge_is_traine
 
 
 def test_the_course_of_a_training_is_scored_and_drawn(
-    cache: Path, judge: Judged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cache: Path, judge: JudgeExtractor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(room, "SCORED", 40)
     scored = train("digits-cyclegan", *TINY, "watch.score=32", images=64, out=tmp_path / "scored")
@@ -199,20 +203,23 @@ def test_the_course_of_a_training_is_scored_and_drawn(
     assert all(torch.equal(one[name], other[name]) for name in one), "scoring changes nothing"
 
 
-def test_what_is_scored_in_training_is_what_evaluate_measures(run: Run, judge: Judged) -> None:
-    way = Way(both(run), 0, Changed(lambda x: -x), Changed(lambda x: -x), Changed(lambda x: x))
+def test_what_is_scored_in_training_is_what_evaluate_measures(run: Run, judge: JudgeExtractor) -> None:
+    direction = Direction(both(run), 0, Changed(lambda x: -x), Changed(lambda x: -x), Changed(lambda x: x))
     asked = Asked(judge, ("kid",))
-    assert way.columns(judge, asked, ("translated",))["translated"] == way.scores(judge, asked)["columns"]["translated"]
+    assert (
+        direction.columns(judge, asked, ("translated",))["translated"]
+        == direction.scores(judge, asked)["columns"]["translated"]
+    )
 
 
-def test_other_scores_are_refused(run: Run, judge: Judged, trained: Run) -> None:
+def test_other_scores_are_refused(run: Run, judge: JudgeExtractor, trained: Run) -> None:
     with pytest.raises(GanatomyError, match="scored by kid and fid, not prdc"):
         measure_translation(run, judge, Asked(judge, ("kid", "prdc")))
     with pytest.raises(GanatomyError, match="was not trained on two domains"):
         both(trained)
 
 
-def test_from_the_command_line(run: Run, judge: Judged, ganatomy_says: Program) -> None:
+def test_from_the_command_line(run: Run, judge: JudgeExtractor, ganatomy_says: Program) -> None:
     ran = ganatomy_says("evaluate", str(run.path))
     assert ran.code == 0, ran.err
     for text in ("digits to digits-inverted-bold", "floor", "translated", "doing nothing", "ceiling", "failures.png"):

@@ -48,6 +48,14 @@ def test_d_and_g_pay_for_the_class_beside_what_adversaries_pay():
     torch.testing.assert_close(own["class"], 0.5 * cross_entropy(D.classify(D.features(fake)), Y))
 
 
+@pytest.mark.parametrize(("head", "auxiliary"), [("softmax", SoftmaxCrossEntropy()), ("proxy", DataToData())])
+def test_terms_are_float64_where_weights_are(head, auxiliary):
+    game = ACGAN(*players(head), auxiliary=auxiliary).double()
+    draws = Draws((0,), slice(0, 4), 4, dtype=torch.float64)
+    terms = game.discriminator(Batch(batch().x.double(), Y, Play(0, 0, draws)))
+    assert {value.dtype for value in terms.values()} == {torch.float64}
+
+
 def test_classes_of_generated_images_may_be_left_to_g():
     assert set(ACGAN(*players(), on_fake=False).discriminator(batch())) == {"real", "fake", "class_real"}
 

@@ -106,7 +106,7 @@ class Normed(D):
 @pytest.mark.parametrize("penalty", [R1(), R2(), GradientPenalty(), DRAGAN()])
 def test_a_penalty_on_the_gradient_of_ones_own_d_with_batch_norm_is_refused(penalty):
     Adversarial(G(), Normed(), penalties=(Consistency(), LeCam()))
-    with pytest.raises(GanatomyError, match="gradient and batch norm in D do not go together: it presupposes a score"):
+    with pytest.raises(GanatomyError, match="gradient and batch norm in D do not go together: it needs scores that"):
         Adversarial(G(), Normed(), penalties=(LeCam(), penalty))
 
 
@@ -274,7 +274,7 @@ def test_bfloat16_scores_become_float32_and_float64_stays():
         (torch.float32, torch.float32),
         (torch.float64, torch.float64),
     ):
-        assert game.to(dtype).look(torch.zeros(1, 2, 1, 1, dtype=dtype), None).scores.dtype == found
+        assert game.to(dtype).discriminate(torch.zeros(1, 2, 1, 1, dtype=dtype), None).scores.dtype == found
 
 
 class Symmetric(D):
@@ -290,6 +290,6 @@ def test_consistency_of_a_d_that_sees_no_change_is_zero_in_bfloat16_too():
     x = torch.randn(4, 2, 1, 4, generator=torch.Generator().manual_seed(0))
     asked = Batch(x, None, batch().play)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        shown = game.show(asked, x.flip(0), None)
-        assert shown.score(x, None).dtype == torch.float32 and not torch.equal(shown.score(x, None), shown.real_scores)
-        assert game.told_apart(shown)["consistency"] == 0
+        step = game.discriminator_step(asked, x.flip(0), None)
+        assert step.score(x, None).dtype == torch.float32 and not torch.equal(step.score(x, None), step.real_scores)
+        assert game.discriminator_loss(step)["consistency"] == 0

@@ -90,9 +90,17 @@ def test_nobody_else_moves():
     engine.drawn = 1
     for turn in game.order():
         before = {name: value.clone() for name, value in game.named_parameters()}
-        engine._take(turn, (0, 0, 0, 0))
+        engine.play_turn(turn, (0, 0, 0, 0))
         moved = {name.split(".")[0] for name, value in game.named_parameters() if not torch.equal(value, before[name])}
         assert moved == set(turn.movers)
+
+
+def test_terms_are_float64_where_weights_are():
+    game, drawn = small(consistency=Consistency()).double(), batch()
+    draws = Draws((0,), slice(0, 3), 3, dtype=torch.float64)
+    asked = Batch(drawn.x.double(), drawn.y.double(), Play(0, 0, draws))
+    terms = {**game.translators(asked), **game.discriminators(asked)}
+    assert {value.dtype for value in terms.values()} == {torch.float64}
 
 
 def test_identity_players_pay_nothing_for_cycles_and_identity():

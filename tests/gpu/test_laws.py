@@ -18,6 +18,7 @@ from ganatomy.experiments.build import build_engine
 from ganatomy.experiments.judging import find_judge
 from ganatomy.objectives.penalties import R1
 from tests.laws import test_engine as laws
+from tests.laws.test_cuda_graphs import MIDDLE
 from tests.laws.test_engine import (  # noqa: F401 (collected here, too)
     test_accumulating_equals_one_batch,
     test_accumulating_equals_one_batch_in_simultaneous_play,
@@ -30,7 +31,6 @@ from tests.laws.test_engine import (  # noqa: F401 (collected here, too)
     test_the_average_follows_its_formula,
     test_watching_changes_nothing,
 )
-from tests.laws.test_recording import MIDDLE
 
 assert ganatomy.recipes
 pytestmark = [
@@ -60,7 +60,7 @@ def test_restoring_equals_never_stopping() -> None:
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_recorded_turns_equal_those_played_as_they_come(precision: str) -> None:
+def test_replayed_turns_equal_eager_ones(precision: str) -> None:
     """With dropout, noise, a penalty that is due in one round of three, and rates that change."""
     rules = {"d_steps": 2, "penalties": (R1(every=3),)}
     how = laws.Adam(schedule=Linear(after=64, until=1_000))
@@ -68,7 +68,7 @@ def test_recorded_turns_equal_those_played_as_they_come(precision: str) -> None:
     plain.capture = None
     play(plain, ROUNDS)
     play(recorded, ROUNDS)
-    assert sum(len(recorder.recordings) for recorder in recorded.recorders.values()) == 3
+    assert sum(len(graphed.captured) for graphed in recorded.graphed.values()) == 3
     assert laws.largest_difference(laws.weights(plain.game), laws.weights(recorded.game)) == 0
     assert plain.ledger.means() == recorded.ledger.means()
 
@@ -80,24 +80,24 @@ def test_numbers_drawn_in_the_middle_of_a_turn_are_those_of_its_round() -> None:
     plain.capture = None
     play(plain, ROUNDS)
     play(recorded, ROUNDS)
-    assert all(recorder.recordings for recorder in recorded.recorders.values())
+    assert all(graphed.captured for graphed in recorded.graphed.values())
     assert laws.largest_difference(laws.weights(plain.game), laws.weights(recorded.game)) == 0
 
 
 @pytest.mark.parametrize("how", [laws.SGD(lr=0.1, momentum=0.5), RMSprop(lr=1e-3), laws.Adam(clip=0.1)])
-def test_every_optimizer_steps_within_a_recording(how: laws.Optimizer) -> None:
+def test_every_optimizer_steps_within_a_capture(how: laws.Optimizer) -> None:
     plain, recorded = (laws.engine(laws.conv_players(), how, precision="float32") for _ in "ab")
     plain.capture = None
     play(plain, ROUNDS)
     play(recorded, ROUNDS)
-    assert all(recorder.recordings for recorder in recorded.recorders.values())
+    assert all(graphed.captured for graphed in recorded.graphed.values())
     assert laws.largest_difference(laws.weights(plain.game), laws.weights(recorded.game)) == 0
 
 
 @pytest.mark.parametrize(
     "name", ["digits-cdcgan", "mnist-cdcgan-vb-ls", "cifar10-biggan", "cifar10-reacgan", "mnist-bigan"]
 )
-def test_recipes_are_played_from_recordings(name: str) -> None:
+def test_recipes_are_played_from_cuda_graphs(name: str) -> None:
     """Nothing in them waits for the host."""
     recipe = find_recipe(name)
     size = recipe.data.settings["size"]
@@ -107,7 +107,7 @@ def test_recipes_are_played_from_recordings(name: str) -> None:
         warnings.simplefilter("error")
         play(engine, 8)
     engine.check_finite()
-    assert all(recorder.recordings for recorder in engine.recorders.values())
+    assert all(graphed.captured for graphed in engine.graphed.values())
 
 
 def random_images(shape: Shape) -> ImageSet:

@@ -22,7 +22,7 @@ from ganatomy.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganatomy.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganatomy.networks.normalization import Normalization
 from ganatomy.objectives.adversarial import Minimax, NonSaturating
-from ganatomy.objectives.penalties import Penalty, Shown
+from ganatomy.objectives.penalties import DiscriminatorStep, Penalty
 
 SHAPE = (1, 8, 8)
 DEVICE = torch.device("cpu")  # tests/gpu has another
@@ -110,11 +110,11 @@ def test_frozen_players_keep_their_weights_and_optimizer_state() -> None:
     turns = list(played.game.order())
     for index, (mover, other) in enumerate((("D", "G"), ("G", "D"))):
         still, moving = weights(played.players[other]), weights(played.players[mover])
-        state = copy.deepcopy(played.steppers[other].state_dict()["state"])
-        played._take(turns[index], (0, 0, index, 0))
+        state = copy.deepcopy(played.torch_optimizers[other].state_dict()["state"])
+        played.play_turn(turns[index], (0, 0, index, 0))
         assert largest_difference(still, weights(played.players[other])) == 0
         assert largest_difference(moving, weights(played.players[mover])) > 0
-        after = played.steppers[other].state_dict()["state"]
+        after = played.torch_optimizers[other].state_dict()["state"]
         assert all(torch.equal(state[i][key], after[i][key]) for i in state for key in state[i])
 
 
@@ -122,7 +122,7 @@ def test_movers_move_exactly_as_often_as_the_order_says() -> None:
     played = engine(conv_players(), Adam(), precision="float32", rules={"d_steps": 3, "g_steps": 2})
     for _ in range(2):
         played.play_round()
-    steps = {name: int(s.state_dict()["state"][0]["step"]) for name, s in played.steppers.items()}
+    steps = {name: int(s.state_dict()["state"][0]["step"]) for name, s in played.torch_optimizers.items()}
     assert steps == {"D": 6, "G": 4}
 
 
@@ -361,8 +361,8 @@ class Watched(Penalty):
 
     title = "watched"
 
-    def value(self, shown: Shown) -> Tensor:
-        value = 0 * shown.real_scores.sum()
+    def value(self, step: DiscriminatorStep) -> Tensor:
+        value = 0 * step.real_scores.sum()
         self.seen = [torch.backends.cudnn.allow_tf32]
         value.register_hook(lambda _: self.seen.append(torch.backends.cudnn.allow_tf32))
         return value

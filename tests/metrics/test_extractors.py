@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ganatomy.core.errors import GanatomyError
-from ganatomy.core.exact import exactly
+from ganatomy.core.float32 import without_tf32
 from ganatomy.metrics.extractors import Inception, Own, extractor, extractors, inception_file
 from ganatomy.metrics.measured import measure, statistics_of
 from ganatomy.metrics.moments import Array
@@ -68,7 +68,7 @@ def test_what_only_one_side_says_is_told() -> None:
 def test_features_are_of_float32_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """The protocol says float32, which on a GPU would be TF32 in convolutions."""
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    with exactly():
+    with without_tf32():
         assert not torch.backends.cudnn.allow_tf32
     assert torch.backends.cudnn.allow_tf32
 

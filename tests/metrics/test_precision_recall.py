@@ -15,7 +15,7 @@ def test_a_set_is_precise_and_complete_beside_itself() -> None:
 def test_one_picture_is_precise_and_recalls_what_it_reaches() -> None:
     one = np.repeat(LINE[2:3], 5, axis=0)
     assert precision(LINE, one) == 1.0
-    assert recall(LINE, one) == pytest.approx(1 / 6), "its own neighbourhoods reach nowhere"
+    assert recall(LINE, one) == pytest.approx(1 / 6), "its own neighborhoods reach nowhere"
 
 
 def test_noise_is_neither() -> None:

@@ -105,7 +105,7 @@ def test_coverage_agrees_with_distances_computed_one_by_one():
 
 
 def test_too_few_or_mismatched_rows_are_refused():
-    with pytest.raises(GanatomyError, match="too few for neighbourhoods of k=5"):
+    with pytest.raises(GanatomyError, match="too few for neighborhoods of k=5"):
         coverage(np.zeros((5, 2)), np.zeros((5, 2)))
     with pytest.raises(GanatomyError, match=r"these are \[9, 2\] and \[9, 3\]"):
         coverage(np.zeros((9, 2)), np.zeros((9, 3)))

@@ -84,10 +84,10 @@ def test_a_picture_too_small_for_d_is_refused():
 
 def test_instance_norm_of_single_numbers_is_refused():
     with pytest.raises(
-        GanatomyError, match=r"^DCGANDiscriminator: instance norm makes zeros of maps of 1x1; use fewer"
+        GanatomyError, match=r"^DCGANDiscriminator: instance norm sets maps of 1x1 pixels to zero; use fewer"
     ):
         DCGANDiscriminator(Shape(1, 8, 8), channels=(4, 4, 4), normalization="instance")
-    with pytest.raises(GanatomyError, match=r"^DCGANGenerator: instance norm makes zeros"):
+    with pytest.raises(GanatomyError, match=r"^DCGANGenerator: instance norm sets maps"):
         DCGANGenerator(Shape(1, 4, 4), latent=5, channels=(6, 4), normalization="instance")
     DCGANDiscriminator(Shape(1, 8, 16), channels=(4, 4, 4), normalization="instance")(torch.zeros(2, 1, 8, 16))
 

@@ -7,7 +7,7 @@ from torch import nn
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.shape import Shape
 from ganatomy.networks.r3gan import R3GANDiscriminator, R3GANGenerator, ResidualBlock
-from ganatomy.networks.residual import BigGANDiscriminator, BigGANGenerator, DownBlock, SelfAttention, ToldBatchNorm
+from ganatomy.networks.residual import BigGANDiscriminator, BigGANGenerator, DownBlock, LinearBatchNorm, SelfAttention
 
 Y = torch.tensor([0, 2, 1])
 
@@ -27,7 +27,7 @@ def test_biggan_players_take_and_give_pictures(shape, conditional):
 def test_one_embedding_is_shared_by_all_blocks_and_a_latent_is_cut_into_chunks():
     G = BigGANGenerator(Shape(3, 16, 16), 3, latent=12, channels=(8, 8), attention=(), embedding=4, conditional=True)
     assert sum(isinstance(m, nn.Embedding) for m in G.modules()) == 1
-    told = [m.gain.in_features for m in G.modules() if isinstance(m, ToldBatchNorm)]
+    told = [m.gain.in_features for m in G.modules() if isinstance(m, LinearBatchNorm)]
     assert told == [4 + 4] * 4
     z = torch.randn(2, 12)
     seen = []
@@ -45,7 +45,7 @@ def test_an_unsplit_latent_is_the_input_and_no_gain(conditional):
     rules = {"channels": (8, 8), "attention": (), "split": False, "conditional": conditional}
     G = BigGANGenerator(Shape(3, 16, 16), 3, latent=7, **rules)
     assert G.project.in_features == 7 and G.shared is None
-    assert not any(isinstance(m, ToldBatchNorm) for m in G.modules())
+    assert not any(isinstance(m, LinearBatchNorm) for m in G.modules())
     z, y = torch.randn(3, 7), Y if conditional else None
     gains = [norm[0].gain if conditional else norm[0].weight for block in G.blocks for norm in block.norms]
     assert [gain.shape for gain in gains] == [(3, 8) if conditional else (8,)] * 4
@@ -58,7 +58,7 @@ def test_an_unsplit_latent_is_the_input_and_no_gain(conditional):
 
 
 def test_batch_norm_told_nothing_new_is_batch_norm():
-    layer, x = ToldBatchNorm(3, 4), torch.randn(5, 3, 2, 2)
+    layer, x = LinearBatchNorm(3, 4), torch.randn(5, 3, 2, 2)
     torch.testing.assert_close(layer(x, torch.zeros(5, 4)), nn.BatchNorm2d(3)(x))
 
 

@@ -73,7 +73,7 @@ def test_sure_scores_give_finite_losses_and_gradients(loss, dtype, score):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_d_pushes_real_scores_up_and_generated_ones_down_and_g_pushes_back(loss):
     for name, sign in (("real", -1), ("fake", 1), ("generator", -1)):
-        scores = torch.full((3,), loss().middle or 0.0, dtype=torch.float64, requires_grad=True)
+        scores = torch.full((3,), loss().threshold or 0.0, dtype=torch.float64, requires_grad=True)
         getattr(loss(), name)(scores).backward()
         assert scores.grad is not None
         assert (scores.grad.sign() == sign).all(), name
@@ -106,7 +106,7 @@ def test_least_squares_are_equation_2_with_its_halves():
     torch.testing.assert_close(loss.real(SCORES), 0.5 * ((SCORES - 1) ** 2).mean())
     torch.testing.assert_close(loss.fake(SCORES), 0.5 * ((SCORES + 1) ** 2).mean())
     torch.testing.assert_close(loss.generator(SCORES), 0.5 * (SCORES**2).mean())
-    assert (loss.middle, LeastSquares().middle) == (0, 0.5)
+    assert (loss.threshold, LeastSquares().threshold) == (0, 0.5)
 
 
 def test_least_squares_smooth_the_real_label():
@@ -121,7 +121,7 @@ def test_least_squares_smooth_both_labels_when_asked():
     assert both.fake(torch.tensor([-0.8], dtype=torch.float64)) < 1e-12
 
 
-TURNED = {
+MIRRORED = {
     NonSaturating: lambda s: -torch.log(1 - probability(s)).mean(),
     Minimax: lambda s: torch.log(probability(s)).mean(),
     LeastSquares: lambda s: 0.5 * (s**2).mean(),  # least at the label of generated things
@@ -131,22 +131,22 @@ TURNED = {
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_who_wants_real_taken_for_generated_minimizes_the_turned_loss(loss):
-    torch.testing.assert_close(loss().turned(SCORES), TURNED[loss](SCORES))
+def test_who_wants_real_taken_for_generated_minimizes_the_mirrored_loss(loss):
+    torch.testing.assert_close(loss().mirrored(SCORES), MIRRORED[loss](SCORES))
 
 
-def test_turned_least_squares_want_what_g_wants_on_the_other_side_of_the_middle():
+def test_mirrored_least_squares_want_what_g_wants_on_the_other_side_of_the_threshold():
     odd = LeastSquares(fake_label=1, real_label=4, wanted=3)
-    torch.testing.assert_close(odd.turned(SCORES), 0.5 * ((SCORES - 2) ** 2).mean())
+    torch.testing.assert_close(odd.mirrored(SCORES), 0.5 * ((SCORES - 2) ** 2).mean())
 
 
 @pytest.mark.parametrize("loss", ALL)
-def test_d_is_right_on_its_side_of_the_middle(loss):
+def test_d_is_right_on_its_side_of_the_threshold(loss):
     for kind, sign in (("real", 1), ("fake", -1)):
         figures = loss().figures(
-            kind, torch.tensor([sign * 0.1, sign * 0.2, sign * 0.3, sign * -3]) + (loss().middle or 0)
+            kind, torch.tensor([sign * 0.1, sign * 0.2, sign * 0.3, sign * -3]) + (loss().threshold or 0)
         )
-        assert set(figures) == {f"score_{kind}"} | ({f"accuracy_{kind}"} if loss().middle is not None else set())
+        assert set(figures) == {f"score_{kind}"} | ({f"accuracy_{kind}"} if loss().threshold is not None else set())
         assert figures.get(f"accuracy_{kind}", 0.75) == 0.75
 
 
@@ -183,6 +183,6 @@ def test_relativistic_players_want_the_opposite_of_every_pair():
 
 @pytest.mark.parametrize("loss", ALL)
 def test_what_is_logged_of_scores_is_finite_and_rises_with_them(loss):
-    shown = loss().shown(torch.tensor([-1e4, -1.0, 0.0, 1.0, 1e4]))
-    assert shown.isfinite().all()
-    assert (shown.diff() >= 0).all() and shown[-1] > shown[0]
+    logged = loss().logged(torch.tensor([-1e4, -1.0, 0.0, 1.0, 1e4]))
+    assert logged.isfinite().all()
+    assert (logged.diff() >= 0).all() and logged[-1] > logged[0]

@@ -66,8 +66,8 @@ def test_two_rounds_play_and_every_parameter_gets_a_gradient(engine):
     gradients: dict[str, list[torch.Tensor | None]] = {}
 
     def spied(player: str) -> None:
-        stepper = engine.steppers[player]
-        step = stepper.step
+        optimizer = engine.torch_optimizers[player]
+        step = optimizer.step
 
         def record() -> None:
             for name, parameter in engine.players[player].named_parameters():
@@ -76,7 +76,7 @@ def test_two_rounds_play_and_every_parameter_gets_a_gradient(engine):
                 )
             step()
 
-        stepper.step = record
+        optimizer.step = record
 
     before = {name: value.clone() for name, value in engine.game.named_parameters() if value.requires_grad}
     for player in engine.players:

@@ -1,4 +1,4 @@
-"""Turns played from a recording end in the same bits as turns played as they come. CUDA records; here, a stand-in."""
+"""Replayed turns give the same bits as eager ones. CUDA captures graphs; here, a stand-in does."""
 
 import copy
 import warnings
@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ganatomy.core.game import Play
 from ganatomy.core.randomness import Draws
+from ganatomy.engine.cuda_graphs import WARM_UP, Figures, NotCapturableError, StaticDraws, TracedDraws
 from ganatomy.engine.engine import Engine
 from ganatomy.engine.optimizers import Adam
-from ganatomy.engine.recording import PLAYED_BEFORE, Figures, HeldDraws, NotAlikeError, NotedDraws
 from ganatomy.networks.normalization import Normalization
 from ganatomy.objectives.augment import DiffAugment, InstanceNoise
 from ganatomy.objectives.penalties import R1, Consistency, GradientPenalty
@@ -24,15 +24,15 @@ MIDDLE = {"penalties": (GradientPenalty(), Consistency(on="both", shift=1)), "au
 
 
 class Again:
-    """Records a function by doing it once, undone, and replays it by doing it again."""
+    """Captures a function by doing it once, undone, and replays it by doing it again."""
 
     def __init__(self, played: Engine) -> None:
         self.played, self.recorded, self.replayed = played, 0, 0
 
     def __call__(self, function: Callable[[], Figures]) -> tuple[Callable[[], None], Figures]:
         state = list(self.played.game.state_dict().values())
-        for stepper in self.played.steppers.values():
-            state += [value for own in stepper.state.values() for value in own.values()]
+        for optimizer in self.played.torch_optimizers.values():
+            state += [value for own in optimizer.state.values() for value in own.values()]
         before, chance = [value.clone() for value in state], torch.get_rng_state()
         try:
             figures = function()
@@ -51,7 +51,7 @@ class Again:
 
 
 def both_ways(rules: dict[str, Any]) -> tuple[Engine, Engine, Again]:
-    """The same rounds as they come and from recordings."""
+    """The same rounds played eagerly and from captured graphs."""
     norm: Normalization = "layer" if "penalties" in rules else "batch"
     plain, recorded = (
         engine(conv_players(norm), Adam(), precision="float32", rules=copy.deepcopy(rules)) for _ in "ab"
@@ -70,17 +70,17 @@ def assert_equal(plain: Engine, recorded: Engine) -> None:
     assert plain.ledger.means() == recorded.ledger.means()
 
 
-def test_recorded_turns_equal_those_played_as_they_come() -> None:
+def test_replayed_turns_equal_eager_ones() -> None:
     plain, recorded, again = both_ways({"d_steps": 2})
     assert again.recorded == 2
-    assert again.replayed == 3 * ROUNDS - 2 * PLAYED_BEFORE
+    assert again.replayed == 3 * ROUNDS - 2 * WARM_UP
     assert_equal(plain, recorded)
 
 
-def test_every_set_of_lazy_penalties_has_its_own_recording() -> None:
+def test_every_set_of_lazy_penalties_has_its_own_capture() -> None:
     plain, recorded, again = both_ways({"penalties": (R1(every=2), GradientPenalty(every=3))})
     assert_equal(plain, recorded)
-    answers = recorded.recorders[0, ("D",)].recordings
+    answers = recorded.graphed[0, ("D",)].captured
     assert {(True, False), (False, False)} <= set(answers)
     assert again.replayed > ROUNDS
 
@@ -88,17 +88,18 @@ def test_every_set_of_lazy_penalties_has_its_own_recording() -> None:
 def test_numbers_drawn_in_the_middle_of_a_turn_are_those_of_its_round() -> None:
     plain, recorded, again = both_ways(MIDDLE)
     assert_equal(plain, recorded)
-    assert again.replayed == 2 * (ROUNDS - PLAYED_BEFORE)
+    assert again.replayed == 2 * (ROUNDS - WARM_UP)
 
 
-def test_a_turn_that_asks_for_the_clock_is_played_as_it_comes() -> None:
-    plain, recorded, again = both_ways({"augment": (InstanceNoise(sigma=0.1, until=10**6),)})
+def test_a_turn_that_asks_for_the_clock_says_so_and_is_played_eagerly() -> None:
+    with pytest.warns(UserWarning, match=r"without a CUDA graph, and slower: it reads play\.images"):
+        plain, recorded, again = both_ways({"augment": (InstanceNoise(sigma=0.1, until=10**6),)})
     assert_equal(plain, recorded)
     assert again.replayed == 0
-    assert all(recorder.refused for recorder in recorded.recorders.values())
+    assert all(graphed.refused for graphed in recorded.graphed.values())
 
 
-def test_a_turn_that_cannot_be_recorded_says_so_once_and_is_played_as_it_comes() -> None:
+def test_a_turn_that_cannot_be_captured_says_so_once_and_is_played_eagerly() -> None:
     plain, recorded = (engine(conv_players(), Adam(), precision="float32") for _ in "ab")
 
     def fails(function: Callable[[], Figures]) -> tuple[Callable[[], None], Figures]:
@@ -111,36 +112,37 @@ def test_a_turn_that_cannot_be_recorded_says_so_once_and_is_played_as_it_comes()
             plain.play_round()
             recorded.play_round()
     said = [str(warning.message) for warning in caught]
-    assert said == ["A turn is played without a recording, and slower: operation not permitted here"] * 2  # D's and G's
+    line = "A turn is played without a CUDA graph, and slower: operation not permitted here"
+    assert said == [line] * 2  # D's and G's
     assert_equal(plain, recorded)
 
 
-def test_recordings_are_made_anew_after_a_restart() -> None:
+def test_turns_are_captured_anew_after_a_restart() -> None:
     plain, recorded, _ = both_ways({})
     recorded.restore(*plain.state())
-    assert not recorded.recorders
+    assert not recorded.graphed
     for _ in range(ROUNDS):
         plain.play_round()
         recorded.play_round()
     assert_equal(plain, recorded)
 
 
-def test_held_draws_are_those_of_the_turn_they_were_put_for() -> None:
+def test_static_draws_are_those_of_the_turn_they_were_put_for() -> None:
     asked: list[Callable[[Draws], Tensor]] = [
         lambda draws: draws.normal("z", 3),
         lambda draws: draws.uniform("share", 1, low=-1.0),
         lambda draws: draws.integers("place", 7),
     ]
-    noted = NotedDraws(Draws((0, 1), slice(2, 6), 8))
+    traced = TracedDraws(Draws((0, 1), slice(2, 6), 8))
     for ask in asked:
-        ask(noted)
-    held = HeldDraws(noted, noted.drawn)
-    with pytest.raises(NotAlikeError):
-        held.normal("another", 3)
+        ask(traced)
+    static = StaticDraws(traced, traced.drawn)
+    with pytest.raises(NotCapturableError):
+        static.normal("another", 3)
     later = Draws((0, 2), slice(2, 6), 8)
-    held.put(later)
+    static.put(later)
     for ask in asked:
-        assert torch.equal(ask(held), ask(later))
+        assert torch.equal(ask(static), ask(later))
 
 
 def test_what_is_due_is_due_once_in_so_many_rounds() -> None:
