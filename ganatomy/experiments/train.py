@@ -67,6 +67,7 @@ def train(
     out: Path | str | None = None,
     images: int | None = None,
     duration: str | float | None = None,
+    until: int | None = None,
     seed: int | None = None,
     init_from: Path | str | None = None,
     device: str = "auto",
@@ -76,10 +77,10 @@ def train(
 ) -> Run:
     """Train a recipe, by name, by file or as it is; `assignments` are overrides such as "optimizers.D.lr=1e-4".
 
-    A folder that holds a run of the same recipe is continued to `images`. `duration`, such as "20m" or seconds, only
-    stops early. `init_from` is the folder of a run whose last weights this one starts from, or its best ones with
-    "@best" behind it. Raises GanatomyError for the caller's mistakes and Stopped after SIGINT or SIGTERM; either way
-    the run can be continued.
+    A folder that holds a run of the same recipe is continued to `images`. `duration`, such as "20m" or seconds, and
+    `until`, in images, only stop early. `init_from` is the folder of a run whose last weights this one starts from, or
+    its best ones with "@best" behind it. Raises GanatomyError for the caller's mistakes and Stopped after SIGINT or
+    SIGTERM; either way the run can be continued.
 
     >>> ganatomy.train("digits-dcgan", "game.d_steps=2", images=10_000)  # doctest: +SKIP
     """
@@ -87,13 +88,14 @@ def train(
     recipe = prepared(recipe, assignments, data=data, images=images, seed=seed, init_from=init_from)
     seconds = parse_duration(duration)
     with processes.together(lambda: find_device(device)) as where:
-        return _train(recipe, out, seconds, where, fresh, show, command)
+        return _train(recipe, out, seconds, until, where, fresh, show, command)
 
 
 def _train(
     recipe: Recipe,
     out: Path | str | None,
     seconds: float | None,
+    until: int | None,
     where: torch.device,
     fresh: bool,
     show: Observer,
@@ -122,7 +124,7 @@ def _train(
         show.announce(f"The run that was there is now {folder.move_aside()}.")
     processes.wait()
     with folder.lock() if leading else nullcontext():
-        return session.play(seconds, command)
+        return session.play(seconds, until, command)
 
 
 def prepared(
@@ -206,7 +208,7 @@ class Session:
             )
         self.started = self._first_weights() if anew else []
 
-    def play(self, seconds: float | None, command: Sequence[str]) -> Run:
+    def play(self, seconds: float | None, until: int | None, command: Sequence[str]) -> Run:
         """Train until the budget, the clock or a signal; then score the last and the best checkpoint."""
         self._open(command)
         start = time.monotonic()
@@ -220,7 +222,7 @@ class Session:
                 reason = processes.largest(received[0] if received else ENOUGH if enough else 0)
                 return reason > 0
 
-            self.engine.play(self.recipe.images, stop)
+            self.engine.play(min(self.recipe.images, until or self.recipe.images), stop)
             processes.wait()
         run = Run(self.folder)
         if reason > ENOUGH:
