@@ -115,7 +115,7 @@ class Plan:
         state, least = State.read(self.place.file(job)), self.least(job.work, part)
         if state is None:
             others = self.place.begun_seeds(job.work)
-            return self.cost(Job(job.work, others[0]), part) if others else least
+            return self.cost(Job(job.work, others[0]), part) if others else self.from_shorter(job, part)
         had = state.spent / 60
         if state.done and (state.failed or isinstance(job.work, Studying)):
             return had
@@ -125,6 +125,14 @@ class Plan:
         if images >= enough:
             return had
         return had + least * (1 - images / enough) if images < KNOWN * enough else had * enough / images
+
+    def from_shorter(self, job: Job, part: float) -> float:
+        """The minutes of a work that is not begun; of one that begins as another ended, those that are left."""
+        least, shorter = self.least(job.work, part), self.place.shorter(job)
+        if shorter is None or isinstance(job.work, Studying):
+            return least
+        left = 1 - shown(self.place.outcome(shorter)) / self.images(job.work, part)
+        return max(left * least, min(least, BRIEF / self.place.pace(job.work)))
 
     @cached_property
     def taken(self) -> dict[Work, float]:

@@ -4,7 +4,9 @@ Everything is in one folder: reproduction.json with what was asked, work/ with a
 runs/, studies/, and at the end result.json, claims.md and index.html. What is done is not done again.
 """
 
+import math
 import re
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -53,7 +55,7 @@ from ganatomy.reproduce.plan import SLOW, Job, Plan
 from ganatomy.reproduce.shown import shown, too_short
 from ganatomy.reproduce.sources import Given, given
 from ganatomy.runs.files import read_json, write_json
-from ganatomy.runs.folder import RunFolder, refuse_foreign
+from ganatomy.runs.folder import LOCK, RunFolder, refuse_foreign
 from ganatomy.studies.study import Study, carry_out, declared, studies
 
 REPRODUCTIONS = Path("reproductions")  # where `ganatomy reproduce` works unless told otherwise
@@ -173,13 +175,13 @@ class Reproduction:
 
     @cached_property
     def jobs(self) -> list[Job]:
-        """Everything that can be done, each once, runs before their studies."""
+        """Everything that can be done, each once: short runs before those that go on where they ended, then studies."""
         found: dict[Work, None] = {}
         for work in works_of(self.report):
             if work not in self.missing:
                 for one in with_what_comes_before(self.own(work)):
                     found.setdefault(self.own(one))
-        works = sorted(found, key=lambda work: isinstance(work, Studying))
+        works = sorted(found, key=lambda work: math.inf if isinstance(work, Studying) else work.images or 0)
         return [Job(work, seed) for work in works for seed in self.seeds]
 
     @cached_property
@@ -414,7 +416,10 @@ class Reproduction:
         """Train to the end of its images or its time, over all sessions, and score it."""
         for before in training.after:
             self.whole(Job(self.own(before), job.seed))
-        out = self.place(job)
+        out, shorter = self.place(job), self.shorter(job)
+        if shorter is not None:
+            announce(f"begins     as {shorter.name} ended, which is the same run for fewer images")
+            copy(self.place(shorter), out)
         clock = Clock(self.file(job), state, RunFolder(out).checkpoints, Telling(announce))
         if clock.duration is None or clock.duration > 0:
             recipe = self.recipe(training, job.seed)
@@ -422,6 +427,17 @@ class Reproduction:
             how: dict[str, Any] = {"duration": clock.duration, "until": self.planned.enough(job), "device": self.device}
             train(recipe, out=out, **how, show=clock, command=command)
         scored(load(out), foreign=training.foreign, where=find_device(self.device), announce=announce)
+
+    def shorter(self, job: Job) -> Job | None:
+        """The longest run that is done of those that a run which is not begun would repeat, for it is to be longer."""
+        if not isinstance(job.work, Training) or self.place(job).exists():
+            return None
+        alike = [other for other in self.jobs if other.seed == job.seed and is_like(other.work, job.work)]
+        states = {other: State.read(self.file(other)) for other in alike}
+        ended = [other for other, state in states.items() if state is not None and state.done and not state.failed]
+        images = {other: shown(self.outcome(other)) for other in ended}
+        fewer = [other for other in ended if 0 < images[other] <= self.lengths[job.work][0]]
+        return max(fewer, key=images.__getitem__, default=None)
 
     def studied(self, job: Job, state: State, announce: Announce) -> None:
         """Carry a study out; no clock stops it, and what it took is written down."""
@@ -608,6 +624,22 @@ def scored(
     if inception:
         asked = Asked(make_extractor("inception", device=where), ("fid", "is"), FOREIGN)
         measure_run(run, asked, checkpoints=("last",), device=where)
+
+
+def is_like(one: Work, other: Work) -> bool:
+    """Whether two trainings are the same but for how long they are."""
+    if not isinstance(one, Training) or not isinstance(other, Training):
+        return False
+    own: dict[str, Any] = {name: getattr(other, name) for name in ("images", "name", "minutes", "instead")}
+    return one != other and replace(one, **own) == other
+
+
+def copy(run: Path, out: Path) -> None:
+    """A copy of a run, whole or not there."""
+    part = out.with_name(f"{out.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.copytree(run, part, ignore=shutil.ignore_patterns(LOCK))
+    part.rename(out)
 
 
 def cores() -> int:

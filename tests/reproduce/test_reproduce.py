@@ -13,7 +13,7 @@ import torch
 from ganatomy.core.errors import GanatomyError
 from ganatomy.engine.ledger import NonFiniteError
 from ganatomy.experiments.clock import State
-from ganatomy.experiments.run import Run
+from ganatomy.experiments.run import Run, load
 from ganatomy.experiments.train import train
 from ganatomy.report.results import studied
 from ganatomy.reproduce import reproduce as room
@@ -174,6 +174,23 @@ def test_a_failed_training_is_a_row(tmp_path: Path) -> None:
     assert read_json(folder / "result.json")["runs"]["wild"][0]["failed"]
     assert "wild-seed0 failed: " in (folder / "claims.md").read_text()
     assert "wild-seed0 failed: " in (folder / "index.html").read_text()
+
+
+def test_a_longer_run_begins_where_the_shorter_one_ended_and_ends_as_if_it_had_not(cache: Path, tmp_path: Path) -> None:
+    longer = replace(PLAIN, name="longer", images=900)
+    other = replace(longer, name="other", overrides=(*QUICK, "optimizers.G.lr=1e-4"))
+    report = made_of(seeds_read(longer), seeds_read(PLAIN), seeds_read(other))
+    folder = reproduce(report, budget="full", out=tmp_path / "r", device="cpu")
+    rounds = {}
+    for name in ("digits-dcgan", "longer", "other"):
+        sessions = read_json(folder / "runs" / f"{name}-seed0" / "environment.json")["sessions"]
+        rounds[name] = [session["from_round"] for session in sessions]
+    assert rounds == {"digits-dcgan": [0], "longer": [0, 10], "other": [0]}
+    place = Reproduction(report, given(report, []), "full", (0,), tmp_path / "r", "cpu")
+    whole = train(place.recipe(longer, 0), out=tmp_path / "whole", device="cpu").checkpoint()
+    found = load(folder / "runs" / "longer-seed0").checkpoint()
+    assert found.round == whole.round
+    assert all(torch.equal(tensor, whole.tensors[name]) for name, tensor in found.tensors.items())
 
 
 def test_a_restart_does_not_set_the_clock_back(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
