@@ -51,7 +51,7 @@ class Plan:
         place, measure = self.place, claim.measure
         if measure is None or any(work in place.missing for work in measure.needs):
             return {}
-        part = 1.0 if claim.of_images else measure.part
+        part = 1.0 if claim.of_images else measure.part if measure.soon is None else measure.soon
         works = [place.own(one) for work in measure.needs for one in with_what_comes_before(place.own(work))]
         teachers = {place.own(one) for work in works if isinstance(work, Training) for one in work.after}
         works.sort(key=lambda work: (isinstance(work, Studying), work not in teachers, work.minutes))

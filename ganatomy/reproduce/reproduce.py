@@ -365,11 +365,12 @@ class Reproduction:
         return sorted(int(seed) for seed in found if seed.isdecimal())
 
     def worth(self, claim: Claim) -> float:
-        """Of a verdict, or of a number beside which none can be: too few seeds, other data, another scale."""
+        """Of a verdict, or of a number beside which none can be: too few seeds or images, other data, another scale."""
         assert claim.measure is not None
         needs, of_number = claim.measure.needs, claim.better is not None
         trainings = [work for one in needs if isinstance(work := self.own(one), Training)]
         beside = claim.incomparable is not None or len(self.seeds) < claim.measure.seeds
+        beside |= any(self.lengths[training][0] < claim.measure.by for training in trainings)
         beside |= (of_number or claim.own_data) and any(map(self.replaced, needs))
         beside |= of_number and not inception_is_there() and any(training.foreign for training in trainings)
         return ASIDE if beside else VERDICT

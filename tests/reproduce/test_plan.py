@@ -165,6 +165,12 @@ def test_a_claim_of_no_part_takes_a_line_of_figures() -> None:
     assert found.planned.enough(Job(A, 0)) == found.lengths[A][1]
 
 
+def test_a_number_that_is_soon_no_worse_takes_less() -> None:
+    found = place(report(read(A, soon=1 / 8), read(B)), "90s")
+    assert found.planned.shares == {"a-seed0": 60.0}
+    assert found.planned.enough(Job(A, 0)) == IMAGES / 8 + found.lengths[A][1]
+
+
 def test_what_others_learn_from_is_trained_whole() -> None:
     pupil = replace(B, after=(A,))
     found = place(report(read(pupil)), "1m")

@@ -204,6 +204,7 @@ def test_what_can_have_no_verdict_is_worth_less(monkeypatch: pytest.MonkeyPatch)
 
     assert worth("mnist-conditional", "dcgan-beats-vanilla") == 1, "distances of one seed may lie far apart"
     assert worth("mnist-conditional", "pca") == ASIDE, "the report gives no number"
+    assert worth("mnist-conditional", "vanilla-balance") == ASIDE, "it can only be refuted after 12,800,000 images"
     assert worth("mnist-conditional", "score-order") == ASIDE, "one seed tells nothing of shares"
     assert worth("mnist-conditional", "score-order", (0, 1)) == 1
     assert worth("animal-faces", "bigan-svm") == ASIDE, "of digits"
