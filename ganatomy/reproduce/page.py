@@ -258,7 +258,7 @@ def as_html(place: Reproduction, found: Sequence[Row]) -> str:
             counts=counts_of(found),
             legend=LEGEND,
             tones=TONES,
-            lines=lines,
+            lines=sorted(lines, key=lambda line: line.kind == "not run"),
             protocols=protocols,
             remarks=remarks_of(groups),
             pictures=pictures_of(place),

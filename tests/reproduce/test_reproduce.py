@@ -108,6 +108,12 @@ def test_the_page_needs_nothing_else_and_escapes_text(done: Path) -> None:
     assert "digits-dcgan-seed0" in text and "interpolate-seed0: latents" in text
 
 
+def test_what_was_not_run_stands_last_on_the_page(tmp_path: Path) -> None:
+    folder = reproduce(replace(REPORT, claims=REPORT.claims[:3:-1]), budget="full", out=tmp_path / "r")
+    assert list(verdicts(folder)) == ["horses", "hours"]
+    assert re.findall(r'class="id">(\w+)<', (folder / "index.html").read_text()) == ["hours", "horses"]
+
+
 @pytest.mark.browser
 @pytest.mark.skipif(PROGRAM is None, reason="Chromium is not here")
 def test_the_page_fits_a_phone_and_asks_nothing_of_any_network(done: Path, tmp_path: Path) -> None:
