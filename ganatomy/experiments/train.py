@@ -67,6 +67,7 @@ def train(
     out: Path | str | None = None,
     images: int | None = None,
     duration: str | float | None = None,
+    until: int | None = None,
     seed: int | None = None,
     init_from: Path | str | None = None,
     device: str = "auto",
@@ -80,7 +81,8 @@ def train(
     assignments: overrides of its fields, such as "optimizers.D.lr=1e-4".
     data: the source of images, if not the recipe's.
     out: the run's folder; runs/NAME by default. If it holds a run of the same recipe, that is continued.
-    images: the budget: real images shown by the end. duration: stop earlier, after "20m" or so many seconds.
+    images: the budget: real images shown by the end.
+    duration, until: stop earlier, after "20m" or so many seconds, or after so many images.
     init_from: a run's folder, whose last weights to start from, or its best ones with "@best" appended.
     device: "auto", "cpu", "cuda", "cuda:1", "mps".
     fresh: move a run that is there aside and begin a new one.
@@ -95,13 +97,14 @@ def train(
     recipe = prepared(recipe, assignments, data=data, images=images, seed=seed, init_from=init_from)
     seconds = parse_duration(duration)
     with processes.together(lambda: find_device(device)) as where:
-        return _train(recipe, out, seconds, where, fresh, show, command)
+        return _train(recipe, out, seconds, until, where, fresh, show, command)
 
 
 def _train(
     recipe: Recipe,
     out: Path | str | None,
     seconds: float | None,
+    until: int | None,
     where: torch.device,
     fresh: bool,
     show: Observer,
@@ -130,7 +133,7 @@ def _train(
         show.announce(f"The run that was there is now {folder.move_aside()}.")
     processes.wait()
     with folder.lock() if leading else nullcontext():
-        return session.play(seconds, command)
+        return session.play(seconds, until, command)
 
 
 def prepared(
@@ -215,8 +218,8 @@ class Session:
             )
         self.started = self._first_weights() if anew else []
 
-    def play(self, seconds: float | None, command: Sequence[str]) -> Run:
-        """Train until the budget, the time or a signal ends it; then score the last and the best checkpoint."""
+    def play(self, seconds: float | None, until: int | None, command: Sequence[str]) -> Run:
+        """Train until the budget, the time, `until` images or a signal end it; then score the last and best checkpoint."""
         self._open(command)
         start = time.monotonic()
         reason = 0  # why any process wants to stop: nothing yet, ENOUGH, or the number of a signal
@@ -229,7 +232,7 @@ class Session:
                 reason = processes.largest(received[0] if received else ENOUGH if enough else 0)
                 return reason > 0
 
-            self.engine.play(self.recipe.images, stop)
+            self.engine.play(min(self.recipe.images, until or self.recipe.images), stop)
             processes.wait()
         run = Run(self.folder)
         if reason > ENOUGH:

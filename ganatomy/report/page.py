@@ -50,6 +50,13 @@ QUALITY = 88  # of pictures that had to be made smaller
 NBSP = "\N{NO-BREAK SPACE}"
 PNG = b"\x89PNG\r\n\x1a\n"
 SIGNED = "· Ganatomy</title>".encode()
+TERMS = (
+    "Fréchet distance: how far samples lie from real images, in what a judge, a small classifier of such images, "
+    "makes of them; in multiples of the floor, the distance of real images that nobody trained on, 1 is as near as "
+    "these are. Coverage: the share of real images that have a sample nearby, of their class where there are classes. "
+    "Classifier score: the Inception Score's formula on what the judge recognizes; one good picture of each class has "
+    "the best, so it says nothing without coverage."
+)
 
 OF_TRANSLATIONS = {
     "cycle_error": "Cycle error ↓",
@@ -106,13 +113,15 @@ def page(runs: Sequence[RunFolder]) -> str:
 
 def templates(*rooms: str) -> Environment:
     """The templates of these rooms; an earlier room's may extend a later one's."""
-    return Environment(
+    found = Environment(
         loader=ChoiceLoader([PackageLoader(f"ganatomy.{room}", "") for room in rooms]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    found.globals["terms"] = TERMS
+    return found
 
 
 def of_runs(runs: Sequence[RunFolder]) -> dict[str, Any]:

@@ -106,9 +106,9 @@ BARE = dense(
     "players.D.normalization=none",
     "game.constraint=none",
     minutes=30,
-    of_digits=3,
+    of_digits=1.5,
 )
-CLIPPED = dense("", minutes=30, of_digits=3)
+CLIPPED = dense("", minutes=30, of_digits=1.5)
 WIDE = dense(
     "-wide",
     "players.G.hidden=[256,512,1024,2048]",

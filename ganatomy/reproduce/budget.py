@@ -8,7 +8,20 @@ from ganatomy.experiments.train import parse_duration
 
 FULL = "full"
 ROUNDING = 1e-9  # relative
+VERDICT = 1.0  # what a claim is worth that will have one
 T = TypeVar("T")
+
+
+def minutes(seconds: float) -> str:
+    """
+    >>> minutes(12.0), minutes(90.0), minutes(300.0), minutes(7_500.0)
+    ('12 s', '1.5 min', '5 min', '2 h 5 min')
+    """
+    if round(seconds) < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3_600:
+        return f"{round(seconds / 60, 1):g} min"
+    return f"{seconds // 3600:.0f} h {seconds % 3600 / 60:.0f} min"
 
 
 def seconds_of(budget: str) -> float | None:
@@ -28,33 +41,64 @@ def is_larger(budget: str, before: str) -> bool:
     return now > then
 
 
-def chosen(claims: Sequence[tuple[float, Mapping[T, float]]], minutes: float) -> dict[T, float]:
-    """The works that are begun, with the minutes that each takes at least, so that they are worth most together.
+Claims = Sequence[tuple[float, Mapping[T, float]]]
 
-    claims: of each its worth, and the minutes that it takes of every work. Many share a work, so one after another is
-    taken with what is missing for it: what costs the least for the worth of all claims that have enough by that.
+
+def chosen(claims: Claims[T], minutes: float, begun: Mapping[T, float] | None = None) -> dict[T, float]:
+    """The works that are done, with the minutes that each takes at least, so that they are worth most together.
+
+    claims: of each its worth, and the minutes that it takes of every work. begun: the minutes that works have had,
+    which are of the budget, too. Those come first that cost least for their worth, unless what is worth most by itself
+    has then no room, and a verdict more comes of it. In their order, in which what is short does not wait for what is
+    long.
 
     >>> chosen([(1, {"a": 5}), (1, {"a": 5, "b": 3}), (1, {"c": 3})], 9)
     {'c': 3, 'a': 5}
     >>> chosen([(1, {"a": 5}), (1, {"a": 5, "b": 1}), (1, {"c": 4})], 9)
     {'a': 5, 'b': 1}
+    >>> chosen([(1, {"a": 5}), (1, {"b": 8})], 9, begun={"b": 4})
+    {'b': 8}
+    >>> chosen([(1, {"a": 1}), (1, {"b": 3}), (1, {"c": 9}), (1, {"c": 9})], 11)
+    {'a': 1, 'c': 9}
     """
-    taken: dict[T, float] = {}
+    had = dict(begun or {})
+    first, offers = cheapest_first(claims, minutes, had), fitting(claims, minutes, had)
+    if not offers:
+        return first
+    largest = max(offers, key=lambda offer: worth(claims, had | offer))
+    other = cheapest_first(claims, minutes, had | largest)
+    if worth(claims, other) < worth(claims, first) + VERDICT:
+        return first
+    return cheapest_first([claim for claim in claims if not lacks(claim[1], other)], float("inf"), had)
 
-    def missing(wanted: Mapping[T, float]) -> dict[T, float]:
-        return {work: least for work, least in wanted.items() if least > taken.get(work, 0.0)}
 
-    def cost(offer: Mapping[T, float]) -> float:
-        return sum(least - taken.get(work, 0.0) for work, least in offer.items())
+def cheapest_first(claims: Claims[T], minutes: float, had: Mapping[T, float]) -> dict[T, float]:
+    """Many claims share a work, so one after another is taken with what is missing for it.
 
-    def worth(offer: Mapping[T, float]) -> float:
-        lacks = [(value, missing(wanted)) for value, wanted in claims]
-        return sum(value for value, more in lacks if more and all(offer.get(w, 0.0) >= m for w, m in more.items()))
+    That is what costs the least for the worth of all claims that have enough by it.
+    """
+    taken = dict(had)
+    while offers := fitting(claims, minutes, taken):
+        before = worth(claims, taken)
+        best = max(offers, key=lambda offer: (worth(claims, taken | offer) - before) / cost(offer, taken))
+        taken = {work: least for work, least in taken.items() if work not in best} | best
+    return taken
 
-    while True:
-        rest = minutes * (1 + ROUNDING) - sum(taken.values())
-        offers = [offer for _, wanted in claims if (offer := missing(wanted)) and cost(offer) <= rest]
-        if not offers:
-            return taken
-        best: dict[T, float] = max(offers, key=lambda offer: worth(offer) / cost(offer))
-        taken.update(best)
+
+def fitting(claims: Claims[T], minutes: float, taken: Mapping[T, float]) -> list[dict[T, float]]:
+    """What claims lack, where there is room for it."""
+    rest = minutes * (1 + ROUNDING) - sum(taken.values())
+    return [offer for _, wanted in claims if (offer := lacks(wanted, taken)) and cost(offer, taken) <= rest]
+
+
+def lacks(wanted: Mapping[T, float], taken: Mapping[T, float]) -> dict[T, float]:
+    return {work: least for work, least in wanted.items() if least > taken.get(work, 0.0)}
+
+
+def cost(offer: Mapping[T, float], taken: Mapping[T, float]) -> float:
+    return sum(least - taken.get(work, 0.0) for work, least in offer.items())
+
+
+def worth(claims: Claims[T], taken: Mapping[T, float]) -> float:
+    """Of all claims that have enough."""
+    return sum(value for value, wanted in claims if not lacks(wanted, taken))

@@ -136,13 +136,17 @@ class Measure:
     """What must be done first, and how the number is read from what that leaves.
 
     part: of the images of what is trained for it, that it takes; 0: it is no matter of how well that is trained.
-    seeds: that it takes for a verdict.
+    soon: the part from which on the number is thought to be no worse than the reported one, which is a verdict before
+    that part, too; None: no sooner. by: images before which a finding can only be confirmed. seeds: that it takes for a
+    verdict.
     """
 
     needs: tuple[Work, ...]
     read: Callable[[Done], Reading] = field(repr=False)
     part: float = ENOUGH
     seeds: int = 1
+    soon: float | None = None
+    by: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

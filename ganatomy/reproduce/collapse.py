@@ -65,7 +65,7 @@ def collapses(training: Training, *, by: int) -> Measure:
             raise Incomparable(f"not collapsed after {min(sound):,} images, but it is said to take {by:,}")
         return reading([outcomes], not sound)
 
-    return Measure((training,), read)
+    return Measure((training,), read, by=by)
 
 
 def collapses_less(first: Training, other: Training) -> Measure:

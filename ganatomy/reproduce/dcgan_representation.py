@@ -414,7 +414,7 @@ reports.add(
                 "features-size",
                 "Maps of 128, 256 and 512, pooled, make 14,336 numbers an image.",
                 "14,336",
-                replace(result(BY_EPOCHS[45], size_seen), part=0),
+                replace(result(BY_EPOCHS[min(EPOCHS)], size_seen), part=0),
                 "2x2 max pooling, or grids of 4x4: the same number",
             ),
             finding(

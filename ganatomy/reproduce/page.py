@@ -9,10 +9,11 @@ from typing import Any
 from ganatomy.report.comparison import Outcome, by_protocol, markdown, rows
 from ganatomy.report.page import Picture, embedded, of_runs, templates
 from ganatomy.report.results import machines_of
+from ganatomy.reproduce.budget import minutes
 from ganatomy.reproduce.claims import KINDS, NOT_SAID, Kind, Reported, Studying
 from ganatomy.reproduce.fate import is_collapsed
 from ganatomy.reproduce.readings import mean_of
-from ganatomy.reproduce.reproduce import OF_TIME, Reproduction, Row, minutes
+from ganatomy.reproduce.reproduce import OF_TIME, Reproduction, Row
 from ganatomy.runs.files import write_json, write_text
 
 TONES: Mapping[Kind, str] = {
@@ -257,7 +258,7 @@ def as_html(place: Reproduction, found: Sequence[Row]) -> str:
             counts=counts_of(found),
             legend=LEGEND,
             tones=TONES,
-            lines=lines,
+            lines=sorted(lines, key=lambda line: line.kind == "not run"),
             protocols=protocols,
             remarks=remarks_of(groups),
             pictures=pictures_of(place),

@@ -221,14 +221,14 @@ def study_values(done: Done, studying: Studying, *keys: str) -> list[float]:
 # measures: of numbers
 
 
-def score(training: Training, number: Number) -> Measure:
+def score(training: Training, number: Number, soon: float | None = None) -> Measure:
     """A number of a run's last checkpoint, with what a collapsed generator loses beside it."""
     bare = of_judge(training, number)
 
     def read(done: Done) -> Reading:
         return replace(bare.read(done), beside=beside(done.runs(training)))
 
-    return Measure(bare.needs, read)
+    return Measure(bare.needs, read, soon=soon)
 
 
 def of_judge(training: Training, number: Number) -> Measure:

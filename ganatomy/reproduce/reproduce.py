@@ -4,7 +4,9 @@ Everything is in one folder: reproduction.json with what was asked, work/ with a
 runs/, studies/, and at the end result.json, claims.md and index.html. What is done is not done again.
 """
 
+import math
 import re
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +33,7 @@ from ganatomy.experiments.train import prepared, train
 from ganatomy.experiments.translation_scores import is_translation, judge_of_domains, measure_translation
 from ganatomy.report.comparison import Outcome, outcome_of
 from ganatomy.report.results import number
-from ganatomy.reproduce.budget import ROUNDING, chosen, is_larger, seconds_of
+from ganatomy.reproduce.budget import VERDICT, is_larger, minutes, seconds_of
 from ganatomy.reproduce.claims import (
     Claim,
     Incomparable,
@@ -49,40 +51,30 @@ from ganatomy.reproduce.claims import (
     works_of,
 )
 from ganatomy.reproduce.measured import by_inception, inception_is_there, of_two_domains
+from ganatomy.reproduce.plan import SLOW, Job, Plan
 from ganatomy.reproduce.shown import shown, too_short
 from ganatomy.reproduce.sources import Given, given
 from ganatomy.runs.files import read_json, write_json
-from ganatomy.runs.folder import RunFolder, refuse_foreign
+from ganatomy.runs.folder import LOCK, RunFolder, refuse_foreign
 from ganatomy.studies.study import Study, carry_out, declared, studies
 
 REPRODUCTIONS = Path("reproductions")  # where `ganatomy reproduce` works unless told otherwise
 FOREIGN = 10_000  # samples that Inception looks at, as in the reports
 CORES = 2  # that estimates are of; one shows in sixteen minutes what both do in eight, and more are not counted on
 GPU_MINUTE = 10  # minutes of two CPU cores that one of a GPU is worth at least; the recipes' times on both say 8 to 50
-SPARE = 1.25  # times what a training is thought to take: estimates are of another machine
-BRIEF = 1.0  # minutes of a training that need not be long, if all of it takes as much
-ASIDE = 0.5  # of a verdict, which a number is worth that can only stand beside what was reported
+ASIDE = 0.05  # of a verdict, which a number is worth that can only stand beside what was reported: verdicts come first
 PLANNED = re.compile(r"\w+ {2,}")  # how a line of a plan begins; what goes wrong, or takes long, is told in sentences
+SAVED = "saved      what works take less than planned goes to the next claims, those first that take least"
 OF_TIME = (
-    "What works need is an estimate for two CPU cores, by the times that recipes tell, or reckoned where none is. "
+    "What works need is an estimate for two CPU cores, by the times that recipes tell, or reckoned where none is. A "
+    "budget that is not for all claims goes to those that take least for a verdict, one after the other; a training "
+    "ends where they have enough of it. "
     "On top of a budget come data that must first be converted, the scores at the ends of trainings, and judges: those "
     "of digits, MNIST and CIFAR-10 are shipped; that of any other data is trained once, before what it scores, and the "
     "cache keeps it."
 )
 
 Announce = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Job:
-    """A work with one seed, under the name of its folder."""
-
-    work: Work
-    seed: int
-
-    @property
-    def name(self) -> str:
-        return f"{re.sub(r'[^A-Za-z0-9.=_+-]+', '_', self.work.name)}-seed{self.seed}"
 
 
 @dataclass
@@ -132,7 +124,8 @@ def reproduce(
     go on; the next session tries it again, unless a loss was no number. Raises GanatomyError for the caller's mistakes,
     before anything is trained, and Stopped after a signal. Data and seeds may be added to what a folder holds, and a
     larger budget given; an added seed has as much time as those before it, beyond the budget. A budget is of all
-    trainings and studies together, of the claims that have enough of it: those first that take least for a verdict. A
+    trainings and studies together. One that is not for all claims goes to those that take least for a verdict, one
+    after the other: a training ends where they have enough of it, and what is saved, or missing, is planned anew. A
     training has a clock, which its readings on the way are part of; a study has none, and is made smaller to fit its
     part, by an estimate. The scores of what is trained, and judges that must first be trained, come on top.
 
@@ -164,6 +157,7 @@ class Reproduction:
     ) -> None:
         self.report, self.given, self.budget, self.seeds = report, given, budget, tuple(seeds)
         self.folder, self.device, self.seconds = folder, device, seconds_of(budget)
+        self.planned, self.tried = Plan(self), dict[Job, int]()
 
     # what is to be done
 
@@ -181,16 +175,21 @@ class Reproduction:
 
     @cached_property
     def jobs(self) -> list[Job]:
-        """Everything that can be done, each once: what is worth most for its time first, runs before their studies."""
+        """Everything that can be done, each once: short runs before those that go on where they ended, then studies."""
         found: dict[Work, None] = {}
         for work in works_of(self.report):
             if work not in self.missing:
                 for one in with_what_comes_before(self.own(work)):
                     found.setdefault(self.own(one))
-        works = sorted(found, key=lambda work: isinstance(work, Studying))
-        jobs = [Job(work, seed) for work in works for seed in self.seeds]
-        order = list(self.shares)
-        return sorted(jobs, key=lambda job: order.index(job.name) if job.name in order else len(order))
+        works = sorted(found, key=lambda work: math.inf if isinstance(work, Studying) else work.images or 0)
+        return [Job(work, seed) for work in works for seed in self.seeds]
+
+    @cached_property
+    def lengths(self) -> dict[Training, tuple[int, int]]:
+        """Of what can be trained, the images that its recipe trains for, and those between two lines of figures."""
+        trainings = dict.fromkeys(job.work for job in self.jobs if isinstance(job.work, Training))
+        recipes = {training: self.recipe(training, self.seeds[0]) for training in trainings}
+        return {training: (recipe.images, recipe.watch.settings["log"]) for training, recipe in recipes.items()}
 
     def own(self, work: Work) -> Work:
         return self.given.chosen(work) if isinstance(work, Training) else work
@@ -225,71 +224,139 @@ class Reproduction:
     # doing it
 
     def work(self, announce: Announce) -> None:
-        """Everything that is not done yet. What was given to a work is written down, and stays until a budget grows.
+        """Everything that is not done yet, by a plan that is made anew after each work.
 
-        What is done lacks Inception's scores, perhaps, if its weights came since.
+        What was given to a work is written down, and stays unless a plan has more for it. What was done before lacks
+        Inception's scores, perhaps, if its weights came since.
         """
         for line in self.plan():
             announce(line)
-        for place, job in enumerate(self.jobs, start=1):
-            state = self.state(job)
-            if state is not None and not state.done:
-                self.begin(job)
-                state = state.resumed().write(self.file(job))
-                announce(f"{place} of {len(self.jobs)}: {job.name}")
-                self.finished(job, state, announce).write(self.file(job))
-            elif state is not None and not state.failed and isinstance(job.work, Training) and inception_is_there():
-                scored(
-                    load(self.place(job)), foreign=job.work.foreign, where=find_device(self.device), announce=announce
-                )
+        while ahead := self.ahead():
+            job = next((one for one in ahead if not self.waits(one, ahead)), ahead[0])
+            self.tried[job] = shown(self.outcome(job))
+            self.begin(job)
+            state = self.opened(job).write(self.file(job))
+            announce(f"{len(self.tried)} of {len(self.tried) + len(ahead) - 1}: {job.name}")
+            self.finished(job, state, announce).write(self.file(job))
+            self.planned = Plan(self)
+        self.look_again(announce)
+
+    def look_again(self, announce: Announce) -> None:
+        """By Inception, at what was trained before its weights were there."""
+        for job in self.jobs if inception_is_there() else ():
+            state = State.read(self.file(job))
+            if isinstance(job.work, Training) and job not in self.tried and state and state.done and not state.failed:
+                run, where = load(self.place(job)), find_device(self.device)
+                scored(run, foreign=job.work.foreign, where=where, announce=announce)
 
     def plan(self) -> list[str]:
-        """What is about to be done, in which time, and what is left out."""
-        states = {job: self.state(job) for job in self.jobs}
-        ahead = {job: state.resumed() for job, state in states.items() if state is not None and not state.done}
-        known = [state.left for state in ahead.values() if state.left is not None]
-        lines = [f"no time    {claim.id}: {told}" for claim in self.report.claims if (told := self.lacking(claim))]
-        if lines:
-            lines.append(f"in all     {minutes(self.in_all)} are needed for all claims")
+        """What is about to be done, in which time, and which claims that is for, and for which it is not."""
+        ahead = {job: self.left(job) for job in self.ahead()}
+        known = [left for left in ahead.values() if left is not None]
+        claims = {claim: self.planned.lacking(claim) for claim in self.report.claims if self.planned.parts(claim)}
+        lines = self.served([claim for claim, lacks in claims.items() if not lacks]) if ahead else []
+        lines += (without := [f"no time    {claim.id}: {lacks}" for claim, lacks in claims.items() if lacks])
+        if without:
+            lines.append(f"in all     {minutes(self.planned.in_all)} are needed for all claims")
         if not ahead:
             return lines
-        for job, state in ahead.items():
-            lines.append(f"planned    {job.name}: {'to its end' if state.left is None else minutes(state.left)}")
+        for job, left in ahead.items():
+            lines.append(f"planned    {job.name}: {'to its end' if left is None else minutes(left)}")
         if len(known) < len(ahead):
             return [*lines, f"expected   {len(ahead)} works, each as long as its recipe's images take"]
         end = datetime.now() + timedelta(seconds=sum(known))
         told = f"{minutes(sum(known))} of trainings and studies, until {end:%a %H:%M}; scores at their ends come on top"
-        return [*lines, f"expected   {told}, and a judge of data that has none yet"]
+        lines.append(f"expected   {told}, and a judge of data that has none yet")
+        return [*lines, SAVED] if without else lines
+
+    def served(self, claims: Sequence[Claim]) -> list[str]:
+        """Which claims have time for a verdict, and which for a number that can have none."""
+        judged = [claim.id for claim in claims if self.worth(claim) > ASIDE]
+        beside = [claim.id for claim in claims if self.worth(claim) <= ASIDE]
+        lines = [f"judged     {len(judged)}: {', '.join(judged)}"] if judged else []
+        return lines + ([f"beside     {len(beside)} without a verdict: {', '.join(beside)}"] if beside else [])
+
+    def ahead(self) -> list[Job]:
+        """What is to be done now, in its order."""
+        order = {name: number for number, name in enumerate(self.planned.shares)}
+        return sorted(filter(self.is_ahead, self.jobs), key=lambda job: order.get(job.name, len(order)))
+
+    def waits(self, job: Job, ahead: Sequence[Job]) -> bool:
+        """Whether something comes before a job that is yet to be done."""
+        before = with_what_comes_before(job.work)[:-1]
+        return any(Job(self.own(one), job.seed) in ahead for one in before)
+
+    def is_ahead(self, job: Job) -> bool:
+        """Whether a job is not done, or goes on: each once in a session, and again while its run comes farther."""
+        state = self.state(job)
+        if state is None or not state.done:
+            return state is not None and job not in self.tried
+        goes_on = self.planned.hurried and isinstance(job.work, Training) and job.name in self.planned.shares
+        return goes_on and state.failed is None and shown(self.outcome(job)) > self.tried.get(job, 0)
+
+    def left(self, job: Job) -> float | None:
+        """The seconds that a job which is ahead has yet; None: as long as it takes."""
+        state = self.state(job)
+        assert state is not None
+        return self.planned.shares[job.name] if state.done else state.resumed().left
 
     def state(self, job: Job) -> State | None:
         return State.read(self.file(job)) or self.first(job)
 
+    def opened(self, job: Job) -> State:
+        """A job's state as it is begun, or goes on.
+
+        Of a budget that is not for all claims, a training that takes longer than its share may have what is left.
+        """
+        state, before, share = self.state(job), State.read(self.file(job)), self.planned.shares.get(job.name)
+        assert state is not None
+        if self.seconds is None or not self.planned.hurried or share is None or isinstance(job.work, Studying):
+            return state.resumed()
+        if before is not None and not before.done:
+            return state.resumed()
+        if before is not None:
+            self.study_anew(job)
+        most = max(share, min(SLOW * share, self.seconds - self.spent))
+        return replace(state, given=state.spent + most, done=False).resumed()
+
+    def study_anew(self, run: Job) -> None:
+        """Studies of a run that goes on."""
+        for job in self.jobs:
+            of = map(self.own, job.work.of if isinstance(job.work, Studying) else ())
+            state = State.read(self.file(job)) if job.seed == run.seed and run.work in of else None
+            if state is not None and state.done:
+                self.anew(job, state).write(self.file(job))
+                self.tried.pop(job, None)
+
+    def anew(self, job: Job, state: State) -> State:
+        """The state of a study that is done once more; what it had found is kept beside."""
+        if self.place(job).exists():
+            RunFolder(self.place(job)).move_aside()
+        return replace(state, spent=0.0, kept=0.0, done=False)
+
     def grow(self) -> None:
-        """Under a larger budget than before, works go on; studies of runs that go on are done anew, beside the old."""
+        """Under a budget that has become one for all claims works go on; studies of what goes on are done anew."""
         if not self.written.exists() or not is_larger(self.budget, read_json(self.written)["budget"]):
             return
-        grown = set[str]()
+        grown, shares = set[str](), {} if self.planned.hurried else self.planned.shares
         for job in self.jobs:
-            state, given = State.read(self.file(job)), None if self.seconds is None else self.shares.get(job.name, 0.0)
+            state, given = State.read(self.file(job)), None if self.seconds is None else shares.get(job.name, 0.0)
             if state is None or state.given is None or (state.done and state.failed):
                 continue
             runs = [Job(self.own(one), job.seed).name for one in job.work.of] if isinstance(job.work, Studying) else []
             if given is None or given > state.given or grown & {*runs}:
                 grown.add(job.name)
-                more = None if given is None else max(given, state.given)
-                state = replace(state, given=more, done=False)
-                if isinstance(job.work, Studying) and self.place(job).exists():
-                    RunFolder(self.place(job)).move_aside()
-                    state = replace(state, spent=0.0, kept=0.0)
-                state.write(self.file(job))
+                state = replace(state, given=None if given is None else max(given, state.given), done=False)
+                (self.anew(job, state) if isinstance(job.work, Studying) else state).write(self.file(job))
 
     def first(self, job: Job) -> State | None:
         """A job's beginning, with the time that its work has under another seed; None where there is too little."""
-        for seed in self.begun_seeds(job.work):
-            state = State.read(self.file(Job(job.work, seed)))
-            if state is not None:
+        share = self.planned.shares.get(job.name)
+        others = [] if self.planned.hurried and share is not None else self.begun_seeds(job.work)
+        for seed in others:
+            if (state := State.read(self.file(Job(job.work, seed)))) is not None:
                 return State(state.given)
-        return State(self.shares.get(job.name)) if self.seconds is None or job.name in self.shares else None
+        return State(share) if self.seconds is None or share is not None else None
 
     def begun_seeds(self, work: Work) -> list[int]:
         name = Job(work, 0).name.removesuffix("0")
@@ -297,62 +364,16 @@ class Reproduction:
         found = [file.stem.removeprefix(name) for file in files if file.stem.startswith(name)]
         return sorted(int(seed) for seed in found if seed.isdecimal())
 
-    @cached_property
-    def shares(self) -> dict[str, float]:
-        """Seconds by job of what is begun, in proportion to what it takes at least; empty if there is no limit."""
-        if self.seconds is None:
-            return {}
-        claims = [(self.worth(claim), wanted) for claim in self.report.claims if (wanted := self.demand(claim))]
-        taken = chosen(claims, self.seconds / 60 / len(self.seeds))
-        total = sum(taken.values()) * len(self.seeds)
-        return {
-            Job(work, seed).name: self.seconds * least / total for work, least in taken.items() for seed in self.seeds
-        }
-
     def worth(self, claim: Claim) -> float:
-        """Of a verdict, or of a number beside which none can be: too few seeds, other data, another scale."""
+        """Of a verdict, or of a number beside which none can be: too few seeds or images, other data, another scale."""
         assert claim.measure is not None
         needs, of_number = claim.measure.needs, claim.better is not None
+        trainings = [work for one in needs if isinstance(work := self.own(one), Training)]
         beside = claim.incomparable is not None or len(self.seeds) < claim.measure.seeds
+        beside |= any(self.lengths[training][0] < claim.measure.by for training in trainings)
         beside |= (of_number or claim.own_data) and any(map(self.replaced, needs))
-        beside |= (
-            of_number
-            and not inception_is_there()
-            and any(isinstance(work, Training) and work.foreign for work in needs)
-        )
-        return ASIDE if beside else 1.0
-
-    def demand(self, claim: Claim) -> dict[Work, float]:
-        """The minutes on this device that a claim takes at least, by work; none where data is missing."""
-        needs = claim.measure.needs if claim.measure is not None else ()
-        if claim.measure is None or any(work in self.missing for work in needs):
-            return {}
-        part = 1.0 if claim.of_images else claim.measure.part
-        works = [self.own(one) for work in needs for one in with_what_comes_before(self.own(work))]
-        return {work: self.least(work, part) for work in works}
-
-    def least(self, work: Work, part: float) -> float:
-        if isinstance(work, Studying):
-            taken = work.minutes * (part if work.scaled else 1)
-        else:
-            taken = max(min(BRIEF, work.minutes), SPARE * part * work.minutes)
-        return taken / self.pace(work)
-
-    @cached_property
-    def in_all(self) -> float:
-        """The seconds that all claims together take at least."""
-        most: dict[Work, float] = {}
-        for work, least in (item for claim in self.report.claims for item in self.demand(claim).items()):
-            most[work] = max(least, most.get(work, 0.0))
-        return 60 * sum(most.values()) * len(self.seeds)
-
-    def lacking(self, claim: Claim) -> str:
-        """Which works of a claim have less time than it takes, and how much that is."""
-        return ", ".join(
-            f"{work.name} needs {minutes(60 * least)}"
-            for work, least in self.demand(claim).items()
-            if self.time_of(work) < 60 * least * (1 - ROUNDING)
-        )
+        beside |= of_number and not inception_is_there() and any(training.foreign for training in trainings)
+        return ASIDE if beside else VERDICT
 
     def time_of(self, work: Work) -> float:
         """The seconds that a work has, of the seed that has most; 0: it is left out."""
@@ -396,13 +417,28 @@ class Reproduction:
         """Train to the end of its images or its time, over all sessions, and score it."""
         for before in training.after:
             self.whole(Job(self.own(before), job.seed))
-        out = self.place(job)
+        out, shorter = self.place(job), self.shorter(job)
+        if shorter is not None:
+            announce(f"begins     as {shorter.name} ended, which is the same run for fewer images")
+            copy(self.place(shorter), out)
         clock = Clock(self.file(job), state, RunFolder(out).checkpoints, Telling(announce))
         if clock.duration is None or clock.duration > 0:
             recipe = self.recipe(training, job.seed)
             command = ("ganatomy", "reproduce", self.report.name)
-            train(recipe, out=out, duration=clock.duration, device=self.device, show=clock, command=command)
+            how: dict[str, Any] = {"duration": clock.duration, "until": self.planned.enough(job), "device": self.device}
+            train(recipe, out=out, **how, show=clock, command=command)
         scored(load(out), foreign=training.foreign, where=find_device(self.device), announce=announce)
+
+    def shorter(self, job: Job) -> Job | None:
+        """The longest run that is done of those that a run which is not begun would repeat, for it is to be longer."""
+        if not isinstance(job.work, Training) or self.place(job).exists():
+            return None
+        alike = [other for other in self.jobs if other.seed == job.seed and is_like(other.work, job.work)]
+        states = {other: State.read(self.file(other)) for other in alike}
+        ended = [other for other, state in states.items() if state is not None and state.done and not state.failed]
+        images = {other: shown(self.outcome(other)) for other in ended}
+        fewer = [other for other in ended if 0 < images[other] <= self.lengths[job.work][0]]
+        return max(fewer, key=images.__getitem__, default=None)
 
     def studied(self, job: Job, state: State, announce: Announce) -> None:
         """Carry a study out; no clock stops it, and what it took is written down."""
@@ -471,8 +507,8 @@ class Reproduction:
             for work in needs:
                 if work in self.missing:
                     raise NotRun(self.missing[work])
-            if not all(map(self.time_of, self.demand(claim))):
-                raise NotRun(f"budget: {self.lacking(claim)}")
+            if not all(map(self.time_of, self.planned.parts(claim))):
+                raise NotRun(f"budget: {self.planned.lacking(claim)}")
             if claim.measure is not None:
                 replaced = "; ".join(dict.fromkeys(filter(None, map(self.replaced, needs))))
                 reading = claim.measure.read(Left(self, needs, seeds))
@@ -591,6 +627,22 @@ def scored(
         measure_run(run, asked, checkpoints=("last",), device=where)
 
 
+def is_like(one: Work, other: Work) -> bool:
+    """Whether two trainings are the same but for how long they are."""
+    if not isinstance(one, Training) or not isinstance(other, Training):
+        return False
+    own: dict[str, Any] = {name: getattr(other, name) for name in ("images", "name", "minutes", "instead")}
+    return one != other and replace(one, **own) == other
+
+
+def copy(run: Path, out: Path) -> None:
+    """A copy of a run, whole or not there."""
+    part = out.with_name(f"{out.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.copytree(run, part, ignore=shutil.ignore_patterns(LOCK))
+    part.rename(out)
+
+
 def cores() -> int:
     """The CPU cores that torch works on."""
     return torch.get_num_threads()
@@ -599,18 +651,6 @@ def cores() -> int:
 def works_on_device(studying: Studying) -> bool:
     """Whether a study trains or draws on the device that is asked for; the others are a matter of the CPU."""
     return "device" in declared_settings(studies[studying.study])
-
-
-def minutes(seconds: float) -> str:
-    """
-    >>> minutes(12.0), minutes(90.0), minutes(300.0), minutes(7_500.0)
-    ('12 s', '1.5 min', '5 min', '2 h 5 min')
-    """
-    if round(seconds) < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3_600:
-        return f"{round(seconds / 60, 1):g} min"
-    return f"{seconds // 3600:.0f} h {seconds % 3600 / 60:.0f} min"
 
 
 def refuse_another(there: Mapping[str, Any], asked: Mapping[str, Any], folder: Path) -> None:

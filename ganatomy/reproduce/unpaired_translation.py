@@ -56,14 +56,14 @@ def faces(recipe: str, *overrides: str, minutes: float, name: str = "") -> Train
     return Training(recipe=recipe, data=("celeba",), overrides=words, name=name, minutes=minutes)
 
 
-DENSE_5 = on_mnist("mnist-vanilla-report", images=5 * EPOCH, name="mnist-vanilla-5-epochs", minutes=1.5)
-DENSE_20 = on_mnist("mnist-vanilla-report", images=20 * EPOCH, name="mnist-vanilla-20-epochs", minutes=5)
+DENSE_5 = on_mnist("mnist-vanilla-report", images=5 * EPOCH, name="mnist-vanilla-5-epochs", minutes=1)
+DENSE_20 = on_mnist("mnist-vanilla-report", images=20 * EPOCH, name="mnist-vanilla-20-epochs", minutes=4)
 DCGAN_5 = on_mnist("mnist-dcgan-1024-report", images=5 * EPOCH, name="mnist-dcgan-5-epochs", minutes=60)
 WASSERSTEIN = on_mnist("mnist-wgan-sn", minutes=25)
 MINIMAX = on_mnist("mnist-wgan-sn", "game.loss=Minimax", name="mnist-minimax-sn", minutes=25)
 
 HEAVY = "game.consistency.weight=100"
-PLAIN = translator("horse2zebra-cyclegan", minutes=10_000, faces=faces("celeba64-smile-cyclegan", minutes=40))
+PLAIN = translator("horse2zebra-cyclegan", minutes=10_000, faces=faces("celeba64-smile-cyclegan", minutes=36))
 CR = translator("horse2zebra-cyclegan-cr", minutes=13_000, faces=faces("celeba64-smile-cyclegan-cr", minutes=42.5))
 CR_100 = translator(
     "horse2zebra-cyclegan-cr",

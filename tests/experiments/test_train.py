@@ -358,6 +358,12 @@ def test_a_time_only_stops_early(tmp_path):
     assert train("digits-dcgan", *QUICK, images=1, out=tmp_path / "run").checkpoint().round == reached
 
 
+def test_a_number_of_images_to_stop_at_leaves_the_recipe_its_own(tmp_path):
+    run = train("digits-dcgan", *QUICK, images=640, until=200, out=tmp_path / "run")
+    assert run.checkpoint().round == 4 and run.recipe.images == 640
+    assert train("digits-dcgan", *QUICK, images=640, until=10_000, out=tmp_path / "run").checkpoint().round == 10
+
+
 def test_a_time_too_short_for_a_round_is_no_error(tmp_path):
     run = train("digits-dcgan", *TINY, images=640, duration=1e-9, out=tmp_path / "run")
     assert run.folder.checkpoints.rounds() == []

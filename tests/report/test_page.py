@@ -31,6 +31,7 @@ def test_a_page_holds_everything_of_a_run(tmp_path: Path) -> None:
         assert f"<h3>{title}</h3>" in text
     assert "Still improving" in text and "optimizers.D: Adam" in text and ">8,000<" in text
     assert "somewhere" not in text, "of a path only the name is told"
+    assert "in multiples of the floor" in text and "Coverage: " in text, "words that the tables use are explained"
     assert text.count("<polyline") == 2 * (1 + 2 + 3), "figures and averages of a loss, two accuracies, three scores"
 
 

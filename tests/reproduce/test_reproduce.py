@@ -13,14 +13,16 @@ import torch
 from ganatomy.core.errors import GanatomyError
 from ganatomy.engine.ledger import NonFiniteError
 from ganatomy.experiments.clock import State
-from ganatomy.experiments.run import Run
+from ganatomy.experiments.run import Run, load
 from ganatomy.experiments.train import train
 from ganatomy.report.results import studied
 from ganatomy.reproduce import reproduce as room
+from ganatomy.reproduce.budget import minutes
 from ganatomy.reproduce.claims import KINDS, Claim, Done, Measure, Reading, Report, Reported, Studying, Training, Wanted
 from ganatomy.reproduce.collapse import none_collapses
+from ganatomy.reproduce.plan import Job
 from ganatomy.reproduce.readings import NO_SPREAD, distance, lowest, of_study, score, share, study_protocol
-from ganatomy.reproduce.reproduce import OF_TIME, Job, Reproduction, Telling, minutes, reproduce
+from ganatomy.reproduce.reproduce import OF_TIME, Reproduction, Telling, reproduce
 from ganatomy.reproduce.sources import given
 from ganatomy.runs.files import read_json, write_json
 from ganatomy.runs.folder import RunFolder
@@ -106,6 +108,12 @@ def test_the_page_needs_nothing_else_and_escapes_text(done: Path) -> None:
     assert "digits-dcgan-seed0" in text and "interpolate-seed0: latents" in text
 
 
+def test_what_was_not_run_stands_last_on_the_page(tmp_path: Path) -> None:
+    folder = reproduce(replace(REPORT, claims=REPORT.claims[:3:-1]), budget="full", out=tmp_path / "r")
+    assert list(verdicts(folder)) == ["horses", "hours"]
+    assert re.findall(r'class="id">(\w+)<', (folder / "index.html").read_text()) == ["hours", "horses"]
+
+
 @pytest.mark.browser
 @pytest.mark.skipif(PROGRAM is None, reason="Chromium is not here")
 def test_the_page_fits_a_phone_and_asks_nothing_of_any_network(done: Path, tmp_path: Path) -> None:
@@ -116,6 +124,14 @@ def test_the_page_fits_a_phone_and_asks_nothing_of_any_network(done: Path, tmp_p
             assert tab.ask("document.documentElement.scrollWidth") == width
             assert tab.ask("document.querySelectorAll('.claims tbody tr').length") == len(REPORT.claims)
         assert all(address.startswith(("file:", "data:")) for address in tab.requests)
+
+
+def test_a_training_ends_where_its_claims_have_enough_of_it(cache: Path, tmp_path: Path) -> None:
+    report = made_of(seeds_read(replace(PLAIN, minutes=8.0)), seeds_read(replace(TOLD, minutes=8.0)))
+    folder = reproduce(report, budget="3m", out=tmp_path / "r", device="cpu")
+    for run in (load(folder / "runs" / "digits-dcgan-seed0"), load(folder / "runs" / "digits-cdcgan-seed0")):
+        assert run.recipe.images == 600 and run.checkpoint().round == 5, "320 images: 150, and a line of figures more"
+    assert {kind for kind, _ in verdicts(folder).values()} == {"equal"}, "they are not too short"
 
 
 def test_what_is_done_is_not_done_again(done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,6 +180,23 @@ def test_a_failed_training_is_a_row(tmp_path: Path) -> None:
     assert read_json(folder / "result.json")["runs"]["wild"][0]["failed"]
     assert "wild-seed0 failed: " in (folder / "claims.md").read_text()
     assert "wild-seed0 failed: " in (folder / "index.html").read_text()
+
+
+def test_a_longer_run_begins_where_the_shorter_one_ended_and_ends_as_if_it_had_not(cache: Path, tmp_path: Path) -> None:
+    longer = replace(PLAIN, name="longer", images=900)
+    other = replace(longer, name="other", overrides=(*QUICK, "optimizers.G.lr=1e-4"))
+    report = made_of(seeds_read(longer), seeds_read(PLAIN), seeds_read(other))
+    folder = reproduce(report, budget="full", out=tmp_path / "r", device="cpu")
+    rounds = {}
+    for name in ("digits-dcgan", "longer", "other"):
+        sessions = read_json(folder / "runs" / f"{name}-seed0" / "environment.json")["sessions"]
+        rounds[name] = [session["from_round"] for session in sessions]
+    assert rounds == {"digits-dcgan": [0], "longer": [0, 10], "other": [0]}
+    place = Reproduction(report, given(report, []), "full", (0,), tmp_path / "r", "cpu")
+    whole = train(place.recipe(longer, 0), out=tmp_path / "whole", device="cpu").checkpoint()
+    found = load(folder / "runs" / "longer-seed0").checkpoint()
+    assert found.round == whole.round
+    assert all(torch.equal(tensor, whole.tensors[name]) for name, tensor in found.tensors.items())
 
 
 def test_a_restart_does_not_set_the_clock_back(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,7 +383,7 @@ def test_too_small_a_share_is_said_to_be_the_budget(tmp_path: Path) -> None:
     hungry = replace(PLAIN, name="hungry", minutes=16.0)
     report = replace(REPORT, claims=(claim("hungry", measure=score(hungry, share), better="higher"),))
     folder = reproduce(report, budget="1m", out=tmp_path / "short")
-    assert verdicts(folder)["hungry"] == ("not run", "budget: hungry needs 5 min")
+    assert verdicts(folder)["hungry"] == ("not run", "budget: hungry needs 4 min")
 
 
 def test_a_claim_without_time_says_what_all_its_works_take(tmp_path: Path) -> None:
@@ -367,9 +400,9 @@ def test_a_claim_without_time_says_what_all_its_works_take(tmp_path: Path) -> No
 def test_a_minute_of_a_gpu_is_worth_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hungry = replace(PLAIN, name="hungry", minutes=16.0)
     report = replace(REPORT, claims=(claim("hungry", measure=score(hungry, share), better="higher"),))
-    assert not Reproduction(report, given(report, []), "3m", (0,), tmp_path / "short").shares
+    assert not Reproduction(report, given(report, []), "3m", (0,), tmp_path / "short").planned.shares
     monkeypatch.setattr(room, "find_device", lambda name: torch.device("cuda"))
-    assert [*Reproduction(report, given(report, []), "3m", (0,), tmp_path / "short").shares] == ["hungry-seed0"]
+    assert [*Reproduction(report, given(report, []), "3m", (0,), tmp_path / "short").planned.shares] == ["hungry-seed0"]
 
 
 def test_a_minute_of_one_core_is_worth_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -377,7 +410,7 @@ def test_a_minute_of_one_core_is_worth_half(tmp_path: Path, monkeypatch: pytest.
 
     def planned(budget: str, threads: int) -> set[str]:
         monkeypatch.setattr(room, "cores", lambda: threads)
-        return {*Reproduction(report, given(report, []), budget, (0,), place, device="cpu").shares}
+        return {*Reproduction(report, given(report, []), budget, (0,), place, device="cpu").planned.shares}
 
     assert planned("6m", 2) == planned("6m", 16) == planned("12m", 1) == {"retrain-seed0", "digits-cdcgan-seed0"}
     assert not planned("6m", 1) and not planned("4m", 16), "more cores are not counted on"
@@ -395,7 +428,7 @@ def test_a_study_that_would_be_made_too_small_is_not_run(tmp_path: Path, monkeyp
     assert place.study(job, State(600.0)).shown == 500 and place.study(job, State(600.0)).device == "cpu"
     monkeypatch.setattr(room, "find_device", lambda name: torch.device("cuda"))
     place = Reproduction(report, given(report, []), "1m", (0,), tmp_path / "gpu")
-    assert job.name in place.shares, "a minute of a GPU counts as ten"
+    assert job.name in place.planned.shares, "a minute of a GPU counts as ten"
     assert place.study(job, State(60.0)).shown == 500
     assert place.pace(WALK) == 1, "but not for what does not work there"
 

@@ -1,0 +1,193 @@
+"""What a budget is for: which works come next, for how long, and which claims have no time.
+
+A plan is of one moment, and is made anew after each work. What a work takes less than was thought goes to the next; and
+where all take longer, the last ones have no time, instead of all of them too little.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ganatomy.experiments.clock import State
+from ganatomy.reproduce.budget import ROUNDING, chosen, minutes
+from ganatomy.reproduce.claims import Claim, Studying, Training, Work, with_what_comes_before
+from ganatomy.reproduce.shown import shown
+
+if TYPE_CHECKING:
+    from ganatomy.reproduce.reproduce import Reproduction
+
+SPARE = 1.25  # times what all claims are thought to take: a budget for all of them, as estimates are of another machine
+SLOW = 2.0  # times what a training is thought to take, after which a plan is made anew, by the pace that it has
+BRIEF = 0.25  # minutes of a training that need not be long, if all of it takes as much
+KNOWN = 0.25  # of the images that a claim takes, from which on a run's own pace tells what it lacks: runs begin slowly
+TICK = 0.01  # seconds, below which a work lacks nothing
+
+
+@dataclass(frozen=True)
+class Job:
+    """A work with one seed, under the name of its folder."""
+
+    work: Work
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return f"{re.sub(r'[^A-Za-z0-9.=_+-]+', '_', self.work.name)}-seed{self.seed}"
+
+
+class Plan:
+    """A budget over the claims of a report, by what is done of its reproduction at one moment."""
+
+    def __init__(self, place: "Reproduction") -> None:
+        self.place, self.claims = place, place.report.claims
+        self.seeds, self.seconds = place.seeds, place.seconds
+
+    # what claims take, whatever is done
+
+    def parts(self, claim: Claim) -> dict[Work, float]:
+        """The part of its images that a claim takes of each work; none where data is missing."""
+        place, measure = self.place, claim.measure
+        if measure is None or any(work in place.missing for work in measure.needs):
+            return {}
+        part = 1.0 if claim.of_images else measure.part if measure.soon is None else measure.soon
+        works = [place.own(one) for work in measure.needs for one in with_what_comes_before(place.own(work))]
+        teachers = {place.own(one) for work in works if isinstance(work, Training) for one in work.after}
+        works.sort(key=lambda work: (isinstance(work, Studying), work not in teachers, work.minutes))
+        return {work: 1.0 if work in teachers else part for work in works}
+
+    def demand(self, claim: Claim) -> dict[Work, float]:
+        """The minutes on this device that a claim takes at least, by work, as estimated."""
+        return {work: self.least(work, part) for work, part in self.parts(claim).items()}
+
+    def least(self, work: Work, part: float) -> float:
+        if isinstance(work, Studying):
+            taken = work.minutes * (part if work.scaled else 1)
+        else:
+            taken = max(min(BRIEF, work.minutes), work.minutes * (part or self.images(work, 0) / self.length(work)[0]))
+        return taken / self.place.pace(work)
+
+    def images(self, training: Training, part: float) -> int:
+        """How many it is shown for a part of them; for none, those to its first line of figures."""
+        images, line = self.length(training)
+        return min(images, math.ceil(part * images) or line)
+
+    def length(self, training: Training) -> tuple[int, int]:
+        """The images that a recipe trains for, and those between two lines of figures."""
+        return self.place.lengths[training]
+
+    @cached_property
+    def in_all(self) -> float:
+        """The seconds that all claims together take at least."""
+        most: dict[Work, float] = {}
+        for work, least in (item for claim in self.claims for item in self.demand(claim).items()):
+            most[work] = max(least, most.get(work, 0.0))
+        return 60 * sum(most.values()) * len(self.seeds)
+
+    @cached_property
+    def hurried(self) -> bool:
+        """Whether the budget is not for all claims."""
+        return self.seconds is not None and self.seconds * (1 + ROUNDING) < SPARE * self.in_all
+
+    # what they take yet
+
+    @cached_property
+    def begun(self) -> dict[Work, float]:
+        """The minutes that works have had: of each seed, on average."""
+        had: dict[Work, float] = {}
+        for job in self.place.jobs:
+            if (state := State.read(self.place.file(job))) is not None:
+                had[job.work] = had.get(job.work, 0.0) + state.spent / 60
+        return {work: taken / len(self.seeds) for work, taken in had.items()}
+
+    @cached_property
+    def wanted(self) -> dict[str, dict[Work, float]]:
+        """By claim the minutes that its works have had and lack yet: of each seed, on average."""
+        known: dict[tuple[Work, float], float] = {}
+        for item in (item for claim in self.claims for item in self.parts(claim).items()):
+            if item not in known:
+                known[item] = sum(self.cost(Job(item[0], seed), item[1]) for seed in self.seeds) / len(self.seeds)
+        return {claim.id: {item[0]: known[item] for item in self.parts(claim).items()} for claim in self.claims}
+
+    def cost(self, job: Job, part: float) -> float:
+        """The minutes that a job has had and lacks yet: by its own pace, or another seed's, once there is one."""
+        state, least = State.read(self.place.file(job)), self.least(job.work, part)
+        if state is None:
+            others = self.place.begun_seeds(job.work)
+            return self.cost(Job(job.work, others[0]), part) if others else self.from_shorter(job, part)
+        had = state.spent / 60
+        if state.done and (state.failed or isinstance(job.work, Studying)):
+            return had
+        if isinstance(job.work, Studying):
+            return had + least
+        images, enough = shown(self.place.outcome(job)), self.images(job.work, part)
+        if images >= enough:
+            return had
+        return had + least * (1 - images / enough) if images < KNOWN * enough else had * enough / images
+
+    def from_shorter(self, job: Job, part: float) -> float:
+        """The minutes of a work that is not begun; of one that begins as another ended, those that are left."""
+        least, shorter = self.least(job.work, part), self.place.shorter(job)
+        if shorter is None or isinstance(job.work, Studying):
+            return least
+        left = 1 - shown(self.place.outcome(shorter)) / self.images(job.work, part)
+        return max(left * least, min(least, BRIEF / self.place.pace(job.work)))
+
+    @cached_property
+    def taken(self) -> dict[Work, float]:
+        """The minutes of what is begun and of what follows, in its order: of each seed, on average."""
+        assert self.seconds is not None
+        claims = [(self.place.worth(claim), wanted) for claim in self.claims if (wanted := self.wanted[claim.id])]
+        return chosen(claims, self.seconds / 60 / len(self.seeds), self.begun)
+
+    @cached_property
+    def shares(self) -> dict[str, float]:
+        """Seconds by job of what is ahead, in its order; empty if there is no limit.
+
+        A budget for all claims is divided in proportion to what each work takes at least; of a smaller one each work
+        that is chosen has what it lacks.
+        """
+        if self.seconds is None:
+            return {}
+        if not self.hurried:
+            claims = [(self.place.worth(claim), demand) for claim in self.claims if (demand := self.demand(claim))]
+            most = chosen(claims, math.inf)
+            total = sum(most.values()) * len(self.seeds)
+            parts = {work: self.seconds * least / total for work, least in most.items()}
+            return {Job(work, seed).name: part for work, part in parts.items() for seed in self.seeds}
+        found: dict[str, float] = {}
+        for work, least in self.taken.items():
+            lacks = 60 * (least - self.begun.get(work, 0.0)) * len(self.seeds)
+            jobs = [Job(work, seed) for seed in self.seeds]
+            left = [job for job in jobs if not self.is_done(job)] or jobs
+            found |= {job.name: lacks / len(left) for job in left if lacks > TICK}
+        return found
+
+    def is_done(self, job: Job) -> bool:
+        state = State.read(self.place.file(job))
+        return state is not None and state.done
+
+    def lacking(self, claim: Claim) -> str:
+        """Which works of a claim have less time than it takes, and how much that is."""
+        if not self.hurried:
+            return ""
+        return ", ".join(
+            f"{work.name} needs {minutes(60 * least)}"
+            for work, least in self.wanted[claim.id].items()
+            if self.taken.get(work, 0.0) < least * (1 - ROUNDING)
+        )
+
+    def enough(self, job: Job) -> int | None:
+        """The images at which a training has what its claims take, and a line of figures; None: it has no such end.
+
+        Of a seed that was added: as many as those before it.
+        """
+        if not self.hurried or not isinstance(job.work, Training):
+            return None
+        those = [self.parts(claim) for claim in self.claims if not self.lacking(claim)]
+        parts = [found[job.work] for found in those if job.work in found]
+        if parts:
+            return self.images(job.work, max(parts)) + (self.length(job.work)[1] if max(parts) else 0)
+        others = [Job(job.work, seed) for seed in self.place.begun_seeds(job.work) if seed != job.seed]
+        return max((shown(self.place.outcome(one)) for one in others), default=0) or None
