@@ -219,7 +219,7 @@ class Session:
         self.started = self._first_weights() if anew else []
 
     def play(self, seconds: float | None, until: int | None, command: Sequence[str]) -> Run:
-        """Train until the budget, the time, `until` images or a signal end it; then score the last and best checkpoint."""
+        """Train until the budget, the time, `until` images or a signal; then score the last and best checkpoint."""
         self._open(command)
         start = time.monotonic()
         reason = 0  # why any process wants to stop: nothing yet, ENOUGH, or the number of a signal
