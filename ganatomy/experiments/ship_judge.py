@@ -14,6 +14,7 @@ import ganatomy.recipes
 from ganatomy.core.errors import GanatomyError
 from ganatomy.experiments.judging import SHIPPED, can_be_judged, judge_facts, kept_judge, read_judge, shipped_judges
 from ganatomy.experiments.run import Run, load
+from ganatomy.games.classification import Classification
 from ganatomy.runs.files import write_bytes, write_json
 
 
@@ -22,6 +23,10 @@ def trained_judge(run: Run, dtype: torch.dtype = torch.float32) -> tuple[dict[st
 
     Raises GanatomyError for other runs.
     """
+    if run.recipe.game.part is not Classification:
+        raise GanatomyError(
+            f"{run.path} is a run of {run.recipe.name}, which is no classifier; a judge is one, such as cifar10-judge."
+        )
     network = run.player("C")
     whole = run.recipe.data.replace(subset="all").build().open()
     if run.recipe.data.settings["subset"] != "first-half" or not can_be_judged(whole):

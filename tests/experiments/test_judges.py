@@ -128,7 +128,7 @@ def test_a_judge_that_was_trained_as_a_run_is_the_one_that_is_found(
     assert {value.dtype for value in halves.values() if value.is_floating_point()} == {torch.float16}
     own = run.player("C").state_dict()
     assert all(torch.equal(value, own[name]) for name, value in found.network.state_dict().items())
-    assert "This run has no player 'C'" in ganatomy_says("judge", trained.path).err
+    assert "is a run of digits-dcgan, which is no classifier" in ganatomy_says("judge", trained.path).err
     monkeypatch.setattr(judging, "SHIPPED", tmp_path)
     refused = ganatomy_says("judge", run.path).err
     assert f"right about {found.facts['accuracy']:.2%} of the held-out images and is not kept" in refused
