@@ -141,9 +141,8 @@ def mnist_dcgan_medium_tuned() -> Recipe:
     deviation 4.0, gamma 0.5 2.9. With gamma 2 it was no better (5.7 to 5.6 times after 50,048), and relativistic pairs
     with R1 and R2, both 0.1, without the deviation, worse (12.2 to 6.6). With that report's rate, momentum and dropout
     kept, R1 of gamma 0.5 and the deviation come to 5.8 times with two steps of G, to 11.2 with one, where
-    `mnist-dcgan-medium` as it is comes to 11.5, and in batches of 128 to 57 after 50,048: it is the rate and the
-    momentum that stand in the way. R1 is Mescheder et al. (2018), arXiv:1801.04406, the deviation Karras et al. (2018),
-    arXiv:1710.10196.
+    `mnist-dcgan-medium` as it is comes to 11.5, and in batches of 128 to 57 after 50,048. R1 is Mescheder et al.
+    (2018), arXiv:1801.04406, the deviation Karras et al. (2018), arXiv:1710.10196.
     """
     return tuned(mnist_dcgan_medium(), "mnist-dcgan-medium-tuned").replace(
         expected="Fréchet 1.1 x floor, coverage 0.87 of 0.94, score 0.917 of real (seed 0, 392,896 images)",
