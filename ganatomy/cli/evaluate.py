@@ -227,7 +227,7 @@ def evaluate_sources(real: str, fake: str, assignments: list[str], options: Opti
         record = comparing.measure_sources(
             real,
             fake,
-            measuring.Asked(looker, scores, options.n, options.per_class, shown),
+            measuring.Request(looker, scores, options.n, options.per_class, shown),
             real_part=options.real_split,
             fake_part=options.fake_split,
             settings=settings,
@@ -250,7 +250,7 @@ def evaluate_features(run: "Run", options: Options) -> None:
             looker = options.extractor.make(lambda: measuring.judge_of_run(run, announced, place), place)
         records = measuring.measure_run(
             run,
-            measuring.Asked(looker, scores, options.n, options.per_class, shown),
+            measuring.Request(looker, scores, options.n, options.per_class, shown),
             seed=options.seed,
             repeats=options.repeats,
             weights=options.weights,
@@ -313,7 +313,7 @@ def evaluate_translation(run: "Run", options: Options) -> None:
     from ganatomy.distributed.processes import leads, together
     from ganatomy.engine.precision import find_device
     from ganatomy.experiments import translation_scores as scoring
-    from ganatomy.experiments.measuring import Asked, JudgeExtractor, refuse_unknown
+    from ganatomy.experiments.measuring import JudgeExtractor, Request, refuse_unknown
 
     refuse("samples; translations are looked at on the CPU", {"--device": options.device != "auto"})
     drawn = {
@@ -331,7 +331,7 @@ def evaluate_translation(run: "Run", options: Options) -> None:
         extractor = replace(options.extractor, name=options.extractor.name or "judge")
         looker = extractor.make(lambda: scoring.judge_of_domains(run, announce=announced), place)
         judge = looker if isinstance(looker, JudgeExtractor) else scoring.judge_of_domains(run, announce=announced)
-        record = scoring.measure_translation(run, judge, Asked(looker, scores), weights=options.weights)
+        record = scoring.measure_translation(run, judge, Request(looker, scores), weights=options.weights)
     if not leads():
         return
     if options.as_json:

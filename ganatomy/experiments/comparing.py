@@ -20,8 +20,8 @@ from ganatomy.experiments.measuring import FEWEST as FEWEST_OF
 from ganatomy.experiments.measuring import (
     FEWEST_GENERATED,
     MOST,
-    Asked,
     JudgeExtractor,
+    Request,
     conversions,
     judge_of_source,
     make_extractor,
@@ -207,13 +207,13 @@ class Side:
         assert isinstance(self.found, ImageSet)
         return np.roll(shuffled(rows_of(self.found, self.part, of_class)), -self.draw * each)
 
-    def looked(self, asked: Asked, part: slice, of_class: int | None = None, each: int = 0) -> Statistics:
+    def looked(self, asked: Request, part: slice, of_class: int | None = None, each: int = 0) -> Statistics:
         """The statistics of some of the shuffled images."""
         assert isinstance(self.found, ImageSet)
         rows = self.rows(of_class, each)[part]
         return seen_at(self.found, rows, asked.extractor, asked.progress, self.source, asked.of_statistics)
 
-    def seen_in_parts(self, asked: Asked, first: int | None) -> tuple[Statistics | None, Statistics]:
+    def seen_in_parts(self, asked: Request, first: int | None) -> tuple[Statistics | None, Statistics]:
         """The statistics of the `first` images (None if they cannot be separated), and of as many as are asked for."""
         if isinstance(self.found, StoredStatistics):
             whole = self.seen(asked)
@@ -227,24 +227,24 @@ class Side:
         whole.merge(self.looked(asked, slice(first, count), each=count))
         return fewer, whole
 
-    def glanced_at(self, asked: Asked) -> Statistics:
+    def glanced_at(self, asked: Request) -> Statistics:
         """A file's statistics, or those of a single image."""
         return self.looked(asked, slice(1)) if isinstance(self.found, ImageSet) else self.seen(asked)
 
-    def seen(self, asked: Asked) -> Statistics:
+    def seen(self, asked: Request) -> Statistics:
         """The statistics of the whole part."""
         if isinstance(self.found, StoredStatistics):
             return self.found.under(asked.extractor)
         return kept_statistics(self.found, self.part, asked.extractor, progress=asked.progress)
 
-    def kept(self, asked: Asked, taken: slice, of_class: int | None = None) -> Statistics:
+    def kept(self, asked: Request, taken: slice, of_class: int | None = None) -> Statistics:
         """The statistics of some of the shuffled images, from the cache or the file if possible."""
         if isinstance(self.found, StoredStatistics):
             return self.seen(asked).part(taken)
         metrics = asked.of_statistics
         return kept_statistics(self.found, self.part, asked.extractor, of_class, asked.progress, metrics, taken)
 
-    def similar(self, asked: Asked) -> dict[str, float]:
+    def similar(self, asked: Request) -> dict[str, float]:
         assert isinstance(self.found, ImageSet)
         count, labels = asked.count or PAIRED, all_labels(self.found)
         rows = self.rows(each=count)[: min(PAIRED, count)]
@@ -254,7 +254,7 @@ class Side:
 def measure_sources(
     real: str,
     fake: str,
-    asked: Asked,
+    asked: Request,
     *,
     real_part: Part | None = None,
     fake_part: Part | None = None,
@@ -303,7 +303,7 @@ def measure_sources(
 
 
 def both_sides(
-    real: str, fake: str, asked: Asked, real_part: Part | None, fake_part: Part | None, settings: Mapping[str, Any]
+    real: str, fake: str, asked: Request, real_part: Part | None, fake_part: Part | None, settings: Mapping[str, Any]
 ) -> tuple[Side, Side]:
     """Both sides, opened. Raises GanatomyError for what cannot be compared."""
     if isinstance(asked.extractor, JudgeExtractor):
@@ -321,7 +321,7 @@ def both_sides(
     return a, b
 
 
-def protocol_of(a: Side, b: Side, asked: Asked, count: int | None, draws: int) -> dict[str, Any]:
+def protocol_of(a: Side, b: Side, asked: Request, count: int | None, draws: int) -> dict[str, Any]:
     """All that must agree before two scores are compared."""
     return {
         "reference": a.name,
@@ -378,7 +378,7 @@ def shared(b: Side, each: int, repeats: int) -> list[str]:
     ]
 
 
-def compare(record: dict[str, Any], a: Side, draws: Sequence[Side], asked: Asked, half: int | None) -> None:
+def compare(record: dict[str, Any], a: Side, draws: Sequence[Side], asked: Request, half: int | None) -> None:
     """Add to the record: the scores; the floor, of half of the real images against the other half; and the scores of as
     many images against one half."""
     refuse_other_features(a, draws[0], asked)
@@ -396,7 +396,7 @@ def compare(record: dict[str, Any], a: Side, draws: Sequence[Side], asked: Asked
         record["at_floor_count"] = {**spread(fewer), "count": half, "reference_count": half}
 
 
-def refuse_other_features(a: Side, b: Side, asked: Asked) -> None:
+def refuse_other_features(a: Side, b: Side, asked: Request) -> None:
     """Raise GanatomyError if a file and the extractor differ in number of features, before all images are seen."""
     if isinstance(a.found, ImageSet) and isinstance(b.found, ImageSet):
         return
@@ -408,7 +408,7 @@ def refuse_other_features(a: Side, b: Side, asked: Asked) -> None:
         )
 
 
-def classes_of(a: Side, b: Side, asked: Asked) -> list[tuple[str, int]]:
+def classes_of(a: Side, b: Side, asked: Request) -> list[tuple[str, int]]:
     """The classes of both, each with the number of images to compare: half of its real ones, at most."""
     named = []
     for one in (a, b):
@@ -436,7 +436,7 @@ def classes_of(a: Side, b: Side, asked: Asked) -> list[tuple[str, int]]:
     return found
 
 
-def of_class(a: Side, draws: Sequence[Side], asked: Asked, number: int, classes: int, half: int) -> dict[str, Any]:
+def of_class(a: Side, draws: Sequence[Side], asked: Request, number: int, classes: int, half: int) -> dict[str, Any]:
     """A class's record: half of its real images against generated ones, the other half, and the next class."""
     real, own = (a.kept(asked, slice(start, start + half), number) for start in (0, half))
     other = a.kept(asked, slice(half), (number + 1) % classes)
@@ -461,7 +461,7 @@ def side(source: str, part: Part | None, settings: Mapping[str, Any], option: st
     return Side(source, part or "all", found, settings)
 
 
-def refuse_what_cannot_be_drawn(b: Side, asked: Asked, repeats: int) -> None:
+def refuse_what_cannot_be_drawn(b: Side, asked: Request, repeats: int) -> None:
     """Raise GanatomyError if repeated draws could not differ."""
     if repeats == 1:
         return
@@ -474,7 +474,7 @@ def refuse_what_cannot_be_drawn(b: Side, asked: Asked, repeats: int) -> None:
         )
 
 
-def refuse_what_does_not_fit(a: Side, b: Side, asked: Asked, settings: Mapping[str, Any]) -> None:
+def refuse_what_does_not_fit(a: Side, b: Side, asked: Request, settings: Mapping[str, Any]) -> None:
     """Raise GanatomyError for different sizes, too few images, and settings that files of statistics would ignore."""
     files = [one.source for one in (a, b) if isinstance(one.found, StoredStatistics)]
     if len(files) == 2 and settings:
@@ -501,7 +501,7 @@ def refuse_absent(*named: str) -> None:
             source.refuse_absent()
 
 
-def refuse_what_is_not_there(a: Side, b: Side, asked: Asked) -> None:
+def refuse_what_is_not_there(a: Side, b: Side, asked: Request) -> None:
     """Raise GanatomyError for files that lack what a metric needs, and for images too small for ssim."""
     for one in (a, b):
         if isinstance(one.found, StoredStatistics):
@@ -512,7 +512,7 @@ def refuse_what_is_not_there(a: Side, b: Side, asked: Asked) -> None:
         raise GanatomyError(f"is wants a classifier's probabilities, and {b.source} has none: leave it out.")
 
 
-def refuse_file(file: str, stored: StoredStatistics, asked: Asked) -> None:
+def refuse_file(file: str, stored: StoredStatistics, asked: Request) -> None:
     """Raise GanatomyError for a file of another protocol, or without what a metric needs."""
     if "ssim" in asked.metrics:
         raise GanatomyError(f"ssim compares pictures, and {file} is a file of statistics: leave it out.")
@@ -528,7 +528,7 @@ def refuse_file(file: str, stored: StoredStatistics, asked: Asked) -> None:
             )
 
 
-def refuse_too_few(a: Side, b: Side, asked: Asked) -> None:
+def refuse_too_few(a: Side, b: Side, asked: Request) -> None:
     """Raise GanatomyError for fewer images than a metric needs."""
     for one, count, fewest in ((a, a.count, FEWEST_OF), (b, asked.count or b.count, FEWEST_GENERATED)):
         for metric in asked.of_statistics:

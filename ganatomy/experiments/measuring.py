@@ -59,7 +59,7 @@ class NoExtractor(Extractor):
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """What to measure, and with which extractor.
 
     metrics:
@@ -149,7 +149,7 @@ extractors.add("judge", unnamed_judge)
 
 def measure_run(
     run: Run,
-    asked: Asked,
+    asked: Request,
     *,
     seed: int = REPORTING_SEED,
     repeats: int = 1,
@@ -202,7 +202,7 @@ def measure_run(
 REFERENCES: dict[Part, str] = {"train": "training images", "second-half": "training images, second half"}
 
 
-def reference_part(asked: Asked) -> Part:
+def reference_part(asked: Request) -> Part:
     """The part of the data that samples are compared with: see `Reference`."""
     return "second-half" if isinstance(asked.extractor, JudgeExtractor) else "train"
 
@@ -213,7 +213,7 @@ class Reference:
     All training images, or, for the data set's judge, the half that it was not trained on.
     """
 
-    def __init__(self, data: ImageSet, asked: Asked) -> None:
+    def __init__(self, data: ImageSet, asked: Request) -> None:
         self.data, self.asked = data, asked
         most = MOST if asked.looks else PAIRED
         self.count = asked.count or min(len(data.train.images), most)
@@ -408,7 +408,7 @@ def keeping(images: Iterator[Array], kept: list[Array], count: int) -> Iterator[
         yield part
 
 
-def conversions(asked: Asked, channels: int) -> list[str]:
+def conversions(asked: Request, channels: int) -> list[str]:
     """Remarks on how images of so many channels are converted for the extractor."""
     if not (asked.looks and channels == 1 and asked.extractor.repeats_gray):
         return []

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from ganatomy.core.randomness import CPU
-from ganatomy.experiments.measuring import Asked, make_extractor, measure_run
+from ganatomy.experiments.measuring import Request, make_extractor, measure_run
 from ganatomy.experiments.run import Run
 from ganatomy.experiments.translation_scores import is_translation
 from ganatomy.report.comparison import in_random_features
@@ -27,7 +27,7 @@ def scored(run: Run, device: torch.device = CPU) -> None:
         if not any(of_newest(run, record) for record in newest_evaluations(folder)):
             run.evaluate(device=device)
     elif not any(in_random_features(one) and of_newest(run, one) for one in folder.measurements.read()):
-        asked = Asked(make_extractor("random"), ("fid", "prdc"), UNJUDGED)
+        asked = Request(make_extractor("random"), ("fid", "prdc"), UNJUDGED)
         measure_run(run, asked, checkpoints=("last",), device=device)
 
 

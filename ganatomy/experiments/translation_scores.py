@@ -27,7 +27,7 @@ from ganatomy.data.unpaired import Unpaired, UnpairedSet
 from ganatomy.distributed import processes
 from ganatomy.engine.engine import Engine
 from ganatomy.experiments.judging import find_judge
-from ganatomy.experiments.measuring import REFERENCES, Asked, JudgeExtractor, balanced_accuracy, reference_part
+from ganatomy.experiments.measuring import REFERENCES, JudgeExtractor, Request, balanced_accuracy, reference_part
 from ganatomy.experiments.observers import weights_kept
 from ganatomy.experiments.run import Run, Weights, Which
 from ganatomy.experiments.statistics import Part, kept_statistics, pictures_at, rows_of, shuffled
@@ -65,7 +65,7 @@ def judge_of_domains(
 def measure_translation(
     run: Run,
     judge: JudgeExtractor,
-    asked: Asked,
+    asked: Request,
     *,
     weights: Weights = "average",
     checkpoint: Which = "last",
@@ -165,7 +165,7 @@ class Direction:
                 said.append(self.critic(there).float().flatten(1).mean(1).cpu().numpy())
         return np.concatenate(translated), np.concatenate(restored), np.concatenate(said)
 
-    def scores(self, judge: JudgeExtractor, asked: Asked) -> dict[str, Any]:
+    def scores(self, judge: JudgeExtractor, asked: Request) -> dict[str, Any]:
         return {
             "count": self.count,
             "reference_count": len(rows_of(self.data, reference_part(asked), self.target)),
@@ -177,7 +177,7 @@ class Direction:
         }
 
     def columns(
-        self, judge: JudgeExtractor, asked: Asked, names: Sequence[str] = COLUMNS
+        self, judge: JudgeExtractor, asked: Request, names: Sequence[str] = COLUMNS
     ) -> dict[str, dict[str, float]]:
         """For each column, distances to real images of the target, and the share that the judge takes for it."""
         reference, found = kept_statistics(self.data, reference_part(asked), asked.extractor, self.target), {}
@@ -189,7 +189,7 @@ class Direction:
             found[name] = {**scores, "seen_as_target": float((seen.argmax(1) == self.target).mean())}
         return found
 
-    def pictures(self, column: str, asked: Asked) -> Array:
+    def pictures(self, column: str, asked: Request) -> Array:
         """The pictures of a column, uint8 [N, H, W, C]."""
         if column == "translated":
             return self.made[0]
@@ -242,8 +242,8 @@ class TranslationScorer(Observer):
             observer.scored(moment, record)
 
     @cached_property
-    def asked(self) -> Asked:
-        return Asked(self.judge, ("kid",))
+    def asked(self) -> Request:
+        return Request(self.judge, ("kid",))
 
     @cached_property
     def floor(self) -> dict[str, float]:

@@ -25,7 +25,7 @@ from ganatomy.core.spec import declared_settings
 from ganatomy.engine.ledger import NonFiniteError
 from ganatomy.engine.precision import find_device, is_out_of_memory
 from ganatomy.experiments.clock import Clock, State
-from ganatomy.experiments.measuring import Asked, make_extractor, measure_run
+from ganatomy.experiments.measuring import Request, make_extractor, measure_run
 from ganatomy.experiments.run import Run, load
 from ganatomy.experiments.scoring import of_newest
 from ganatomy.experiments.scoring import scored as scored_as_any
@@ -616,14 +616,14 @@ def scored(
     if is_translation(run):
         if not any(map(of_two_domains, records)):
             judge = judge_of_domains(run, announce, where)
-            measure_translation(run, judge, Asked(judge, ("kid", "fid")))
+            measure_translation(run, judge, Request(judge, ("kid", "fid")))
         if inception:
-            asked = Asked(make_extractor("inception", device=where), ("fid",))
+            asked = Request(make_extractor("inception", device=where), ("fid",))
             measure_translation(run, judge_of_domains(run), asked)
         return
     scored_as_any(run, where)
     if inception:
-        asked = Asked(make_extractor("inception", device=where), ("fid", "is"), FOREIGN)
+        asked = Request(make_extractor("inception", device=where), ("fid", "is"), FOREIGN)
         measure_run(run, asked, checkpoints=("last",), device=where)
 
 

@@ -24,7 +24,7 @@ from ganatomy.core.randomness import keyed
 from ganatomy.data.feed import to_uint8, to_unit
 from ganatomy.data.images import ImageSet
 from ganatomy.experiments.judging import REPORTING_SEED, Bench, can_be_judged
-from ganatomy.experiments.measuring import FEWEST, Asked, Reference, make_extractor
+from ganatomy.experiments.measuring import FEWEST, Reference, Request, make_extractor
 from ganatomy.experiments.run import Run, load, open_bench
 from ganatomy.experiments.sampling import Sampler
 from ganatomy.experiments.statistics import shuffled
@@ -198,7 +198,7 @@ class Unjudged:
     def __init__(self, data: ImageSet, count: int) -> None:
         self.count = min(count, len(data.held_out))
         metrics = tuple(name for name in ("fid", "prdc") if FEWEST[name] <= self.count)
-        self.reference = Reference(data, Asked(make_extractor("random"), metrics, self.count))
+        self.reference = Reference(data, Request(make_extractor("random"), metrics, self.count))
 
     def score(self, images: Array, asked: Sequence[int] | None) -> dict[str, Any]:
         return self._shown(self.reference.score_images(images))

@@ -20,7 +20,7 @@ from ganatomy.data.packed import cache_folder
 from ganatomy.experiments import comparing, measuring
 from ganatomy.experiments.comparing import measure_sources
 from ganatomy.experiments.judging import Bench
-from ganatomy.experiments.measuring import Asked, Reference, judge_of_run, make_extractor, measure_run
+from ganatomy.experiments.measuring import Reference, Request, judge_of_run, make_extractor, measure_run
 from ganatomy.experiments.run import Run, Weights, load
 from ganatomy.experiments.sampling import Sampler
 from ganatomy.experiments.statistics import (
@@ -44,8 +44,8 @@ METRICS = ("fid", "kid", "prdc")
 
 
 @pytest.fixture
-def asked(cache: Path) -> Asked:
-    return Asked(Random(), METRICS, 120)
+def asked(cache: Path) -> Request:
+    return Request(Random(), METRICS, 120)
 
 
 def folder(path: Path, images: Array) -> str:
@@ -59,7 +59,7 @@ def noise(count: int, seed: int, low: int = 0, size: int = 12) -> Array:
     return np.random.default_rng(seed).integers(low, 256, (count, size, size, 3)).astype(np.uint8)
 
 
-def test_a_run_has_scores_with_protocol_floor_and_spread(trained: Run, asked: Asked) -> None:
+def test_a_run_has_scores_with_protocol_floor_and_spread(trained: Run, asked: Request) -> None:
     records = measure_run(trained, asked, seed=10, repeats=2)
     assert [r["which"] for r in records] == ["last", "best"]
     for record in records:
@@ -75,26 +75,26 @@ def test_a_run_has_scores_with_protocol_floor_and_spread(trained: Run, asked: As
     assert json.loads(json.dumps(records)) == records
 
 
-def test_the_same_seed_gives_the_same_scores(trained: Run, asked: Asked) -> None:
+def test_the_same_seed_gives_the_same_scores(trained: Run, asked: Request) -> None:
     one, same = (measure_run(trained, asked, seed=5, checkpoints=("last",))[0]["scores"] for _ in range(2))
     assert one == same
 
 
-def test_the_seed_that_chose_the_best_is_refused(trained: Run, asked: Asked) -> None:
+def test_the_seed_that_chose_the_best_is_refused(trained: Run, asked: Request) -> None:
     with pytest.raises(GanatomyError, match="chose the best checkpoint"):
         measure_run(trained, asked, seed=1)
-    few = Asked(asked.extractor, ("fid",), 20)
+    few = Request(asked.extractor, ("fid",), 20)
     assert measure_run(trained, few, seed=0, repeats=3)[0]["protocol"]["seeds"] == [0, 2, 3]
     assert measure_run(trained, few, seed=1, repeats=2, checkpoints=("last",))[0]["protocol"]["seeds"] == [1, 2]
 
 
-def test_the_weights_that_are_asked_for_are_measured(trained: Run, asked: Asked) -> None:
+def test_the_weights_that_are_asked_for_are_measured(trained: Run, asked: Request) -> None:
     average, raw = (measure_run(trained, asked, weights=kept, checkpoints=("last",))[0] for kept in get_args(Weights))
     assert average["floor"] == raw["floor"] and average["scores"]["fid"] != raw["scores"]["fid"]
 
 
 def test_the_checkpoint_that_is_asked_for_is_measured(
-    trained: Run, asked: Asked, monkeypatch: pytest.MonkeyPatch
+    trained: Run, asked: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = trained.folder.checkpoints.rounds()[0]
     assert first != trained.checkpoint().round
@@ -107,7 +107,7 @@ def test_the_checkpoint_that_is_asked_for_is_measured(
 
 
 def test_two_folders_are_compared_and_the_floor_is_half_against_half(cache: Path, tmp_path: Path) -> None:
-    asked = Asked(Random(), METRICS)
+    asked = Request(Random(), METRICS)
     real, same, other = (
         folder(tmp_path / name, noise(60, seed, low))
         for name, seed, low in (("real", 0, 0), ("same", 1, 0), ("other", 2, 120))
@@ -121,7 +121,7 @@ def test_two_folders_are_compared_and_the_floor_is_half_against_half(cache: Path
     assert any("compare it only at equal counts" in remark for remark in near["remarks"])
 
 
-def test_more_images_than_there_are_is_refused(asked: Asked, tmp_path: Path) -> None:
+def test_more_images_than_there_are_is_refused(asked: Request, tmp_path: Path) -> None:
     few = folder(tmp_path / "few", noise(20, 0))
     with pytest.raises(GanatomyError, match=r"-n 120: .*few \(all\) has only 20 images"):
         measure_sources(few, few, asked)
@@ -133,7 +133,7 @@ def test_other_held_out_pictures_are_looked_at_anew(cache: Path, tmp_path: Path)
     folder(tmp_path / "real" / "train", noise(30, 0))
     fake, asked, held_out = (
         folder(tmp_path / "fake", noise(30, 1)),
-        Asked(Random(), ("fid",)),
+        Request(Random(), ("fid",)),
         tmp_path / "real" / "test",
     )
     found = []
@@ -147,7 +147,7 @@ def test_other_held_out_pictures_are_looked_at_anew(cache: Path, tmp_path: Path)
 
 
 def test_sizes_that_differ_are_refused_unless_converted(cache: Path, tmp_path: Path) -> None:
-    asked = Asked(Random(), METRICS)
+    asked = Request(Random(), METRICS)
     a, b = folder(tmp_path / "a", noise(20, 0)), folder(tmp_path / "b", noise(20, 1, size=8))
     with pytest.raises(GanatomyError, match=r"12x12x3 and .* is 8x8x3: resizing one of them would be measured"):
         measure_sources(a, b, asked)
@@ -157,7 +157,7 @@ def test_sizes_that_differ_are_refused_unless_converted(cache: Path, tmp_path: P
 
 
 def test_other_channels_are_refused_unless_converted(cache: Path, tmp_path: Path) -> None:
-    asked = Asked(Random(), ("fid",))
+    asked = Request(Random(), ("fid",))
     a, b = folder(tmp_path / "a", noise(20, 0)), folder(tmp_path / "b", noise(20, 1)[..., 0])
     c = folder(tmp_path / "c", np.concatenate([noise(20, 0), noise(20, 1)[..., :1]], axis=3))
     for other in (b, c):
@@ -189,7 +189,7 @@ def test_statistics_of_other_extractors_neither_merge_nor_compare() -> None:
 
 
 def test_a_file_stands_for_images(cache: Path, tmp_path: Path) -> None:
-    all_of = Asked(Random(), METRICS)
+    all_of = Request(Random(), METRICS)
     real, fake = folder(tmp_path / "real", noise(40, 0)), folder(tmp_path / "fake", noise(40, 1))
     write_statistics(tmp_path / "real.npz", kept_statistics(Images(source=real).open(), "all", Random()))
     stored = read_statistics(tmp_path / "real.npz")
@@ -257,27 +257,27 @@ def test_what_cannot_be_scored_is_said_before_anything_is_looked_at(
     with pytest.raises(
         GanatomyError, match=r"prdc needs 4 images or more of .*few \(all\): there are 3. Leave out prdc"
     ):
-        measure_sources(many, few, Asked(Random(), ("fid", "prdc")))
+        measure_sources(many, few, Request(Random(), ("fid", "prdc")))
     with pytest.raises(GanatomyError, match=r"prdc needs 6 images or more of .*few \(all\): there are 3"):
-        measure_sources(few, many, Asked(Random(), ("prdc",)))
+        measure_sources(few, many, Request(Random(), ("prdc",)))
     with pytest.raises(GanatomyError, match=r"kid needs 3 samples or more: there would be 2. Leave out kid"):
-        measure_run(trained, Asked(Random(), ("kid",), 2))
+        measure_run(trained, Request(Random(), ("kid",), 2))
     with pytest.raises(GanatomyError, match=r"is wants a classifier's probabilities, and random .* does not classify"):
-        Asked(Random(), ("fid", "is"))
+        Request(Random(), ("fid", "is"))
     with pytest.raises(GanatomyError, match="windows of 11 pixels; these images have 8"):
-        measure_run(trained, Asked(Random(), ("fid", "ssim"), 20))
+        measure_run(trained, Request(Random(), ("fid", "ssim"), 20))
     small = folder(tmp_path / "small", noise(20, 0, size=8))
     with pytest.raises(GanatomyError, match="windows of 11 pixels; these images have 8"):
-        measure_sources(small, small, Asked(Random(), ("fid", "ssim")))
+        measure_sources(small, small, Request(Random(), ("fid", "ssim")))
     rare = str(tmp_path / "rare")
     for part in ("train", "test"):
         (tmp_path / "rare").mkdir(exist_ok=True)
         folder(tmp_path / "rare" / part, noise(20, 0))
     with pytest.raises(GanatomyError, match="20 held-out images are too few to say what is suspiciously near"):
-        Reference(Images(source=rare).open(), Asked(Random(), ("fid", "nearest"), 20))
+        Reference(Images(source=rare).open(), Request(Random(), ("fid", "nearest"), 20))
     (tmp_path / "text.npz").write_text("no archive")
     with pytest.raises(GanatomyError, match=r"text\.npz cannot be read: it is no \.npz, or was cut off"):
-        measure_sources(str(tmp_path / "text.npz"), many, Asked(Random(), ("fid",)))
+        measure_sources(str(tmp_path / "text.npz"), many, Request(Random(), ("fid",)))
 
 
 def test_what_a_file_lacks_is_said_before_anything_is_looked_at(
@@ -304,7 +304,7 @@ def test_what_a_file_lacks_is_said_before_anything_is_looked_at(
         (images, own, ("fid", "ssim"), r"ssim compares pictures, and .*own.npz is a file of statistics"),
     ):
         with pytest.raises(GanatomyError, match=said):
-            measure_sources(real, fake, Asked(Random(), metrics))
+            measure_sources(real, fake, Request(Random(), metrics))
 
 
 def test_what_cannot_be_written_is_said_before_anything_is_looked_at(
@@ -314,11 +314,11 @@ def test_what_cannot_be_written_is_said_before_anything_is_looked_at(
     monkeypatch.delattr(Random, "look")
     (run.path / "scores.jsonl").unlink()
     with pytest.raises(GanatomyError, match="was never scored, so it has no best checkpoint"):
-        measure_run(run, Asked(Random(), ("fid",), 20), checkpoints=("best",))
+        measure_run(run, Request(Random(), ("fid",), 20), checkpoints=("best",))
     run.folder.measurements.path.unlink(missing_ok=True)
     run.folder.measurements.path.mkdir()
     with pytest.raises(GanatomyError, match=r"Cannot write .*measurements.jsonl: Is a directory"):
-        measure_run(run, Asked(Random(), ("fid",), 20))
+        measure_run(run, Request(Random(), ("fid",), 20))
     run.folder.evaluations.path.unlink(missing_ok=True)
     run.folder.evaluations.path.mkdir()
     monkeypatch.delattr(Bench, "score")
@@ -327,7 +327,7 @@ def test_what_cannot_be_written_is_said_before_anything_is_looked_at(
 
 
 def test_a_training_that_goes_on_meanwhile_changes_nothing(
-    trained: Run, copied: Callable[[], Path], asked: Asked, monkeypatch: pytest.MonkeyPatch
+    trained: Run, copied: Callable[[], Path], asked: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It removes the checkpoints that are measured."""
     wanted, run = measure_run(trained, asked), load(copied())
@@ -343,7 +343,7 @@ def test_a_training_that_goes_on_meanwhile_changes_nothing(
 
 def test_a_file_says_what_it_is_of_and_ignores_nothing_in_silence(ganatomy_says: Program, tmp_path: Path) -> None:
     real, fake = folder(tmp_path / "real", noise(40, 0, size=8)), folder(tmp_path / "fake", noise(40, 1))
-    file, one_random = str(tmp_path / "real.npz"), Asked(Random(), ("fid",))
+    file, one_random = str(tmp_path / "real.npz"), Request(Random(), ("fid",))
     ran = ganatomy_says("stats", real, "--out", file, "--extractor", "random", "data.channels=gray", "--split", "train")
     assert ran.code == 0 and "36 images (train), 64 features of random" in ran.out, ran.err
     with pytest.raises(GanatomyError, match=r"real.npz is 8x8x1 and .*fake is 12x12x3"):
@@ -361,7 +361,7 @@ def test_a_file_says_what_it_is_of_and_ignores_nothing_in_silence(ganatomy_says:
         with pytest.raises(GanatomyError, match=what):
             measure_sources(said.pop("real"), said.pop("fake"), one_random, **said)
     with pytest.raises(GanatomyError, match="-n is for images"):
-        measure_sources(real, file, Asked(Random(), ("fid",), 10), settings={"channels": "gray"})
+        measure_sources(real, file, Request(Random(), ("fid",), 10), settings={"channels": "gray"})
 
 
 def test_statistics_of_other_features_are_told_with_their_files(
@@ -378,15 +378,15 @@ def test_statistics_of_other_features_are_told_with_their_files(
         (fake, nine, "of 64 .* of 9:"),
     ):
         with pytest.raises(GanatomyError, match=said):
-            measure_sources(real, other, Asked(Random(), ("fid",)))
+            measure_sources(real, other, Request(Random(), ("fid",)))
     assert looks == [1, 1]
 
 
-def test_pytorch_fids_files_are_read_without_unpickling(asked: Asked, tmp_path: Path) -> None:
+def test_pytorch_fids_files_are_read_without_unpickling(asked: Request, tmp_path: Path) -> None:
     moments = Moments.of(Random().look(noise(40, 0)).features)
     np.savez(tmp_path / "theirs.npz", mu=moments.mean, sigma=moments.covariance)
     fake = folder(tmp_path / "fake", noise(40, 1))
-    only_fid = Asked(asked.extractor, ("fid",))
+    only_fid = Request(asked.extractor, ("fid",))
     wanted = measure(statistics_of([noise(40, 0)], Random()), statistics_of([noise(40, 1)], Random()), ("fid",))
     found = measure_sources(str(tmp_path / "theirs.npz"), fake, only_fid)
     assert found["scores"]["fid"] == pytest.approx(wanted["fid"], rel=1e-6)
@@ -399,7 +399,7 @@ def test_pytorch_fids_files_are_read_without_unpickling(asked: Asked, tmp_path: 
     assert "does not say what made it" in found["remarks"][1]
     assert "fid of 40 images, no more than its 64 features" in found["remarks"][-1], "one side's count is known"
     with pytest.raises(GanatomyError, match="only moments are kept; ask for fid"):
-        measure_sources(str(tmp_path / "theirs.npz"), fake, Asked(asked.extractor))
+        measure_sources(str(tmp_path / "theirs.npz"), fake, Request(asked.extractor))
     np.savez(tmp_path / "skewed.npz", mu=np.zeros(2), sigma=np.array([[1.0, 2.0], [2.0, 1.0]]))
     with pytest.raises(GanatomyError, match=r"skewed.npz: sigma is no covariance: it has negative eigenvalues"):
         read_statistics(tmp_path / "skewed.npz")
@@ -408,32 +408,32 @@ def test_pytorch_fids_files_are_read_without_unpickling(asked: Asked, tmp_path: 
         read_statistics(tmp_path / "evil.npz")
 
 
-def test_a_damaged_file_is_told_and_a_damaged_cache_is_made_anew(asked: Asked, trained: Run, tmp_path: Path) -> None:
+def test_a_damaged_file_is_told_and_a_damaged_cache_is_made_anew(asked: Request, trained: Run, tmp_path: Path) -> None:
     (tmp_path / "torn.npz").write_bytes(b"PK\x03\x04torn")
     with pytest.raises(GanatomyError, match=r"torn.npz cannot be read"):
         read_statistics(tmp_path / "torn.npz")
-    few = Asked(asked.extractor, ("fid",), 20)
+    few = Request(asked.extractor, ("fid",), 20)
     first = measure_run(trained, few, checkpoints=("last",))[0]["scores"]
     for file in (cache_folder() / "statistics").glob("*.npz"):
         file.write_bytes(b"")
     assert measure_run(trained, few, checkpoints=("last",))[0]["scores"] == first
 
 
-def test_the_first_of_a_folder_that_lies_class_by_class_are_not_its_sample(asked: Asked, tmp_path: Path) -> None:
+def test_the_first_of_a_folder_that_lies_class_by_class_are_not_its_sample(asked: Request, tmp_path: Path) -> None:
     both = folder(tmp_path / "both", np.concatenate([noise(40, 0), noise(40, 1, low=200)]))
-    record = measure_sources(both, both, Asked(asked.extractor, ("fid",), 40))
+    record = measure_sources(both, both, Request(asked.extractor, ("fid",), 40))
     assert record["at_floor_count"]["scores"]["fid"] < 3 * record["floor"]["fid"]
 
 
 def test_rows_that_are_compared_are_a_sample_of_images_that_lie_in_order(
-    asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    asked: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Dark ones, then bright ones, of which only some are compared row by row."""
     monkeypatch.setattr(measured, "KEPT", 60)
     dark, bright = (np.minimum(noise(120, seed), 100) + low for seed, low in ((0, 0), (1, 150)))
     np.savez(tmp_path / "sorted.npz", images=np.concatenate([dark, bright]).astype(np.uint8))
     mixed = str(tmp_path / "sorted.npz")
-    record = measure_sources(mixed, mixed, Asked(asked.extractor, ("kid", "prdc")))
+    record = measure_sources(mixed, mixed, Request(asked.extractor, ("kid", "prdc")))
     assert record["scores"]["kid"] < 5 * record["scores"]["kid_error"] and record["scores"]["coverage"] > 0.9
 
 
@@ -486,7 +486,7 @@ def test_the_floor_is_of_a_sample_of_held_out_images_that_lie_in_order(cache: Pa
     for part in ("train", "test"):
         folder(tmp_path / "sorted" / part, both)
     data = Images(source=str(tmp_path / "sorted")).open()
-    half, whole = (Reference(data, Asked(Random(), ("fid",), count)).floor["fid"] for count in (60, 120))
+    half, whole = (Reference(data, Request(Random(), ("fid",), count)).floor["fid"] for count in (60, 120))
     dark_alone = measure(statistics_of([both], Random()), statistics_of([both[:60]], Random()), ("fid",))["fid"]
     assert abs(whole) < 1e-3 < half < 0.2 * dark_alone
 
@@ -497,7 +497,7 @@ def test_real_images_are_looked_at_once(conditional: Run, tmp_path: Path, monkey
     looks: list[int] = []
     look = Random.look
     monkeypatch.setattr(Random, "look", lambda self, images: looks.append(len(images)) or look(self, images))
-    by_class, near = Asked(Random(), METRICS, 200, per_class=True), Asked(Random(), ("fid", "nearest"), 120)
+    by_class, near = Request(Random(), METRICS, 200, per_class=True), Request(Random(), ("fid", "nearest"), 120)
     for measured_again, generated in (
         (lambda: measure_run(conditional, by_class, checkpoints=("last",)), 200 + 10 * 20),
         (lambda: measure_run(conditional, near, checkpoints=("last",)), 120),
@@ -511,14 +511,14 @@ def test_real_images_are_looked_at_once(conditional: Run, tmp_path: Path, monkey
 
 def test_repeated_draws_of_a_source_have_their_spread(cache: Path, tmp_path: Path) -> None:
     real, fake = folder(tmp_path / "real", noise(60, 0)), folder(tmp_path / "fake", noise(60, 1))
-    record = measure_sources(real, fake, Asked(Random(), ("fid", "ssim"), 24), repeats=3)
-    once = measure_sources(real, fake, Asked(Random(), ("fid", "ssim"), 24))
+    record = measure_sources(real, fake, Request(Random(), ("fid", "ssim"), 24), repeats=3)
+    once = measure_sources(real, fake, Request(Random(), ("fid", "ssim"), 24))
     assert record["protocol"]["draws"] == 3 and record["floor"] == once["floor"]
     for name in ("fid", "ssim"):
         assert record["deviations"][name] > 0
         assert abs(record["scores"][name] - once["scores"][name]) < 4 * record["deviations"][name]
     with pytest.raises(GanatomyError, match=r"ask with -n for fewer than its 60"):
-        measure_sources(real, fake, Asked(Random(), ("fid",), 60), repeats=2)
+        measure_sources(real, fake, Request(Random(), ("fid",), 60), repeats=2)
 
 
 def test_draws_of_a_source_have_as_few_images_in_common_as_can_be(
@@ -531,13 +531,13 @@ def test_draws_of_a_source_have_as_few_images_in_common_as_can_be(
         draws = [replace(one, draw=draw).rows(each=count)[:count].tolist() for draw in range(repeats)]
         assert all(len({*draw}) == count for draw in draws)
         assert (said is None) == (len({row for draw in draws for row in draw}) == count * repeats)
-        remarked = measure_sources(real, fake, Asked(Random(), ("fid",), count), repeats=repeats)["remarks"]
+        remarked = measure_sources(real, fake, Request(Random(), ("fid",), count), repeats=repeats)["remarks"]
         wanted = [] if said is None else [f"draws of {count} of 60 images have {said} of them in common"]
         assert [note.split(", two by two")[0] for note in remarked if "in common" in note] == wanted
 
 
 def test_images_that_are_on_both_sides_are_said(cache: Path, tmp_path: Path) -> None:
-    asked = Asked(Random(), ("fid",))
+    asked = Request(Random(), ("fid",))
     write_statistics(tmp_path / "digits.npz", *whole_of("digits"))
     file = str(tmp_path / "digits.npz")
     for real, fake, parts, said in (
@@ -560,7 +560,7 @@ def whole_of(source: str) -> tuple[Statistics, dict[str, object]]:
 
 def test_two_labelled_sources_are_compared_class_by_class(cache: Path) -> None:
     """The digits with themselves: every class stands at its floor, far below another class."""
-    asked = Asked(Random(), ("kid",), 400, per_class=True)
+    asked = Request(Random(), ("kid",), 400, per_class=True)
     record = measure_sources("digits", "digits", asked)
     assert list(record["per_class"]) == [str(digit) for digit in range(10)]
     for own in record["per_class"].values():
@@ -591,7 +591,7 @@ def test_draws_and_classes_of_sources_are_shown(cache: Path) -> None:
 
 
 def test_sources_without_the_same_classes_are_not_compared_class_by_class(cache: Path, tmp_path: Path) -> None:
-    asked = Asked(Random(), ("kid",), per_class=True)
+    asked = Request(Random(), ("kid",), per_class=True)
     with pytest.raises(GanatomyError, match=r"has no classes to compare one by one: leave out --per-class"):
         measure_sources(folder(tmp_path / "plain", noise(40, 0)), folder(tmp_path / "other", noise(40, 1)), asked)
     with pytest.raises(GanatomyError, match="kid per class needs 3 images of each, and twice as many real ones"):
@@ -599,16 +599,16 @@ def test_sources_without_the_same_classes_are_not_compared_class_by_class(cache:
 
 
 def test_collapse_shows_as_similarity_and_copies_as_nearness(cache: Path, tmp_path: Path) -> None:
-    own = Asked(metrics=("ssim",))
+    own = Request(metrics=("ssim",))
     varied = folder(tmp_path / "varied", noise(40, 0))
     alike = folder(tmp_path / "alike", np.repeat(noise(2, 1), 20, axis=0))
     found = measure_sources(varied, alike, own)
     assert found["scores"]["ssim"] > 0.4 > found["floor"]["ssim"]
     assert found["protocol"]["extractor"] is None, "nothing was looked at but pictures"
     with pytest.raises(GanatomyError, match="only a run knows"):
-        measure_sources(varied, alike, Asked(Random(), ("nearest",)))
+        measure_sources(varied, alike, Request(Random(), ("nearest",)))
     with pytest.raises(GanatomyError, match="say which extractor"):
-        Asked(metrics=("ssim", "fid"))
+        Request(metrics=("ssim", "fid"))
 
 
 def test_images_whose_held_out_ones_have_no_labels_are_alike_without_classes(cache: Path, tmp_path: Path) -> None:
@@ -617,7 +617,7 @@ def test_images_whose_held_out_ones_have_no_labels_are_alike_without_classes(cac
     for number, name in enumerate(("a", "b")):
         folder(tmp_path / "real" / "train" / name, noise(8, number + 1))
     source = str(tmp_path / "real")
-    found = measure_sources(source, source, Asked(metrics=("ssim",)))
+    found = measure_sources(source, source, Request(metrics=("ssim",)))
     assert set(found["scores"]) == {"ssim"}
 
 
@@ -630,16 +630,16 @@ def test_each_sample_is_drawn_once_for_all_that_is_measured(
     drawn: list[Array] = []
     images = Sampler.images
     monkeypatch.setattr(Sampler, "images", lambda *asked: drawn.append(images(*asked)) or drawn[-1])
-    measure_run(trained, Asked(Random(), ("fid", "ssim"), 700), checkpoints=("last",))
+    measure_run(trained, Request(Random(), ("fid", "ssim"), 700), checkpoints=("last",))
     assert sum(map(len, drawn)) == 700, "of which the floor has 600"
     assert np.array_equal(compared[-1], np.concatenate(drawn))
 
 
-def test_copies_of_training_images_are_counted_beside_the_held_out_ones(trained: Run, asked: Asked) -> None:
-    record = measure_run(trained, Asked(asked.extractor, ("nearest",), 200), checkpoints=("last",))[0]
+def test_copies_of_training_images_are_counted_beside_the_held_out_ones(trained: Run, asked: Request) -> None:
+    record = measure_run(trained, Request(asked.extractor, ("nearest",), 200), checkpoints=("last",))[0]
     assert record["floor"]["copies"] == pytest.approx(0.01, abs=0.006)
     assert record["scores"]["nearest"] > 0 and 0 <= record["scores"]["copies"] <= 1
-    few = measure_run(trained, Asked(asked.extractor, ("nearest",), 2), checkpoints=("last",))[0]
+    few = measure_run(trained, Request(asked.extractor, ("nearest",), 2), checkpoints=("last",))[0]
     assert few["floor"] == {**record["floor"], "count": 2}, "all held-out images say what is honest"
 
 
@@ -647,12 +647,12 @@ def test_a_copy_of_any_training_image_is_seen(trained: Run, cache: Path, monkeyp
     """Also under the judge, whose reference is the second half alone."""
     data, judge = trained.data(), judge_of_run(trained)
     monkeypatch.setattr(Sampler, "images", lambda sampler, seed, indices, labels=None: data.train.images[indices])
-    record = measure_run(trained, Asked(judge, ("nearest",), 200), checkpoints=("last",))[0]
+    record = measure_run(trained, Request(judge, ("nearest",), 200), checkpoints=("last",))[0]
     assert record["protocol"]["reference"].endswith("second half") and record["scores"]["copies"] == 1.0
 
 
 def test_scores_at_the_floors_count_are_means_over_all_seeds(trained: Run, cache: Path) -> None:
-    asked = Asked(Random(), ("fid",), 700)
+    asked = Request(Random(), ("fid",), 700)
     both, one, other = (
         measure_run(trained, asked, seed=seed, repeats=repeats, checkpoints=("last",))[0]["at_floor_count"]
         for seed, repeats in ((5, 2), (5, 1), (6, 1))
@@ -662,7 +662,7 @@ def test_scores_at_the_floors_count_are_means_over_all_seeds(trained: Run, cache
 
 
 def test_a_last_checkpoint_that_is_the_best_is_measured_once(
-    trained: Run, asked: Asked, monkeypatch: pytest.MonkeyPatch
+    trained: Run, asked: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     last, drawn, images = trained.checkpoint().round, [], Sampler.images
     monkeypatch.setattr("ganatomy.experiments.run.best_round", lambda folder: last)
@@ -674,7 +674,7 @@ def test_a_last_checkpoint_that_is_the_best_is_measured_once(
 
 def test_each_class_stands_between_its_floor_and_another_class(conditional: Run, cache: Path) -> None:
     judge = judge_of_run(conditional)
-    record = measure_run(conditional, Asked(judge, ("fid", "kid"), 200, per_class=True), checkpoints=("last",))[0]
+    record = measure_run(conditional, Request(judge, ("fid", "kid"), 200, per_class=True), checkpoints=("last",))[0]
     assert list(record["per_class"]) == list(conditional.classes or ())
     for own in record["per_class"].values():
         assert own["floor"]["fid"] < own["ceiling"]["fid"] and own["count"] == 20
@@ -696,13 +696,13 @@ def test_samples_of_a_class_are_of_the_class_asked_for(
         return data.pictures(data.train)[[own[label][i % 100] for label, i in zip(asked, indices, strict=True)]]
 
     monkeypatch.setattr(Sampler, "images", images)
-    record = measure_run(conditional, Asked(Random(), ("fid",), 200, per_class=True), checkpoints=("last",))[0]
+    record = measure_run(conditional, Request(Random(), ("fid",), 200, per_class=True), checkpoints=("last",))[0]
     for name, found in record["per_class"].items():
         assert found["scores"]["fid"] < 0.6 * found["ceiling"]["fid"], name
 
 
-def test_scores_of_a_class_have_their_spread_and_remarks(conditional: Run, asked: Asked) -> None:
-    by_class = Asked(asked.extractor, ("fid",), 200, per_class=True)
+def test_scores_of_a_class_have_their_spread_and_remarks(conditional: Run, asked: Request) -> None:
+    by_class = Request(asked.extractor, ("fid",), 200, per_class=True)
     one, other, both = (
         measure_run(conditional, by_class, seed=seed, repeats=repeats, checkpoints=("last",))[0]["per_class"]["3"]
         for seed, repeats in ((5, 1), (6, 1), (5, 2))
@@ -711,13 +711,13 @@ def test_scores_of_a_class_have_their_spread_and_remarks(conditional: Run, asked
     assert both["deviations"]["fid"] > 0 and "the covariance has not full rank" in both["remarks"][0]
 
 
-def test_classes_are_refused_where_there_are_none(trained: Run, asked: Asked) -> None:
+def test_classes_are_refused_where_there_are_none(trained: Run, asked: Request) -> None:
     with pytest.raises(GanatomyError, match="not conditional"):
-        measure_run(trained, Asked(asked.extractor, ("fid",), 50, per_class=True), checkpoints=("last",))
+        measure_run(trained, Request(asked.extractor, ("fid",), 50, per_class=True), checkpoints=("last",))
 
 
-def test_too_few_of_a_class_are_told_before_anything_is_drawn(conditional: Run, asked: Asked) -> None:
-    few = Asked(asked.extractor, ("fid", "prdc"), 30, per_class=True)
+def test_too_few_of_a_class_are_told_before_anything_is_drawn(conditional: Run, asked: Request) -> None:
+    few = Request(asked.extractor, ("fid", "prdc"), 30, per_class=True)
     with pytest.raises(GanatomyError, match=r"prdc per class needs 6 .* of '0' there would be 3 .* Ask for 60 samples"):
         measure_run(conditional, few)
 
@@ -746,7 +746,7 @@ def test_gray_is_repeated_and_other_channels_are_refused() -> None:
 
 
 def test_a_conversion_of_gray_images_is_stated(trained: Run, cache: Path, tmp_path: Path) -> None:
-    asked, said = Asked(Random(), ("fid",), 30), "gray images are looked at as RGB, for random (no trained weights)"
+    asked, said = Request(Random(), ("fid",), 30), "gray images are looked at as RGB, for random (no trained weights)"
     colors = folder(tmp_path / "colors", noise(30, 0))
     gray = measure_sources("digits", "digits", asked)
     for remarked, stated in (
@@ -793,7 +793,7 @@ def test_two_files_need_no_extractor(ganatomy_says: Program, tmp_path: Path) -> 
 
 
 def test_a_sample_of_pairs_is_of_as_many_images_as_are_asked_for(cache: Path, tmp_path: Path) -> None:
-    varied, few = folder(tmp_path / "varied", noise(40, 0)), replace(Asked(metrics=("ssim",)), count=12)
+    varied, few = folder(tmp_path / "varied", noise(40, 0)), replace(Request(metrics=("ssim",)), count=12)
     found = measure_sources(varied, varied, few)
     assert found["protocol"]["count"] == 12 and found["protocol"]["ssim_images"] == "the first 12"
     data = Images(source=varied).open()
@@ -820,10 +820,10 @@ def test_one_class_has_no_other_beside_it(cache: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "one.npz", images=noise(60, 0), labels=np.zeros(60, int))
     one = str(tmp_path / "one.npz")
     with pytest.raises(GanatomyError, match=r"one\.npz has one class, and no other to compare it with"):
-        measure_sources(one, one, Asked(Random(), ("fid",), per_class=True))
+        measure_sources(one, one, Request(Random(), ("fid",), per_class=True))
 
 
-def test_an_extractor_that_does_not_classify_has_no_inception_score(asked: Asked) -> None:
+def test_an_extractor_that_does_not_classify_has_no_inception_score(asked: Request) -> None:
     seen = statistics_of([noise(20, 0)], Random())
     with pytest.raises(GanatomyError, match="does not classify"):
         measure(seen, seen, ("is",))
@@ -932,7 +932,7 @@ def test_two_processes_measure_what_one_does(trained: Run, empty_cache: None, tm
     run = shutil.copytree(trained.path, tmp_path / "run")
     told = of_both(tmp_path, run, "--metrics", "fid,kid,prdc,nearest", "--extractor", "random", "-n", 300)
     assert RunFolder(run).measurements.read()[-len(told) :] == told, "once"
-    alone = measure_run(trained, Asked(Random(), (*METRICS, "nearest"), 300))
+    alone = measure_run(trained, Request(Random(), (*METRICS, "nearest"), 300))
     for one, two in zip(alone, told, strict=True):
         assert one["protocol"] == two["protocol"] and one["remarks"] == two["remarks"]
         for part in ("scores", "floor"):

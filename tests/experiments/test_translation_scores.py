@@ -16,7 +16,7 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.data.images import ImageSet, Split
 from ganatomy.experiments import judging
 from ganatomy.experiments import translation_scores as room
-from ganatomy.experiments.measuring import Asked, JudgeExtractor, balanced_accuracy
+from ganatomy.experiments.measuring import JudgeExtractor, Request, balanced_accuracy
 from ganatomy.experiments.run import Run, Weights
 from ganatomy.experiments.train import train
 from ganatomy.experiments.translation_scores import (
@@ -62,7 +62,7 @@ class Changed(torch.nn.Module):
 
 
 def test_every_column_has_as_many_pictures_and_the_floor_is_lowest(run: Run, judge: JudgeExtractor) -> None:
-    record = measure_translation(run, judge, Asked(judge, ("kid", "fid")))
+    record = measure_translation(run, judge, Request(judge, ("kid", "fid")))
     assert list(record["directions"]) == ["digits to digits-inverted-bold", "digits-inverted-bold to digits"]
     for found in record["directions"].values():
         columns = found["columns"]
@@ -77,7 +77,7 @@ def test_every_column_has_as_many_pictures_and_the_floor_is_lowest(run: Run, jud
 
 
 def test_the_weights_that_are_asked_for_are_scored(run: Run, judge: JudgeExtractor) -> None:
-    asked, found = Asked(Random(), ("fid",)), {}
+    asked, found = Request(Random(), ("fid",)), {}
     for kept in get_args(Weights):
         record = measure_translation(run, judge, asked, weights=kept)
         assert record["protocol"]["weights"] == kept and record["protocol"]["held_out_content"]
@@ -100,7 +100,7 @@ def test_columns_have_as_many_pictures_also_where_one_domain_has_few(
     same = Changed(lambda x: x)
     for data, wanted in ((both(run), None), (uneven(both(run)), 50)):
         direction = Direction(data, source, same, same, same)
-        for asked in (Asked(judge, ("kid",)), Asked(Random(), ("kid",))):
+        for asked in (Request(judge, ("kid",)), Request(Random(), ("kid",))):
             counts = {len(direction.pictures(name, asked)) for name in COLUMNS}
             assert counts == {wanted or direction.count}
 
@@ -108,7 +108,7 @@ def test_columns_have_as_many_pictures_also_where_one_domain_has_few(
 def test_doing_nothing_as_a_translator_scores_what_doing_nothing_does(run: Run, judge: JudgeExtractor) -> None:
     data = both(run)
     same = Direction(data, 0, Changed(lambda x: x), Changed(lambda x: x), Changed(lambda x: x))
-    found = same.scores(judge, Asked(Random(), ("fid",)))
+    found = same.scores(judge, Request(Random(), ("fid",)))
     assert found["columns"]["translated"] == found["columns"]["doing nothing"]
     assert found["cycle_error"] == 0 < found["between_two"] and found["inverted"] == 0
 
@@ -116,7 +116,7 @@ def test_doing_nothing_as_a_translator_scores_what_doing_nothing_does(run: Run, 
 def test_the_true_translation_is_near_the_floor_and_is_seen_as_inverted(run: Run, judge: JudgeExtractor) -> None:
     """Inverting is most of what the second domain is, here on purpose."""
     direction = Direction(both(run), 0, Changed(lambda x: -x), Changed(lambda x: -x), Changed(lambda x: x))
-    found = direction.scores(judge, Asked(Random(), ("fid",)))
+    found = direction.scores(judge, Request(Random(), ("fid",)))
     columns = found["columns"]
     assert columns["floor"]["fid"] < columns["translated"]["fid"] < 0.5 * columns["doing nothing"]["fid"]
     assert found["inverted"] > 0.99 > found["inverted_by_chance"] and found["cycle_error"] == 0
@@ -205,7 +205,7 @@ def test_the_course_of_a_training_is_scored_and_drawn(
 
 def test_what_is_scored_in_training_is_what_evaluate_measures(run: Run, judge: JudgeExtractor) -> None:
     direction = Direction(both(run), 0, Changed(lambda x: -x), Changed(lambda x: -x), Changed(lambda x: x))
-    asked = Asked(judge, ("kid",))
+    asked = Request(judge, ("kid",))
     assert (
         direction.columns(judge, asked, ("translated",))["translated"]
         == direction.scores(judge, asked)["columns"]["translated"]
@@ -214,7 +214,7 @@ def test_what_is_scored_in_training_is_what_evaluate_measures(run: Run, judge: J
 
 def test_other_scores_are_refused(run: Run, judge: JudgeExtractor, trained: Run) -> None:
     with pytest.raises(GanatomyError, match="scored by kid and fid, not prdc"):
-        measure_translation(run, judge, Asked(judge, ("kid", "prdc")))
+        measure_translation(run, judge, Request(judge, ("kid", "prdc")))
     with pytest.raises(GanatomyError, match="was not trained on two domains"):
         both(trained)
 
