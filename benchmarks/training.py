@@ -63,7 +63,7 @@ class Case:
 
 CASES = {
     "celeba64-dcgan": Case("celeba64-dcgan", Shape(3, 64, 64), 128),  # 64 to 512 maps in both players
-    "mnist-dcgan-medium": Case("mnist-dcgan-medium", Shape(1, 28, 28), 64),
+    "mnist-dcgan-medium-report": Case("mnist-dcgan-medium-report", Shape(1, 28, 28), 64),
     "cifar10-dcgan": Case("cifar10-dcgan", Shape(3, 32, 32), 64),
 }
 

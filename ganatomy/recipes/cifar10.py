@@ -66,7 +66,7 @@ def cifar10_dcgan_tuned() -> Recipe:
     100,032, 150,016 and 200,000 images, where `cifar10-dcgan` is at 164, 142 and 128: a seventh lower; coverage is the
     same. What is not the cifar10-architectures report's is ours.
 
-    What helps on digits, `mnist-dcgan-medium-tuned`, does not here: with two steps of G and rates of 1e-3 D falls
+    What helps on digits, `mnist-dcgan-medium`, does not here: with two steps of G and rates of 1e-3 D falls
     behind G (after 50,048 images 270 times the floor, and 287 with batch norm in D, where `cifar10-dcgan` is at 197),
     and without batch norm, its weights begun as N(0, 0.02), it says the same of everything. Begun wider, as N(0, 0.05),
     it learns; its rate is the higher one.

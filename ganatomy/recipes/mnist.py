@@ -93,11 +93,20 @@ def mnist_vanilla_report() -> Recipe:
 
 @recipe
 def mnist_dcgan_shallow() -> Recipe:
+    """The shallow one of the mnist-conditional report's three DCGANs, as `mnist-dcgan-medium` trains.
+
+    ganatomy train mnist-dcgan-shallow --data ../shared/data/mnist. Score and time: not measured.
+    """
+    return tuned(mnist_dcgan_shallow_report(), "mnist-dcgan-shallow")
+
+
+@recipe
+def mnist_dcgan_shallow_report() -> Recipe:
     """The mnist-conditional report's shallow DCGAN: generator maps 128-64.
 
-    ganatomy train mnist-dcgan-shallow --data ../shared/data/mnist --for 8m, two CPU cores with AVX-512 and bfloat16:
-    323,008 images. Seed 0, last checkpoint: Fréchet distance 7.1 times its floor and falling, coverage 0.67 (real
-    0.94), classifier score 0.85 of the real one, every digit between 7.4 % and 12.0 %.
+    ganatomy train mnist-dcgan-shallow-report --data ../shared/data/mnist --for 8m, two CPU cores with AVX-512 and
+    bfloat16: 323,008 images. Seed 0, last checkpoint: Fréchet distance 7.1 times its floor and falling, coverage 0.67
+    (real 0.94), classifier score 0.85 of the real one, every digit between 7.4 % and 12.0 %.
     """
     return of_depth("shallow", (128, 64)).replace(
         expected="Fréchet 7.1 x floor, coverage 0.67 of 0.94, score 0.85 of real (seed 0, 323,008 images)",
@@ -107,19 +116,40 @@ def mnist_dcgan_shallow() -> Recipe:
 
 @recipe
 def mnist_dcgan_medium() -> Recipe:
-    """The mnist-conditional report's middle DCGAN: generator maps 256-128.
+    """The mnist-conditional report's middle DCGAN, G two steps ahead, D under R1 and told how alike a batch is.
 
     ganatomy train mnist-dcgan-medium --data ../shared/data/mnist --for 20m, two CPU cores with AVX-512 and bfloat16:
-    613,248 images. Seed 0, last checkpoint: Fréchet distance 4.0 times its floor and falling, coverage 0.74 (real
-    0.94), classifier score 0.87 of the real one, where that report's best was 7.3 of 9.67, which is 0.75. After 8 min,
-    seeds 0, 1 and 2: 6.9, 6.7 and 7.1 times the floor; none collapsed. D ends right 89 % of the time, so G wants help:
-    with game.g_steps=2 and both rates at 1e-3, which is the better choice, 2.9 times the floor, 0.77 and 0.88 after
-    502,656 images (38 min of one core), 2.3 times, 0.80 and 0.89 after 795,328. A rate that falls from the start, with
-    labels smoothed by 0.1, was no better at as many images (4.4 and 0.87), nor was one that falls after 300,000 of
-    500,000 beside two steps of G (3.0 and 0.88). It goes on getting better: 1.2 times, 0.86 and 0.911 after 4,000,000
-    images (220 s of a shared H200).
+    392,896 images. Seed 0, last checkpoint: Fréchet distance 1.07 times its floor, coverage 0.87 (real 0.94),
+    classifier score 0.917 of the real one, which no other unconditional recipe here reaches in as many images.
 
-    What is quicker, and what to take, is `mnist-dcgan-medium-tuned`.
+    What does it, one change after another, after 100,032 images in training: two steps of G, no momentum, R1 with gamma
+    0.1 in the place of D's batch norm 5.1 times the floor (2.1 and 0.892 after 399,168), no dropout 4.7, minibatch
+    deviation 4.0, gamma 0.5 2.9. With gamma 2 it was no better (5.7 to 5.6 times after 50,048), and relativistic pairs
+    with R1 and R2, both 0.1, without the deviation, worse (12.2 to 6.6). With that report's rate, momentum and dropout
+    kept, R1 of gamma 0.5 and the deviation come to 5.8 times with two steps of G, to 11.2 with one, where
+    `mnist-dcgan-medium-report` comes to 11.5, and in batches of 128 to 57 after 50,048. R1 is Mescheder et al. (2018),
+    arXiv:1801.04406, the deviation Karras et al. (2018), arXiv:1710.10196.
+    """
+    return tuned(mnist_dcgan_medium_report(), "mnist-dcgan-medium").replace(
+        expected="Fréchet 1.1 x floor, coverage 0.87 of 0.94, score 0.917 of real (seed 0, 392,896 images)",
+        time="20 min, 2 CPU cores",
+    )
+
+
+@recipe
+def mnist_dcgan_medium_report() -> Recipe:
+    """The mnist-conditional report's middle DCGAN: generator maps 256-128.
+
+    ganatomy train mnist-dcgan-medium-report --data ../shared/data/mnist --for 20m, two CPU cores with AVX-512 and
+    bfloat16: 613,248 images. Seed 0, last checkpoint: Fréchet distance 4.0 times its floor and falling, coverage 0.74
+    (real 0.94), classifier score 0.87 of the real one, where that report's best was 7.3 of 9.67, which is 0.75. After 8
+    min, seeds 0, 1 and 2: 6.9, 6.7 and 7.1 times the floor; none collapsed.
+
+    D ends right 89 % of the time, so G wants help: with game.g_steps=2 and both rates at 1e-3, 2.9 times the floor,
+    0.77 and 0.88 after 502,656 images (38 min of one core), 2.3 times, 0.80 and 0.89 after 795,328. A rate that falls
+    from the start, with labels smoothed by 0.1, was no better at as many images (4.4 and 0.87), nor was one that falls
+    after 300,000 of 500,000 beside two steps of G (3.0 and 0.88). It goes on getting better: 1.2 times, 0.86 and 0.911
+    after 4,000,000 images (220 s of a shared H200); `mnist-dcgan-medium` is there after a tenth of them.
     """
     return of_depth("medium", (256, 128)).replace(
         expected="Fréchet 4.0 x floor, coverage 0.74 of 0.94, score 0.87 of real (seed 0, 613,248 images)",
@@ -128,25 +158,44 @@ def mnist_dcgan_medium() -> Recipe:
 
 
 @recipe
-def mnist_dcgan_medium_tuned() -> Recipe:
-    """The mnist-conditional report's middle DCGAN, G two steps ahead, D under R1 and told how alike a batch is.
+def mnist_dcgan_deep() -> Recipe:
+    """The deep one of the mnist-conditional report's three DCGANs, as `mnist-dcgan-medium` trains.
 
-    ganatomy train mnist-dcgan-medium-tuned --data ../shared/data/mnist --for 20m, two CPU cores with AVX-512 and
-    bfloat16: 392,896 images. Seed 0, last checkpoint: Fréchet distance 1.07 times its floor, coverage 0.87 (real 0.94),
-    classifier score 0.917 of the real one, which no other unconditional recipe here reaches in as many images; after
-    200,000, ten minutes, 1.8 times, 0.83 and 0.904, in training.
-
-    What does it, one change after another, after 100,032 images in training: two steps of G, no momentum, R1 with gamma
-    0.1 in the place of D's batch norm 5.1 times the floor (2.1 and 0.892 after 399,168), no dropout 4.7, minibatch
-    deviation 4.0, gamma 0.5 2.9. With gamma 2 it was no better (5.7 to 5.6 times after 50,048), and relativistic pairs
-    with R1 and R2, both 0.1, without the deviation, worse (12.2 to 6.6). With that report's rate, momentum and dropout
-    kept, R1 of gamma 0.5 and the deviation come to 5.8 times with two steps of G, to 11.2 with one, where
-    `mnist-dcgan-medium` as it is comes to 11.5, and in batches of 128 to 57 after 50,048. R1 is Mescheder et al.
-    (2018), arXiv:1801.04406, the deviation Karras et al. (2018), arXiv:1710.10196.
+    ganatomy train mnist-dcgan-deep --data ../shared/data/mnist. Score and time: not measured.
     """
-    return tuned(mnist_dcgan_medium(), "mnist-dcgan-medium-tuned").replace(
-        expected="Fréchet 1.1 x floor, coverage 0.87 of 0.94, score 0.917 of real (seed 0, 392,896 images)",
-        time="20 min, 2 CPU cores",
+    return tuned(mnist_dcgan_deep_report(), "mnist-dcgan-deep")
+
+
+@recipe
+def mnist_dcgan_deep_report() -> Recipe:
+    """The mnist-conditional report's deep DCGAN: generator maps 512-256 at its rate of 0.002, which may collapse.
+
+    ganatomy train mnist-dcgan-deep-report --data ../shared/data/mnist --for 8m, two CPU cores: D was right about every
+    image after 17,000 of them, and after 125,952 G drew black and white checkerboards and nothing else (its tanh is
+    saturated at every pixel): 365 times the floor, coverage 0.00. The report saw no collapse, and the same seed had
+    none on an H200, whose rounding is another: 10.4 times after 280,000 images. So at this rate it is chance. At a
+    quarter of it, 5e-4, it came to 16.4 times the floor and 0.78 of the real score after 108,288 images, 8 min of two
+    CPU cores with AVX-512 and bfloat16, to 13.7 and 0.79 after 136,576.
+    """
+    return of_depth("deep", (512, 256)).replace(
+        expected="collapse: Fréchet 365 x floor, coverage 0.00 of 0.94 (seed 0, 125,952 images)",
+        time="8 min, 2 CPU cores",
+    )
+
+
+def of_depth(name: str, channels: tuple[int, ...]) -> Recipe:
+    """One of the report's three DCGANs: dropout 0.25 in D, Adam 0.002. D's maps, the latents and the batch are ours."""
+    return mnist_dcgan().replace(
+        name=f"mnist-dcgan-{name}-report",
+        paper=f"Radford et al. (2016), arXiv:1511.06434; {CONDITIONAL_REPORT}",
+        expected="not measured",
+        time="not measured",
+        game=Spec(Adversarial, loss=NonSaturating()),
+        players={
+            "G": Spec(DCGANGenerator, latent=100, channels=channels),
+            "D": Spec(DCGANDiscriminator, channels=(64, 128, 256), dropout=0.25),
+        },
+        optimizers={"G": Spec(Adam, lr=2e-3), "D": Spec(Adam, lr=2e-3)},
     )
 
 
@@ -161,54 +210,6 @@ def tuned(base: Recipe, name: str) -> Recipe:
         game=base.game.replace(g_steps=2, penalties=[Spec(R1, gamma=0.5, every=16)]),
         players={**base.players, "D": alone},
         optimizers={"G": unhurried, "D": unhurried},
-    )
-
-
-@recipe
-def mnist_dcgan_deep() -> Recipe:
-    """The mnist-conditional report's deep DCGAN: generator maps 512-256, at a quarter of its rate, which collapses.
-
-    ganatomy train mnist-dcgan-deep --data ../shared/data/mnist --for 8m, two CPU cores with AVX-512 and bfloat16:
-    108,288 images. Seed 0, last checkpoint: Fréchet distance 16.4 times its floor and falling, coverage 0.44 (real
-    0.94), classifier score 0.78 of the real one, every digit between 7.0 % and 14.1 %; D is right about 78 %. After
-    136,576 images, 16 min of one core: 13.7 times. The whole rate is `mnist-dcgan-deep-report`.
-    """
-    slower = Spec(Adam, lr=5e-4)
-    return of_depth("deep", (512, 256)).replace(
-        optimizers={"G": slower, "D": slower},
-        expected="Fréchet 16.4 x floor, coverage 0.44 of 0.94, score 0.78 of real (seed 0, 108,288 images)",
-        time="8 min, 2 CPU cores",
-    )
-
-
-@recipe
-def mnist_dcgan_deep_report() -> Recipe:
-    """The mnist-conditional report's deep DCGAN: generator maps 512-256 at its rate of 0.002, which may collapse.
-
-    ganatomy train mnist-dcgan-deep-report --data ../shared/data/mnist --for 8m, two CPU cores: D was right about every
-    image after 17,000 of them, and after 125,952 G drew black and white checkerboards and nothing else (its tanh is
-    saturated at every pixel): 365 times the floor, coverage 0.00. The report saw no collapse, and the same seed had
-    none on an H200, whose rounding is another: 10.4 times after 280,000 images. So at this rate it is chance.
-    """
-    return of_depth("deep-report", (512, 256)).replace(
-        expected="collapse: Fréchet 365 x floor, coverage 0.00 of 0.94 (seed 0, 125,952 images)",
-        time="8 min, 2 CPU cores",
-    )
-
-
-def of_depth(name: str, channels: tuple[int, ...]) -> Recipe:
-    """One of the report's three DCGANs: dropout 0.25 in D, Adam 0.002. D's maps, the latents and the batch are ours."""
-    return mnist_dcgan().replace(
-        name=f"mnist-dcgan-{name}",
-        paper=f"Radford et al. (2016), arXiv:1511.06434; {CONDITIONAL_REPORT}",
-        expected="not measured",
-        time="not measured",
-        game=Spec(Adversarial, loss=NonSaturating()),
-        players={
-            "G": Spec(DCGANGenerator, latent=100, channels=channels),
-            "D": Spec(DCGANDiscriminator, channels=(64, 128, 256), dropout=0.25),
-        },
-        optimizers={"G": Spec(Adam, lr=2e-3), "D": Spec(Adam, lr=2e-3)},
     )
 
 

@@ -16,7 +16,7 @@ from ganatomy.networks.mlp import MLPDiscriminator, MLPGenerator
 from ganatomy.objectives.adversarial import Hinge, NonSaturating
 from ganatomy.objectives.constraints import SpectralNormalization
 from ganatomy.recipes.judges import judge
-from ganatomy.recipes.mnist import CONDITIONAL_REPORT, mnist_dcgan, mnist_dcgan_medium, tuned
+from ganatomy.recipes.mnist import CONDITIONAL_REPORT, mnist_dcgan, mnist_dcgan_medium_report, tuned
 
 PAPER = f"Mirza and Osindero (2014), arXiv:1411.1784; {CONDITIONAL_REPORT}"
 
@@ -138,7 +138,7 @@ def mnist_cdcgan_ls() -> Recipe:
 
 @recipe
 def mnist_cdcgan_tuned() -> Recipe:
-    """`mnist-cdcgan-ls` with what took `mnist-dcgan-medium-tuned` furthest: G's second step, R1, minibatch deviation.
+    """`mnist-cdcgan-ls` with what took `mnist-dcgan-medium` furthest: G's second step, R1, minibatch deviation.
 
     ganatomy train mnist-cdcgan-tuned --data ../shared/data/mnist --images 250000, 16 min of one CPU core with AVX-512
     and bfloat16, other work on the other. Seed 0, last checkpoint: Fréchet distance 1.6 times its floor, coverage 0.90
@@ -170,12 +170,12 @@ def mnist_cdcgan_vb_ls() -> Recipe:
 
 @recipe
 def mnist_dcgan_medium_vb() -> Recipe:
-    """`mnist-dcgan-medium` with virtual batch norm.
+    """`mnist-dcgan-medium-report` with virtual batch norm.
 
     ganatomy train mnist-dcgan-medium-vb --data ../shared/data/mnist. Score and time: not measured. The
     mnist-conditional report saw less correlation within batches and no other change.
     """
-    return with_virtual_batch_norm(mnist_dcgan_medium(), "mnist-dcgan-medium-vb")
+    return with_virtual_batch_norm(mnist_dcgan_medium_report(), "mnist-dcgan-medium-vb")
 
 
 @recipe

@@ -361,7 +361,7 @@ def mnist_r3gan() -> Recipe:
     ganatomy train mnist-r3gan --data ../shared/data/mnist: two minutes of an H200 that others shared. Last checkpoint,
     seeds 0, 1 and 2: Fréchet distance 2.01, 2.08 and 1.88 times its floor, coverage 0.82, 0.82 and 0.83 (real 0.94),
     classifier score 0.911, 0.912 and 0.917 of the real one. That is better than any other unconditional recipe here
-    after as many images but for `mnist-dcgan-medium-tuned`; a CPU core shows 53 images/s, a tenth of a DCGAN's.
+    after as many images but for `mnist-dcgan-medium`; a CPU core shows 53 images/s, a tenth of a DCGAN's.
     """
     return variant(
         "mnist-r3gan",

@@ -84,15 +84,22 @@ def on_mnist(
 VARIANTS = {name: on_mnist(f"mnist-{name}", minutes=5 if name.startswith("cgan") else 22) for name in SCORES}
 PLAIN = on_mnist("mnist-cdcgan", minutes=20)
 VANILLA = on_mnist("mnist-vanilla", minutes=3)
-SHALLOW, MEDIUM = on_mnist("mnist-dcgan-shallow", minutes=19), on_mnist("mnist-dcgan-medium", minutes=26)
-DEEP, SLOWER = on_mnist("mnist-dcgan-deep-report", minutes=55), on_mnist("mnist-dcgan-deep", minutes=55)
+SHALLOW = on_mnist("mnist-dcgan-shallow-report", minutes=19)
+MEDIUM = on_mnist("mnist-dcgan-medium-report", minutes=26)
+DEEP = on_mnist("mnist-dcgan-deep-report", minutes=55)
+SLOWER = on_mnist(
+    "mnist-dcgan-deep-report",
+    *("optimizers.G.lr=5e-4", "optimizers.D.lr=5e-4"),
+    name="mnist-dcgan-deep-report-slower",
+    minutes=55,
+)
 MEDIUM_VB = on_mnist("mnist-dcgan-medium-vb", minutes=30)
 WITHOUT_DROPOUT = on_mnist(
-    "mnist-dcgan-medium", "players.D.dropout=0", name="mnist-dcgan-medium-without-dropout", minutes=26
+    "mnist-dcgan-medium-report", "players.D.dropout=0", name="mnist-dcgan-medium-without-dropout", minutes=26
 )
 BY_DROPOUT = {
     rate: on_mnist(
-        "mnist-dcgan-medium",
+        "mnist-dcgan-medium-report",
         f"players.D.dropout={rate}",
         name=f"mnist-dcgan-medium-dropout-{rate}",
         minutes=26,

@@ -112,8 +112,8 @@ TOGETHER = {**CIFAR, "data.subset": "train+test", "game.use": "ACGAN", "game.aux
 SMOOTHED = {**TOGETHER, "game.auxiliary.smoothing": 0.1, "players.D.auxiliary": "softmax"}
 
 REPORTED: dict[str, Said] = {
-    "mnist-dcgan-shallow": {**DEPTHS, "players.G.channels": [128, 64]},
-    "mnist-dcgan-medium": {**DEPTHS, "players.G.channels": [256, 128]},
+    "mnist-dcgan-shallow-report": {**DEPTHS, "players.G.channels": [128, 64]},
+    "mnist-dcgan-medium-report": {**DEPTHS, "players.G.channels": [256, 128]},
     "mnist-dcgan-deep-report": {**DEPTHS, "players.G.channels": [512, 256]},
     "mnist-dcgan-medium-vb": {**DEPTHS, **VB, "players.G.channels": [256, 128]},
     "mnist-cgan": CGAN,
@@ -214,7 +214,8 @@ REPORTED: dict[str, Said] = {
 }
 
 OURS = {
-    *("mnist-dcgan-deep", "mnist-dcgan-medium-tuned", "mnist-cdcgan-tuned", "mnist-dcgan-1024", "mnist-guide"),
+    *("mnist-dcgan-shallow", "mnist-dcgan-medium", "mnist-dcgan-deep", "mnist-dcgan-1024"),
+    *("mnist-cdcgan-tuned", "mnist-guide"),
     *("mnist-wgan", "mnist-wgan-sn", "mnist-wgan-dense", "mnist-cwgan", "mnist-bigan"),
     *("celeba64-smile-cyclegan", "celeba64-smile-cyclegan-cr", "digits-cyclegan"),
     *("animals64-wgan", "animals64-wgan-gp", "animals64-cwgan", "animals64-cdcgan", "animals64-r3gan"),
