@@ -83,8 +83,10 @@ class Engine:
                 f"A batch of {settings.batch} cannot be cut into {settings.parts()} equal parts "
                 f"({processes.world()} processes x {settings.accumulate} accumulated)."
             )
-        if settings.batch // settings.parts() < 2 and batch_norms(game):
-            raise GanatomyError("Batch norm needs two images in each part of a batch: raise batch or lower accumulate.")
+        if settings.batch // settings.parts() < 2 and (comparing := compares_images(game)):
+            raise GanatomyError(
+                f"{comparing} needs two images in each part of a batch: raise batch or lower accumulate."
+            )
         self.precision = resolved(settings.precision, device)
         if processes.world() > 1:
             share_batch_norms(game)
@@ -342,7 +344,7 @@ class Engine:
         failed = f"Out of memory with batch={batch} accumulate={asked}"
         if processes.world() > 1:  # trying needs all of them, and the others have not run out
             return f"{failed} on {processes.world()} processes; raise accumulate, or lower batch."
-        smallest = 2 if batch_norms(self.game) else 1
+        smallest = 2 if compares_images(self.game) else 1
         for accumulate in range(asked + 1, batch // smallest + 1):
             if batch % (accumulate * processes.world()) == 0 and self._fits(accumulate):
                 return f"{failed}; accumulate={accumulate} fits."
@@ -380,6 +382,13 @@ def only_moving(trained: Mapping[str, Sequence[nn.Parameter]], movers: Sequence[
             for parameter in parameters:
                 parameter.requires_grad_(True)
                 parameter.grad = None
+
+
+def compares_images(game: Game) -> str | None:
+    """What of a game compares the images of a batch, so that one alone tells it nothing; None: nothing does."""
+    if batch_norms(game):
+        return "Batch norm"
+    return next((what for m in game.modules() if (what := getattr(m, "compares_images", None))), None)
 
 
 def scalar(name: str, value: Tensor) -> Tensor:

@@ -47,6 +47,7 @@ class ACGAN(Adversarial):
     ) -> None:
         super().__init__(G, D, **rules)
         self.auxiliary, self.weight, self.on_fake = auxiliary, weight, on_fake
+        self.compares_images = auxiliary.compares_images
 
     @classmethod
     def refusals(cls, game: Spec, players: Mapping[str, Spec]) -> Iterator[str]:

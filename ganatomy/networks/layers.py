@@ -98,6 +98,8 @@ class MinibatchDeviation(nn.Module):
     group depend on every image in it, so its part of an image's gradient is counted once per image of the group.
     """
 
+    compares_images = "Minibatch deviation"
+
     def __init__(self, group: int = 4) -> None:
         super().__init__()
         self.group = group

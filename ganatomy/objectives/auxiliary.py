@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field, PositiveFloat
@@ -19,9 +19,11 @@ class AuxiliaryLoss(ABC):
     """A scalar of the output of D's classification head for N images: what it should be for their classes y [N].
 
     heads: the kind of head it needs (`players.D.auxiliary`).
+    compares_images: its name if it compares the images of a batch, so that one alone costs nothing; else None.
     """
 
     heads: Literal["softmax", "proxy"]
+    compares_images: ClassVar[str | None] = None
 
     @abstractmethod
     def __call__(self, output: Tensor, y: Tensor, head: nn.Module) -> Tensor: ...
@@ -63,7 +65,7 @@ class DataToData(AuxiliaryLoss):
     With the margins and unit length, neither easy pairs nor an unbounded norm make the gradient explode.
     """
 
-    heads = "proxy"
+    heads, compares_images = "proxy", "DataToData"
     temperature: PositiveFloat = 0.5
     positive_margin: Cosine = 0.98
     negative_margin: Cosine = 0.02

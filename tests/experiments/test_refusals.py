@@ -19,8 +19,10 @@ from ganatomy.experiments import judging
 from ganatomy.experiments.run import Samples
 from ganatomy.experiments.train import train
 from ganatomy.experiments.writing import write_samples
+from ganatomy.games.acgan import ACGAN
 from ganatomy.games.adversarial import Adversarial
 from ganatomy.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from ganatomy.objectives.auxiliary import AuxiliaryLoss, DataToData, SoftmaxCrossEntropy
 from tests.conftest import TINY
 
 QUICK = (*TINY, "scores=none", "watch.grid=0")
@@ -121,6 +123,27 @@ def test_batch_norm_on_parts_of_one_image_is_refused_at_once() -> None:
     )
     with pytest.raises(GanatomyError, match="Batch norm needs two images"):
         Engine(game, {"G": Adam(), "D": Adam()}, Still(), Settings(4, accumulate=4))
+
+
+@pytest.mark.parametrize(
+    ("deviation", "auxiliary", "comparing"),
+    [(True, SoftmaxCrossEntropy(), "Minibatch deviation"), (False, DataToData(), "DataToData")],
+)
+def test_what_compares_images_is_refused_on_parts_of_one(
+    deviation: bool, auxiliary: AuxiliaryLoss, comparing: str
+) -> None:
+    """It did nothing: one image has no deviation, and none beside it to be told from."""
+
+    def engine(accumulate: int, deviation: bool, auxiliary: AuxiliaryLoss) -> Engine:
+        G = DCGANGenerator((1, 8, 8), 3, latent=4, channels=(8, 4), normalization="none", conditional=True)
+        D = DCGANDiscriminator((1, 8, 8), 3, channels=(4,), minibatch_deviation=deviation, auxiliary=auxiliary.heads)
+        game = ACGAN(G, D, auxiliary=auxiliary)
+        return Engine(game, {"G": Adam(), "D": Adam()}, Still(), Settings(4, accumulate=accumulate))
+
+    engine(2, deviation, auxiliary)
+    engine(4, False, SoftmaxCrossEntropy())
+    with pytest.raises(GanatomyError, match=f"{comparing} needs two images in each part of a batch: raise batch"):
+        engine(4, deviation, auxiliary)
 
 
 class Odd(Game):

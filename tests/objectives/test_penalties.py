@@ -184,6 +184,13 @@ def test_consistency_is_the_mean_square_of_what_flips_and_shifts_do_to_a_score()
         assert math.isclose(found, 3 * wanted, rel_tol=0.05), how
 
 
+def test_consistency_is_of_the_images_that_it_is_asked_of():
+    """A critic that sees every change to a generated image and none to a real one, which is flat."""
+    flat = step(linear(WEIGHT), real=torch.zeros_like(X))
+    assert Consistency(on="real").value(flat) == 0
+    assert Consistency(on="fake").value(flat) == Consistency(on="both").value(flat) > 0
+
+
 def test_balanced_consistency_is_the_sum_of_both_with_their_weights():
     parts = [Consistency(weight=w, on=on).value(step(linear(WEIGHT))) for w, on in ((2.0, "real"), (3.0, "fake"))]
     both = Consistency(weight=2.0, fake_weight=3.0, on="both").value(step(linear(WEIGHT)))
