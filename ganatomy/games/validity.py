@@ -163,6 +163,11 @@ DEPENDENT = (
 )
 
 
+def changed(part: Callable[..., Any], settings: Settings, *names: str) -> bool:
+    """Whether one of these settings is there and not what the part has by default."""
+    return any(name in settings and settings[name] != declared_settings(part)[name].default for name in names)
+
+
 @dataclass(frozen=True)
 class Idle:
     """A `setting` of a part that has no effect together with `other`. instead: what would work."""
@@ -219,10 +224,10 @@ IDLE = (
     ),
     Idle(
         (MLPGenerator, MLPDiscriminator),
-        "normalization or dropout",
+        "normalization, activation or dropout",
         "hidden=[]",
         "they are of hidden layers; set hidden",
-        lambda s: not s["hidden"] and (s["normalization"] != "none" or bool(s.get("dropout"))),
+        lambda s: not s["hidden"] and changed(MLPDiscriminator, s, "normalization", "activation", "dropout"),
     ),
     Idle(
         (DCGANDiscriminator, ConvEncoder, JointDiscriminator),
@@ -236,9 +241,7 @@ IDLE = (
         "dropout or noise",
         "weights that are frozen",
         "they are of training; leave both out",
-        lambda s: any(
-            s[name] != declared_settings(PretrainedClassifier)[name].default for name in ("dropout", "noise")
-        ),
+        lambda s: changed(PretrainedClassifier, s, "dropout", "noise"),
     ),
 )
 

@@ -393,6 +393,7 @@ def test_a_setting_that_is_ignored_is_refused(word):
     ("name", "words", "said"),
     [
         ("mnist-vanilla", ["players.G.hidden=[]", "players.G.normalization=batch"], r"does nothing with hidden=\[\]"),
+        ("mnist-vanilla", ["players.G.hidden=[]", "players.G.activation=selu"], r"does nothing with hidden=\[\]"),
         (
             "mnist-cgan",
             ["players.D.hidden=[]"],
