@@ -99,11 +99,11 @@ def declared_settings(part: Callable[..., Any]) -> dict[str, Setting]:
 
 def no_setting(part: Callable[..., Any], name: str, where: str = "") -> GanatomyError:
     """The error for an unknown setting; it names parts that do have it, and near names."""
-    others = ", ".join(relatives_with(part, name))
+    others, own = ", ".join(relatives_with(part, name)), declared_settings(part)
     return GanatomyError(
         f"{part.__name__} has no setting '{name}'{where}. "
-        + (f"It is one of {others}. " if others else "")
-        + near(name, declared_settings(part))
+        + (f"These have it: {others}. " if others else "")
+        + (near(name, own) if own else f"{part.__name__} has no settings at all.")
     )
 
 
@@ -209,7 +209,8 @@ def parsed(where: str, annotation: Any, text: str) -> Any:
     """A setting parsed from a command line's text: as YAML or, if that does not fit the annotation, as a string."""
     readings: list[Any] = []
     if text.strip().lower() in ("none", "null", "~"):
-        readings += [None, text]  # normalization=none is a word, average=none is nothing
+        nothing = () if is_tuple(annotation) else None
+        readings += [nothing, text]  # normalization=none is a word, average=none and penalties=none are nothing
     else:
         listed = "," in text and not text.lstrip().startswith(("[", "{"))
         with contextlib.suppress(yaml.YAMLError):

@@ -461,9 +461,9 @@ def test_a_shared_embedding_that_nobody_shares_is_refused():
 
 
 def test_label_smoothing_without_labels_names_the_losses_that_have_them():
-    with pytest.raises(GanatomyError, match="It is one of LeastSquares, Minimax, NonSaturating"):
+    with pytest.raises(GanatomyError, match="These have it: LeastSquares, Minimax, NonSaturating"):
         Spec(Wasserstein, smoothing=0.1)
-    with pytest.raises(GanatomyError, match="It is one of LeastSquares, Minimax, NonSaturating"):
+    with pytest.raises(GanatomyError, match=r"NonSaturating\. Wasserstein has no settings at all"):
         find_recipe("mnist-wgan").override("game.loss.smoothing", "0.1")
 
 
@@ -502,6 +502,9 @@ def test_penalties_are_named_on_the_command_line():
     assert Recipe.from_yaml(recipe.to_yaml()) == recipe
     both = recipe.override("game.penalties", "R1,Consistency")
     assert [p.name for p in both.game.settings["penalties"]] == ["R1", "Consistency"]
+    assert both.override("game.penalties", "none").game.settings["penalties"] == ()
+    with pytest.raises(GanatomyError, match=r"game\.constraint\.players=none: .* at least 1 item"):
+        recipe.override("game.constraint.players", "none")
     with pytest.raises(GanatomyError, match=r"No 'R2' in 'game\.penalties\.R2\.gamma'\. Did you mean 'R1'"):
         recipe.override("game.penalties.R2.gamma", "1")
     with pytest.raises(GanatomyError, match="Did you mean 'Consistency'"):
