@@ -81,6 +81,7 @@ def test_every_piece_source_setting_and_study_is_listed() -> None:
     from torch import nn
 
     from ganatomy.core.game import Game
+    from ganatomy.core.kinds import Averaging
     from ganatomy.core.registry import parts
     from ganatomy.data.images import Images
     from ganatomy.data.sources import sources
@@ -92,7 +93,7 @@ def test_every_piece_source_setting_and_study_is_listed() -> None:
     from ganatomy.objectives.regularizers import Regularizer
     from ganatomy.studies.study import studies
 
-    kinds = (nn.Module, Game, Optimizer, Schedule, AdversarialLoss, AuxiliaryLoss, Constraint, Regularizer)
+    kinds = (nn.Module, Game, Optimizer, Schedule, Averaging, AdversarialLoss, AuxiliaryLoss, Constraint, Regularizer)
     for name, piece in parts.items():
         if isinstance(piece, type) and issubclass(piece, kinds) and piece.__module__.startswith("ganatomy."):
             assert f"`{name}`" in page("building"), name
