@@ -172,10 +172,15 @@ def mnist_cdcgan_vb_ls() -> Recipe:
 def mnist_dcgan_medium_vb() -> Recipe:
     """`mnist-dcgan-medium-report` with virtual batch norm.
 
-    ganatomy train mnist-dcgan-medium-vb --data ../shared/data/mnist. Score and time: not measured. The
-    mnist-conditional report saw less correlation within batches and no other change.
+    ganatomy train mnist-dcgan-medium-vb --data ../shared/data/mnist, in a reproduction: 316,352 images in 15 s of a
+    shared H200. Seed 0, last checkpoint: Fréchet distance 6.3 times its floor, coverage 0.70 (real 0.94), classifier
+    score 0.85 of the real one. The mnist-conditional report saw less correlation within batches and no other change:
+    a sample does not change with its batch-mates here, where with batch norm it does by 5 % of the contrast.
     """
-    return with_virtual_batch_norm(mnist_dcgan_medium_report(), "mnist-dcgan-medium-vb")
+    return with_virtual_batch_norm(mnist_dcgan_medium_report(), "mnist-dcgan-medium-vb").replace(
+        expected="Fréchet 6.3 x floor, coverage 0.70 of 0.94, score 0.85 of real (seed 0, 316,352 images)",
+        time="15 s, a shared H200",
+    )
 
 
 @recipe
@@ -259,14 +264,16 @@ def mnist_cdcgan_guided() -> Recipe:
     """`mnist-cdcgan`, G guided by a frozen classifier's loss, too, which the mnist-conditional report asks about.
 
     ganatomy train mnist-guide --data ../shared/data/mnist
-    ganatomy train mnist-cdcgan-guided --data ../shared/data/mnist. Score and time: not measured.
+    ganatomy train mnist-cdcgan-guided --data ../shared/data/mnist --images 500000, in a reproduction: 17 s of a shared
+    H200. Seed 0, last checkpoint: Fréchet distance 1.23 times its floor, coverage 0.88 (real 0.94), classifier score
+    1.01 of the real one, 99.1 % recognized as asked. Not guided, after 436,864 images: 1.37, 0.86, 1.01 and 98.8 %.
     """
     base = mnist_cdcgan()
     guide = Spec(PretrainedClassifier, run="runs/mnist-guide", channels=(16, 32, 64), hidden=64)
     return base.replace(
         name="mnist-cdcgan-guided",
-        expected="not measured",
-        time="not measured",
+        expected="Fréchet 1.2 x floor, coverage 0.88 of 0.94, as asked 99 % (seed 0, 500,032 images)",
+        time="17 s, a shared H200",
         game=Spec(Guided, loss=NonSaturating()),
         players={**base.players, "C": guide},
     )
