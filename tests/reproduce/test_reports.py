@@ -399,10 +399,21 @@ def test_digits_are_overfitted_where_d_knows_held_out_ones_less_often(unseen: fl
     assert verdict(claim, found).kind == kind and "limit: below 10" in found.beside
 
 
-def test_d_fits_the_data_at_once_or_not(tmp_path: Path) -> None:
+def test_d_fits_the_data_in_some_of_its_first_lines_or_it_may_yet(tmp_path: Path) -> None:
     plain = animal_faces.BY_RATE[1]
-    found = animal_faces.fits_at_once(plain).read(Overfitted(tmp_path, **{plain.name: 0.5}))
-    assert found.holds and found.seen == "right in 95.00 % of its first 8 iterations"
+
+    def found(images: int, *rights: float) -> Reading:
+        done = Logged(run := RunFolder(tmp_path / "-".join(map(str, rights))))
+        run.metrics.truncate(0)
+        for number, right in enumerate(rights, start=1):
+            run.metrics.append({"images": 100 * number, "D/accuracy_real": right, "D/accuracy_fake": 1.0})
+        return animal_faces.fits_within(plain, images).read(done)
+
+    fits = found(1_000, 0.5, 0.9, 0.8)
+    assert fits.holds and not fits.short and fits.seen == "right most often in 95.0 % at 200 images"
+    assert found(1_000, 0.5, 0.7).short == "too short: it is said to take 1,000 images"
+    late = found(200, 0.5, 0.7, 0.9)
+    assert not late.holds and not late.short, "what comes later is no matter"
 
 
 def test_an_svm_is_better_beyond_what_chance_makes_of_so_many_images() -> None:
@@ -470,7 +481,6 @@ def test_the_row_of_two_losses_says_how_often_g_moves() -> None:
         ("cifar10-architectures", "biggan-slowest"),
         ("dcgan-representation", "features-size"),
         ("mnist-conditional", "score-real"),
-        ("animal-faces", "discriminator-first"),
     ],
 )
 def test_what_is_no_matter_of_training_is_judged_of_short_runs_too(report: str, name: str) -> None:
