@@ -151,6 +151,7 @@ def test_other_held_out_images_are_another_study_of_the_same_run(
         ("arithmetic", ["run=digits-dcgan"], "Smiling"),
         ("retrain", ["run=digits-cdcgan", "few_recipe=mnist-cdcgn"], "Did you mean 'mnist-cdcgan'"),
         ("retrain", ["run=digits-cdcgan", "few_recipe=digits-dcgan"], "digits-dcgan is not conditional"),
+        ("retrain", ["run=digits-cdcgan", "generated=2"], "^generated=2: Input should be less than or equal to 1"),
         ("features", ["run=digits-cdcgan"], "D of digits-cdcgan sees no image without being told its class"),
         ("features", ["run=digits-vanilla"], "D of digits-vanilla has no convolutions"),
         ("features", ["run=digits-dcgan", "grid=4,2"], "grid has 2 numbers, and D 3 layers"),
