@@ -281,7 +281,7 @@ reports.add(
                 "D fits the data at once.",
                 fits_within(BY_RATE[1], 3 * EPOCH),
                 "within 3 iterations",
-                "from curves; probably epochs, as G's 5 to 10 are; ours is how often D is right, a few rounds at a time",
+                "from curves; probably epochs, as G's 5 to 10 are; ours is how often D is right in a few rounds",
             ),
             Claim(
                 id="generator-later",

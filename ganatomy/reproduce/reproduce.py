@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from ganatomy.core.duration import in_words
 from ganatomy.core.errors import GanatomyError, one_line
 from ganatomy.core.observer import Observer
 from ganatomy.core.randomness import CPU
@@ -33,7 +34,7 @@ from ganatomy.experiments.train import prepared, train
 from ganatomy.experiments.translation_scores import is_translation, judge_of_domains, measure_translation
 from ganatomy.report.comparison import Outcome, outcome_of
 from ganatomy.report.results import number
-from ganatomy.reproduce.budget import VERDICT, is_larger, minutes, seconds_of
+from ganatomy.reproduce.budget import VERDICT, is_larger, seconds_of
 from ganatomy.reproduce.claims import (
     Claim,
     Incomparable,
@@ -257,15 +258,15 @@ class Reproduction:
         lines = self.served([claim for claim, lacks in claims.items() if not lacks]) if ahead else []
         lines += (without := [f"no time    {claim.id}: {lacks}" for claim, lacks in claims.items() if lacks])
         if without:
-            lines.append(f"in all     {minutes(self.planned.in_all)} are needed for all claims")
+            lines.append(f"in all     {in_words(self.planned.in_all)} are needed for all claims")
         if not ahead:
             return lines
         for job, left in ahead.items():
-            lines.append(f"planned    {job.name}: {'to its end' if left is None else minutes(left)}")
+            lines.append(f"planned    {job.name}: {'to its end' if left is None else in_words(left)}")
         if len(known) < len(ahead):
             return [*lines, f"expected   {len(ahead)} works, each as long as its recipe's images take"]
         end = datetime.now() + timedelta(seconds=sum(known))
-        told = f"{minutes(sum(known))} of trainings and studies, until {end:%a %H:%M}; scores at their ends come on top"
+        told = f"{in_words(sum(known))} of trainings and studies, until {end:%a %H:%M}; scores at their ends come on top"
         lines.append(f"expected   {told}, and a judge of data that has none yet")
         return [*lines, SAVED] if without else lines
 

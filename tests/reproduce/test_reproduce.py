@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from ganatomy.core.duration import in_words
 from ganatomy.core.errors import GanatomyError
 from ganatomy.engine.ledger import NonFiniteError
 from ganatomy.experiments.clock import State
@@ -17,7 +18,6 @@ from ganatomy.experiments.run import Run, load
 from ganatomy.experiments.train import train
 from ganatomy.report.results import studied
 from ganatomy.reproduce import reproduce as room
-from ganatomy.reproduce.budget import minutes
 from ganatomy.reproduce.claims import KINDS, Claim, Done, Measure, Reading, Report, Reported, Studying, Training, Wanted
 from ganatomy.reproduce.collapse import none_collapses
 from ganatomy.reproduce.plan import Job
@@ -459,7 +459,7 @@ def test_the_words_of_verdicts_and_the_machine_are_explained(done: Path) -> None
 def test_what_was_taken_and_what_comes_on_top_are_told(done: Path) -> None:
     states = [State.read(file) for file in (done / "work").glob("*.json")]
     assert len(states) == 3 and all(state is not None and state.done and state.spent > 0 for state in states)
-    taken = minutes(sum(state.spent for state in states if state is not None))
+    taken = in_words(sum(state.spent for state in states if state is not None))
     for text in (unescape((done / "index.html").read_text()), (done / "claims.md").read_text()):
         assert f"{taken} of trainings and studies" in text and OF_TIME in text
 
