@@ -154,6 +154,14 @@ GLASSES = Studying(
     name="glasses",
 )
 BY_EPOCHS = {epochs: features(epochs) for epochs in EPOCHS}
+HALVED = Studying(  # 2x2 max pooling of every layer of the same D
+    study="features",
+    settings=("run={0}", "data={cifar10}", "seed={seed}", "grid=[8,4,2]", "labels=[all]", "against=[]"),
+    of=BY_EPOCHS[45].of,
+    data=("cifar10",),
+    name="features-45-halved",
+    minutes=4,
+)
 LABELLED = Studying(
     study="labelled-data",
     settings=("data={mnist}", "recipe=mnist32-dcgan", "portions=[0.4,0.6,0.8,1.0]", "seeds={seed}"),
@@ -247,6 +255,21 @@ def rising_features() -> Measure:
         return Reading(seen=told, holds=held, protocol=study_protocol(done, BY_EPOCHS[45]), why=why)
 
     return Measure(tuple(BY_EPOCHS.values()), read)
+
+
+def pooled_by_layer() -> Measure:
+    """Whether grids of 4x4, for which lower layers are pooled more, make better features than halving every layer."""
+
+    def read(done: Done) -> Reading:
+        pooled, halved = (study_values(done, study, *ALL) for study in (BY_EPOCHS[45], HALVED))
+        told = [mean_of([100 * one for one in values]) for values in (pooled, halved)]
+        exam = examined(done.results(BY_EPOCHS[45])[0])
+        held = beyond_chance(sum(pooled) / len(pooled), sum(halved) / len(halved), exam)
+        text = f"pooled to 4x4 {told[0]} %, every layer halved {told[1]} %"
+        why = f"{UNDECIDED}, {BY_CHANCE}" if held is None else ""
+        return Reading(seen=text, holds=held, protocol=study_protocol(done, HALVED), why=why)
+
+    return Measure((BY_EPOCHS[45], HALVED), read)
 
 
 def by_eye(name: str, said: str, reported: str, measure: Measure, protocol: str = BY_EYE) -> Claim:
@@ -359,6 +382,12 @@ reports.add(
                 each(BEDROOMS, WHOLE_ROOMS),
             ),
             hardware(
+                "bedrooms-odd",
+                "Some bedrooms combine what does not belong together, such as beds with windows.",
+                "such pictures",
+                "by eye, and no number",
+            ),
+            hardware(
                 "bedrooms-first-epoch",
                 "After one epoch the bedrooms are behind those of the paper.",
                 "behind",
@@ -373,6 +402,12 @@ reports.add(
             hardware("bedrooms-hours", "An epoch of bedrooms takes 3 hours on two cards.", "3 h an epoch"),
             hardware("128-hours", "An epoch of faces at 128 px takes about 45 minutes.", "45 min an epoch"),
             hardware("features-hours", "An epoch of ImageNet takes 16.5 minutes, all of them 12.4 hours.", "12.4 h"),
+            hardware(
+                "discriminator-matters",
+                "D's architecture decides as much as G's whether a training succeeds.",
+                "as much",
+                "no number, and no experiment is named",
+            ),
             hardware(
                 "faces-distinctive",
                 "Faces of celebrities come out more distinctive than the paper's.",
@@ -416,6 +451,13 @@ reports.add(
                 "14,336",
                 replace(result(BY_EPOCHS[min(EPOCHS)], size_seen), part=0),
                 "2x2 max pooling, or grids of 4x4: the same number",
+            ),
+            finding(
+                "features-pooling",
+                "The paper's lead may come of pooling lower layers more than higher ones.",
+                "suspected",
+                pooled_by_layer(),
+                "not tried; ours are grids of 4x4 of every layer against 2x2 max pooling of every layer, of one D",
             ),
             finding(
                 "latents",

@@ -107,9 +107,9 @@ def test_what_the_issue_lists_is_there() -> None:
     assert {"dcgan-beats-vanilla", "minimax-or-wasserstein", "regularization-no-better"} <= ids["unpaired-translation"]
     assert {"ratios-alike", "class-loose", "interpolation", "bigan-linear", "bigan-svm"} <= ids["animal-faces"]
     assert {"two-cards", "labelled-real-efficientnet", "faces-crop", "128-longer"} <= ids["dcgan-representation"]
-    assert "80-epochs" in ids["dcgan-representation"]
-    assert {"odd-shapes-longer", "odd-shapes-deeper"} <= ids["mnist-conditional"]
-    assert {"resembles-target", "blurry", "brown-horses"} <= ids["unpaired-translation"]
+    assert {"80-epochs", "features-pooling", "bedrooms-odd", "discriminator-matters"} <= ids["dcgan-representation"]
+    assert {"odd-shapes-longer", "odd-shapes-deeper", "virtual-norm-quality"} <= ids["mnist-conditional"]
+    assert {"resembles-target", "blurry", "brown-horses", "regularization-continuity"} <= ids["unpaired-translation"]
     assert {"generator-later", "bigan-shape", "dcgan-collapses-easily"} <= ids["animal-faces"]
 
 
@@ -522,6 +522,16 @@ def test_results_of_before_the_exam_was_told_are_said_to_be_older() -> None:
         dcgan_representation.order_seen({"accuracy": accuracy, "protocol": {"exam": "held-out images"}})
 
 
+class Probed(Logged):
+    """Accuracies of D's features on 10,000 images, by the study's name."""
+
+    accuracies: Mapping[str, float] = {}
+
+    def results(self, studying: Studying) -> list[Mapping[str, Any]]:
+        trials = {"all": {"accuracy": self.accuracies[studying.name]}}
+        return [{"discriminator": {"trials": trials}, "protocol": {"held_out": 10_000}}]
+
+
 @pytest.mark.parametrize(
     ("accuracies", "holds"),
     [((0.5, 0.499, 0.6, 0.7), True), ((0.5, 0.4, 0.6, 0.7), False), ((0.5, 0.5, 0.501, 0.502), None)],
@@ -529,14 +539,17 @@ def test_results_of_before_the_exam_was_told_are_said_to_be_older() -> None:
 def test_features_rise_with_what_the_gan_was_shown_beyond_chance(
     accuracies: tuple[float, ...], holds: bool | None, tmp_path: Path
 ) -> None:
-    by_name = {
-        study.name: share for study, share in zip(dcgan_representation.BY_EPOCHS.values(), accuracies, strict=True)
-    }
-
-    class Seen(Logged):
-        def results(self, studying: Studying) -> list[Mapping[str, Any]]:
-            trials = {"all": {"accuracy": by_name[studying.name]}}
-            return [{"discriminator": {"trials": trials}, "protocol": {"held_out": 10_000}}]
-
-    found = dcgan_representation.rising_features().read(Seen(RunFolder(tmp_path), D_real=1.0))
+    done = Probed(RunFolder(tmp_path), D_real=1.0)
+    studies = dcgan_representation.BY_EPOCHS.values()
+    done.accuracies = {study.name: share for study, share in zip(studies, accuracies, strict=True)}
+    found = dcgan_representation.rising_features().read(done)
     assert found.holds is holds and bool(found.why) is (holds is None)
+
+
+@pytest.mark.parametrize(("halved", "holds"), [(0.6, True), (0.8, False), (0.701, None)])
+def test_pooling_lower_layers_more_is_better_beyond_chance(halved: float, holds: bool | None, tmp_path: Path) -> None:
+    found, done = dcgan_representation, Probed(RunFolder(tmp_path), D_real=1.0)
+    done.accuracies = {found.BY_EPOCHS[45].name: 0.7, found.HALVED.name: halved}
+    reading = found.pooled_by_layer().read(done)
+    assert reading.holds is holds and reading.seen.startswith("pooled to 4x4 70.00 %")
+    assert found.HALVED.of == found.BY_EPOCHS[45].of, "of one D"
