@@ -266,9 +266,13 @@ class Reproduction:
         if len(known) < len(ahead):
             return [*lines, f"expected   {len(ahead)} works, each as long as its recipe's images take"]
         end = datetime.now() + timedelta(seconds=sum(known))
-        told = f"{in_words(sum(known))} of trainings and studies, until {end:%a %H:%M}; scores at their ends come on top"
+        taken = in_words(sum(known))
+        told = f"{taken} of trainings and studies, until {end:%a %H:%M}; scores at their ends come on top"
         lines.append(f"expected   {told}, and a judge of data that has none yet")
-        return [*lines, SAVED] if without else lines
+        if self.seconds is not None and without:
+            rest = max(0.0, self.seconds - self.spent - sum(known))
+            lines += [f"left       {in_words(rest)}, too little for another claim", SAVED]
+        return lines
 
     def served(self, claims: Sequence[Claim]) -> list[str]:
         """Which claims have time for a verdict, and which for a number that can have none."""
