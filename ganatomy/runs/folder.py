@@ -131,7 +131,7 @@ def find_run(path: Path | str) -> RunFolder:
     kind = "it is a file" if run.path.is_file() else "there is no such folder"
     problem = "it holds no recipe.yaml" if run.path.is_dir() else kind
     around = [run.path.parent] if RunFolder(run.path.parent).exists() else []
-    places = (RUNS, run.path.parent, run.path, run.path / RUNS)  # the last, near what was asked, say how a run is called
+    places = (RUNS, run.path.parent, run.path, run.path / RUNS)  # the last, near what was asked, tell how to call one
     options = list({found.resolve(): str(found) for place in places for found in _runs_in(place)}.values())
     options += map(str, around)
     hint = near(str(path), options) if options else "No run lies near it, and none in runs/."

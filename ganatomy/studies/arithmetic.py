@@ -79,8 +79,11 @@ class Arithmetic(OfRuns):
 
     def check_recipe(self, recipe: Recipe) -> None:
         super().check_recipe(recipe)
-        for name in () if self.picked else self.attributes():
-            attribute_data(recipe.data, name)
+        try:
+            for name in () if self.picked else self.attributes():
+                attribute_data(recipe.data, name)
+        except GanatomyError as error:
+            raise GanatomyError(f"{error} Or train {recipe.name} first, and pick by hand, with picked=.") from None
 
     def looks_at(self) -> Mapping[str, ImageSet]:
         run = load(self.run)
