@@ -11,7 +11,7 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.experiments.clock import State
 from ganatomy.networks import efficientnet
 from ganatomy.report.comparison import Outcome
-from ganatomy.reproduce import animal_faces, dcgan_representation, mnist_conditional
+from ganatomy.reproduce import animal_faces, dcgan_representation, mnist_conditional, unpaired_translation
 from ganatomy.reproduce import reproduce as room
 from ganatomy.reproduce.claims import (
     Claim,
@@ -187,6 +187,49 @@ def test_what_is_planned_is_enough_for_its_claims_and_no_other_claim_fits(name: 
     lines = [line for line in place.plan() if line.startswith("no time")]
     measured = [one.id for one in place.report.claims if place.planned.demand(one)]
     assert len(lines) == len(measured) - len(served(place))
+
+
+ANIMALS, FACES, DIGITS, WAYS = animal_faces, dcgan_representation, mnist_conditional, unpaired_translation
+ONE_CHANGE = [
+    ("animal-faces", ANIMALS.LOOSE, ANIMALS.TOLD, "players.G.embedding players.D.embedding"),
+    *(("animal-faces", ANIMALS.CONVOLUTIONS, other, "game.constraint.window") for other in ANIMALS.WINDOWS.values()),
+    *(("animal-faces", ANIMALS.BY_RATE[1], other, "optimizers.D.lr") for other in ANIMALS.BY_RATE.values()),
+    ("animal-faces", ANIMALS.BY_RATE[1], ANIMALS.BY_STEPS, "game.g_steps"),
+    ("mnist-conditional", DIGITS.MEDIUM, DIGITS.SHALLOW, "players.G.channels"),
+    ("mnist-conditional", DIGITS.MEDIUM, DIGITS.DEEP, "players.G.channels"),
+    ("mnist-conditional", DIGITS.MEDIUM, DIGITS.MEDIUM_VB, "players.G.normalization"),
+    ("mnist-conditional", DIGITS.MEDIUM, DIGITS.WITHOUT_DROPOUT, "players.D.dropout"),
+    *(("mnist-conditional", DIGITS.MEDIUM, other, "players.D.dropout") for other in DIGITS.BY_DROPOUT.values()),
+    ("mnist-conditional", DIGITS.PLAIN, DIGITS.GUIDED, "game players.C"),
+    ("dcgan-representation", FACES.FACES_32, FACES.FAST_32, "game.order"),
+    ("dcgan-representation", FACES.SLOW_64, FACES.FAST_64, "game.order"),
+    ("dcgan-representation", FACES.FACES_32, FACES.WHOLE, "data.crop"),
+    ("dcgan-representation", FACES.FACES_32, FACES.DROPOUT, "players.D.dropout"),
+    ("dcgan-representation", FACES.FACES_32, FACES.NOISE, "players.D.noise"),
+    ("dcgan-representation", FACES.FACES_32, FACES.SMOOTHED, "game.loss.smoothing"),
+    *(("dcgan-representation", FACES.FACES_32, other, "players.G.latent") for other in FACES.BY_LATENTS.values()),
+    *(("dcgan-representation", FACES.START, other, "players.G") for other in (FACES.DEEP, FACES.STRIDE, FACES.SELU)),
+    ("dcgan-representation", FACES.DEEP, FACES.DEEP_DROPOUT, "players.D.dropout"),
+    ("dcgan-representation", FACES.DEEP, FACES.DEEP_NOISE, "players.D.noise"),
+    ("dcgan-representation", FACES.LEAKY, FACES.RELU, "players.G.activation"),
+    ("dcgan-representation", FACES.LEAKY, FACES.DEEPER, "players.G.channels"),
+    ("unpaired-translation", WAYS.WASSERSTEIN, WAYS.MINIMAX, "game.loss"),
+    ("unpaired-translation", WAYS.PLAIN, WAYS.CR, "game.consistency images optimizers"),  # for 180 and 220 epochs
+    ("unpaired-translation", WAYS.CR, WAYS.CR_100, "game.consistency.weight"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "other", "change"), ONE_CHANGE, ids=[f"{one.name}, {other.name}" for _, one, other, _ in ONE_CHANGE]
+)
+def test_what_a_claim_compares_differs_in_what_it_is_about(
+    name: str, one: Training, other: Training, change: str
+) -> None:
+    place = reproduction(reports[name])
+    for first, second in zip(with_stand_ins(one), with_stand_ins(other), strict=True):
+        told = place.recipe(first, 0).differences(place.recipe(second, 0))
+        assert bool(told) is (first != second), "a comparison with itself tells nothing"
+        assert all(line.startswith(tuple(change.split())) for line in told), told
 
 
 def test_runs_that_are_compared_come_to_the_same_part_of_their_recipes() -> None:
