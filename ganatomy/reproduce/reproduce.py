@@ -19,7 +19,6 @@ import torch
 
 from ganatomy.core.duration import in_words
 from ganatomy.core.errors import GanatomyError, one_line
-from ganatomy.core.observer import Observer
 from ganatomy.core.randomness import CPU
 from ganatomy.core.recipe import Recipe
 from ganatomy.core.spec import declared_settings
@@ -57,7 +56,7 @@ from ganatomy.reproduce.shown import shown, too_short
 from ganatomy.reproduce.sources import Given, given
 from ganatomy.runs.files import read_json, write_json
 from ganatomy.runs.folder import LOCK, RunFolder, refuse_foreign
-from ganatomy.studies.study import Study, carry_out, declared, studies
+from ganatomy.studies.study import Progress, Study, carry_out, declared, studies
 
 REPRODUCTIONS = Path("reproductions")  # where `ganatomy reproduce` works unless told otherwise
 FOREIGN = 10_000  # samples that Inception looks at, as in the reports
@@ -78,11 +77,8 @@ OF_TIME = (
 Announce = Callable[[str], None]
 
 
-@dataclass
-class Telling(Observer):
-    """Of a training that runs among many, its scores are told, and what is no plan: a judge's training, a warning."""
-
-    say: Announce
+class Telling(Progress):
+    """Of a training among many: how far it is, its scores, and what is no plan, as a judge's training or a warning."""
 
     def announce(self, text: str) -> None:
         if not PLANNED.match(text):
@@ -422,15 +418,16 @@ class Reproduction:
         """Train to the end of its images or its time, over all sessions, and score it."""
         for before in training.after:
             self.whole(Job(self.own(before), job.seed))
+        recipe, enough = self.recipe(training, job.seed), self.planned.enough(job)
         out, shorter = self.place(job), self.shorter(job)
         if shorter is not None:
             announce(f"begins     as {shorter.name} ended, which is the same run for fewer images")
             copy(self.place(shorter), out)
-        clock = Clock(self.file(job), state, RunFolder(out).checkpoints, Telling(announce))
+        telling = Telling(announce, min(recipe.images, enough or recipe.images))
+        clock = Clock(self.file(job), state, RunFolder(out).checkpoints, telling)
         if clock.duration is None or clock.duration > 0:
-            recipe = self.recipe(training, job.seed)
             command = ("ganatomy", "reproduce", self.report.name)
-            how: dict[str, Any] = {"duration": clock.duration, "until": self.planned.enough(job), "device": self.device}
+            how: dict[str, Any] = {"duration": clock.duration, "until": enough, "device": self.device}
             train(recipe, out=out, **how, show=clock, command=command)
         scored(load(out), foreign=training.foreign, where=find_device(self.device), announce=announce)
 

@@ -12,6 +12,7 @@ import torch
 
 from ganatomy.core.duration import in_words
 from ganatomy.core.errors import GanatomyError
+from ganatomy.core.observer import Moment
 from ganatomy.engine.ledger import NonFiniteError
 from ganatomy.experiments.clock import State
 from ganatomy.experiments.run import Run, load
@@ -466,10 +467,12 @@ def test_what_was_taken_and_what_comes_on_top_are_told(done: Path) -> None:
 
 def test_of_a_training_among_many_all_but_its_plan_is_told() -> None:
     said = list[str]()
+    telling = Telling(said.append, 600)
     told = ["Training a judge of this data, once; the cache keeps it ...", "Not bit-exact with the sessions before: ."]
     for text in ("recipe     digits-dcgan into runs/a", "device     cpu, float32, 1 threads", *told):
-        Telling(said.append).announce(text)
-    assert said == told
+        telling.announce(text)
+    telling.after_round(Moment(1, 64, 90.0, 0))
+    assert said == [*told, "  64 of 600 images, 1.5 min"]
 
 
 def test_a_protocol_says_what_one_needs_of_it() -> None:
