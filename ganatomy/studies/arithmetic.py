@@ -325,7 +325,7 @@ def known_as(title: str, known: Mapping[str, Mapping[str, Any]]) -> dict[str, An
 
 
 def trial_rows(
-    picks: Sequence[Sequence[Any]], after: Mapping[str, Sequence[Any]], before: Mapping[str, Sequence[Any]]
+    picks: Sequence[Sequence[Any]], after: Mapping[str, Any], before: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """A row of the table for each trial: the numbers of the latents of each term, and what was seen."""
     return [

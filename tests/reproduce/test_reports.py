@@ -362,6 +362,18 @@ class Logged:
         return []
 
 
+@pytest.mark.parametrize(("accuracy", "kind"), [(0.99, "better"), (0.9, "not comparable")])
+def test_a_network_that_was_taught_less_is_not_called_worse(accuracy: float, kind: str, tmp_path: Path) -> None:
+    class Taught(Logged):
+        def results(self, studying: Studying) -> list[Mapping[str, Any]]:
+            return [{"accuracy": {"80% generated": {"mean": accuracy}}, "protocol": {}}]
+
+    claim = claim_of("dcgan-representation", "labelled-80-efficientnet")
+    assert claim.measure
+    found = verdict(claim, claim.measure.read(Taught(RunFolder(tmp_path), D_real=1.0)))
+    assert found.kind == kind and ("theirs 40 times" in found.why) is (kind == "not comparable")
+
+
 @pytest.mark.parametrize(
     ("D", "G", "holds"),
     [(0.01, [1, 1, 1.1, 1.2, 2, 2.1], True), (0.5, [1, 1, 1.1, 1.2, 2, 2.1], False), (0.01, [1, 1, 3, 2, 2, 3], None)],

@@ -110,7 +110,7 @@ def test_a_run_is_found_or_the_nearest_is_named(tmp_path, monkeypatch):
     with pytest.raises(GanatomyError, match=f"There are: {there}/faces, {there}/mnist-dcgan\\.$"):
         find_run(there / "face")  # each once, and as it was asked for
     run_in("studies/modes/runs/dcgan")
-    with pytest.raises(GanatomyError, match="There are: .*studies/modes/runs/dcgan"):
+    with pytest.raises(GanatomyError, match=r"There are: .*studies/modes/runs/dcgan"):
         find_run("studies/modes")
     monkeypatch.chdir("/")
     with pytest.raises(GanatomyError, match=r"there is no such folder\. No run lies near it, and none in runs/\.$"):
