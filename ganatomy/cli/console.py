@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from ganatomy.core.duration import in_words
 from ganatomy.core.observer import Moment, Observer
 from ganatomy.core.recipe import Recipe
 from ganatomy.core.spec import to_plain
@@ -75,7 +76,7 @@ class Watcher(Observer):
             self.progress.update(self.task, completed=moment.images, speed=speed, figures=self.figures_text)
         elif now - self.told > EVERY:
             self.told = now
-            time_left = duration(self.seconds_left(moment, speed))
+            time_left = in_words(self.seconds_left(moment, speed))
             self.announce(f"{moment.images:>10,} images  {speed:,.0f} images/s  {time_left} left  {self.figures_text}")
 
     def seconds_left(self, moment: Moment, speed: float) -> float:
@@ -85,7 +86,7 @@ class Watcher(Observer):
 
     def expectation(self, moment: Moment, speed: float) -> str:
         left = self.seconds_left(moment, speed)
-        return f"{duration(left)} for {round(left * speed):,} more images at {speed:,.0f} images/s"
+        return f"{in_words(left)} for {round(left * speed):,} more images at {speed:,.0f} images/s"
 
     def scored(self, moment: Moment, scores: Mapping[str, Any]) -> None:
         self.announce(f"{moment.images:>10,} images  {score_line(scores)}")
@@ -93,7 +94,7 @@ class Watcher(Observer):
     def end(self, moment: Moment) -> None:
         if self.progress is not None:
             self.progress.update(self.task, completed=moment.images)
-        trained = duration(moment.seconds)
+        trained = in_words(moment.seconds)
         self.announce(f"trained    {moment.images:,} images in {moment.round:,} rounds, {trained} over all sessions")
 
     def close(self) -> None:
@@ -339,14 +340,3 @@ SCORE_ROWS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 
 def extremes(values: Sequence[float]) -> tuple[float, float]:
     return min(values), max(values)
-
-
-def duration(seconds: float) -> str:
-    """A duration as people say it.
-
-    >>> duration(42), duration(600), duration(5400)
-    ('42 s', '10 min', '1.5 h')
-    """
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -303,10 +303,11 @@ def takes_tuples(annotation: Any) -> bool:
 
 
 def is_tuple(annotation: Any) -> bool:
-    """Whether an annotation admits nothing but tuples."""
+    """Whether an annotation admits nothing but tuples, or None."""
     if typing.get_origin(annotation) is typing.Annotated:
         return is_tuple(typing.get_args(annotation)[0])
-    return typing.get_origin(annotation) is tuple
+    members = typing.get_args(annotation) if typing.get_origin(annotation) in UNIONS else (annotation,)
+    return all(member is type(None) or typing.get_origin(member) is tuple for member in members)
 
 
 def admits_anything(annotation: Any) -> bool:

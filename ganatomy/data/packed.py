@@ -327,7 +327,7 @@ def placed(found: Found, held_out: float, where: str) -> Places:
     order = fair_order(found.train.labels, len(found.train))
     if found.held_out is None:
         if len(order) < 2:
-            raise GanatomyError(f"{where} holds a single image: one to train on and one to hold out are needed.")
+            raise GanatomyError(f"{where} holds a single image, and two are the least: one of them is held out.")
         aside = set_aside(found.train.labels, len(order), held_out)
         split = aside.astype(np.int64)
         orders = [order[~aside[order]], order[aside[order]]]

@@ -487,7 +487,10 @@ def judge_of(
 ) -> JudgeExtractor:
     """The judge of a data set, trained if there is none. Raises GanatomyError if it cannot be judged."""
     if not can_be_judged(data):
-        raise GanatomyError(f"{data.source} has no labels of two classes or more, so there is no judge to look with.")
+        raise GanatomyError(
+            f"{data.source} has no labels of two classes or more, so there is no judge to look with: take "
+            "the extractor random or inception."
+        )
     with processes.first_alone():
         return JudgeExtractor(find_judge(data, spec, announce, device))
 

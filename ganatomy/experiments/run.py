@@ -263,7 +263,10 @@ def open_bench(
 ) -> Bench:
     """A data set with its judge, which is trained if there is none. Raises GanatomyError if it cannot be judged."""
     if not can_be_judged(data):
-        raise GanatomyError(f"{data.source} has no labels of two classes or more, so there is no judge to score with.")
+        raise GanatomyError(
+            f"{data.source} has no labels of two classes or more, so there is no judge to score with: ask for "
+            "scores of features, with --metrics fid,prdc and --extractor random or inception."
+        )
     with processes.first_alone():
         judge = find_judge(data, recipe.data, announce, device)
     return Bench(data, judge, how)

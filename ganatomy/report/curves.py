@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 from PIL import Image
 
+from ganatomy.core.duration import in_words
 from ganatomy.runs.folder import RunFolder
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -255,8 +256,7 @@ def _head(figure: Figure, name: str, lines: Sequence[Line], height: float) -> No
     if _is_number(line.get("images")):
         parts.append(f"{line['images']:,} images shown")
     if _is_number(line.get("seconds")):
-        minutes, seconds = divmod(round(line["seconds"]), 60)
-        parts.append(f"{minutes} min {seconds} s of training")
+        parts.append(f"{in_words(line['seconds'])} of training")
     top = 1 - 0.2 / height
     figure.text(0.012, top, name, fontsize=15, fontweight="bold", color=INK, va="top")
     figure.text(0.988, top - 0.04 / height, " · ".join(parts), fontsize=10, color=PALE, va="top", ha="right")

@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
+from ganatomy.core.duration import in_words
 from ganatomy.core.errors import GanatomyError
 from ganatomy.report.comparison import as_scored
 from ganatomy.report.health import Finding, verdict
@@ -468,11 +469,5 @@ def percent(value: float | None) -> str:
 
 
 def clock(seconds: float) -> str:
-    """A time on one line.
-
-    >>> [clock(seconds).split() for seconds in (42.2, 437, 7260)]
-    [['42', 's'], ['7', 'min', '17', 's'], ['2', 'h', '1', 'min']]
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    text = f"{minutes} min {rest} s" if minutes else f"{rest} s"
-    return (f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else text).replace(" ", NBSP)
+    """A time on one line."""
+    return in_words(seconds).replace(" ", NBSP)

@@ -12,18 +12,6 @@ VERDICT = 1.0  # what a claim is worth that will have one
 T = TypeVar("T")
 
 
-def minutes(seconds: float) -> str:
-    """
-    >>> minutes(12.0), minutes(90.0), minutes(300.0), minutes(7_500.0)
-    ('12 s', '1.5 min', '5 min', '2 h 5 min')
-    """
-    if round(seconds) < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3_600:
-        return f"{round(seconds / 60, 1):g} min"
-    return f"{seconds // 3600:.0f} h {seconds % 3600 / 60:.0f} min"
-
-
 def seconds_of(budget: str) -> float | None:
     """Of all works together; None: as long as each recipe's images take."""
     try:

@@ -367,6 +367,12 @@ reports.add(
                 measure=alike(MEDIUM, MEDIUM_VB, number=late("D/accuracy_real", "D/accuracy_fake")),
             ),
             Claim(
+                id="virtual-norm-quality",
+                said="Whether it makes the digits better is hard to tell.",
+                reported=Reported(text="hard to tell", protocol="by eye"),
+                measure=alike(MEDIUM, MEDIUM_VB),
+            ),
+            Claim(
                 id="virtual-norm-mates",
                 said="It makes the images of a batch depend less on one another.",
                 reported=Reported(text="less correlation in a batch", protocol="by eye"),

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ganatomy.core.duration import in_words
 from ganatomy.report.comparison import Outcome, by_protocol, markdown, rows
 from ganatomy.report.page import Picture, embedded, of_runs, templates
 from ganatomy.report.results import machines_of
-from ganatomy.reproduce.budget import minutes
 from ganatomy.reproduce.claims import KINDS, NOT_SAID, Kind, Reported, Studying
 from ganatomy.reproduce.fate import is_collapsed
 from ganatomy.reproduce.readings import mean_of
@@ -109,7 +109,7 @@ def run_as_json(outcome: Outcome) -> dict[str, Any]:
 
 
 def taken(place: Reproduction) -> str:
-    return f"{minutes(place.spent)} of trainings and studies"
+    return f"{in_words(place.spent)} of trainings and studies"
 
 
 def machines(place: Reproduction) -> list[str]:

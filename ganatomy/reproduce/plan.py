@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ganatomy.core.duration import in_words
 from ganatomy.experiments.clock import State
-from ganatomy.reproduce.budget import ROUNDING, chosen, minutes
+from ganatomy.reproduce.budget import ROUNDING, chosen
 from ganatomy.reproduce.claims import Claim, Studying, Training, Work, with_what_comes_before
 from ganatomy.reproduce.shown import shown
 
@@ -173,7 +174,7 @@ class Plan:
         if not self.hurried:
             return ""
         return ", ".join(
-            f"{work.name} needs {minutes(60 * least)}"
+            f"{work.name} needs {in_words(60 * least)}"
             for work, least in self.wanted[claim.id].items()
             if self.taken.get(work, 0.0) < least * (1 - ROUNDING)
         )

@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 
+from ganatomy.core.duration import in_words
 from ganatomy.core.errors import GanatomyError, one_line
-from ganatomy.core.observer import Observer
 from ganatomy.core.randomness import CPU
 from ganatomy.core.recipe import Recipe
 from ganatomy.core.spec import declared_settings
@@ -33,7 +33,7 @@ from ganatomy.experiments.train import prepared, train
 from ganatomy.experiments.translation_scores import is_translation, judge_of_domains, measure_translation
 from ganatomy.report.comparison import Outcome, outcome_of
 from ganatomy.report.results import number
-from ganatomy.reproduce.budget import VERDICT, is_larger, minutes, seconds_of
+from ganatomy.reproduce.budget import VERDICT, is_larger, seconds_of
 from ganatomy.reproduce.claims import (
     Claim,
     Incomparable,
@@ -56,7 +56,7 @@ from ganatomy.reproduce.shown import shown, too_short
 from ganatomy.reproduce.sources import Given, given
 from ganatomy.runs.files import read_json, write_json
 from ganatomy.runs.folder import LOCK, RunFolder, refuse_foreign
-from ganatomy.studies.study import Study, carry_out, declared, studies
+from ganatomy.studies.study import Progress, Study, carry_out, declared, studies
 
 REPRODUCTIONS = Path("reproductions")  # where `ganatomy reproduce` works unless told otherwise
 FOREIGN = 10_000  # samples that Inception looks at, as in the reports
@@ -77,11 +77,8 @@ OF_TIME = (
 Announce = Callable[[str], None]
 
 
-@dataclass
-class Telling(Observer):
-    """Of a training that runs among many, its scores are told, and what is no plan: a judge's training, a warning."""
-
-    say: Announce
+class Telling(Progress):
+    """Of a training among many: how far it is, its scores, and what is no plan, as a judge's training or a warning."""
 
     def announce(self, text: str) -> None:
         if not PLANNED.match(text):
@@ -257,17 +254,21 @@ class Reproduction:
         lines = self.served([claim for claim, lacks in claims.items() if not lacks]) if ahead else []
         lines += (without := [f"no time    {claim.id}: {lacks}" for claim, lacks in claims.items() if lacks])
         if without:
-            lines.append(f"in all     {minutes(self.planned.in_all)} are needed for all claims")
+            lines.append(f"in all     {in_words(self.planned.in_all)} are needed for all claims")
         if not ahead:
             return lines
         for job, left in ahead.items():
-            lines.append(f"planned    {job.name}: {'to its end' if left is None else minutes(left)}")
+            lines.append(f"planned    {job.name}: {'to its end' if left is None else in_words(left)}")
         if len(known) < len(ahead):
             return [*lines, f"expected   {len(ahead)} works, each as long as its recipe's images take"]
         end = datetime.now() + timedelta(seconds=sum(known))
-        told = f"{minutes(sum(known))} of trainings and studies, until {end:%a %H:%M}; scores at their ends come on top"
+        taken = in_words(sum(known))
+        told = f"{taken} of trainings and studies, until {end:%a %H:%M}; scores at their ends come on top"
         lines.append(f"expected   {told}, and a judge of data that has none yet")
-        return [*lines, SAVED] if without else lines
+        if self.seconds is not None and without:
+            rest = max(0.0, self.seconds - self.spent - sum(known))
+            lines += [f"left       {in_words(rest)}, too little for another claim", SAVED]
+        return lines
 
     def served(self, claims: Sequence[Claim]) -> list[str]:
         """Which claims have time for a verdict, and which for a number that can have none."""
@@ -417,15 +418,16 @@ class Reproduction:
         """Train to the end of its images or its time, over all sessions, and score it."""
         for before in training.after:
             self.whole(Job(self.own(before), job.seed))
+        recipe, enough = self.recipe(training, job.seed), self.planned.enough(job)
         out, shorter = self.place(job), self.shorter(job)
         if shorter is not None:
             announce(f"begins     as {shorter.name} ended, which is the same run for fewer images")
             copy(self.place(shorter), out)
-        clock = Clock(self.file(job), state, RunFolder(out).checkpoints, Telling(announce))
+        telling = Telling(announce, min(recipe.images, enough or recipe.images))
+        clock = Clock(self.file(job), state, RunFolder(out).checkpoints, telling)
         if clock.duration is None or clock.duration > 0:
-            recipe = self.recipe(training, job.seed)
             command = ("ganatomy", "reproduce", self.report.name)
-            how: dict[str, Any] = {"duration": clock.duration, "until": self.planned.enough(job), "device": self.device}
+            how: dict[str, Any] = {"duration": clock.duration, "until": enough, "device": self.device}
             train(recipe, out=out, **how, show=clock, command=command)
         scored(load(out), foreign=training.foreign, where=find_device(self.device), announce=announce)
 

@@ -390,6 +390,12 @@ reports.add(
                 measure=goes_farther(CR, CR_100),
             ),
             Claim(
+                id="regularization-continuity",
+                said="With a weight of 1 the pictures have better continuity.",
+                reported=Reported(text="better continuity", protocol=BY_EYE),
+                incomparable="by eye, and no number; ours are on the page",
+            ),
+            Claim(
                 id="adversarial-rises",
                 said="G's adversarial loss rises as D learns.",
                 reported=Reported(text="rises", protocol="from curves"),

@@ -124,17 +124,18 @@ class RunFolder:
 
 
 def find_run(path: Path | str) -> RunFolder:
-    """The run at a path, or a GanatomyError that says what is near: runs beside it, in it, or in `runs/`."""
+    """The run at a path, or a GanatomyError that says what is near: beside it, in it, in its `runs/`, or in `runs/`."""
     run = RunFolder(path)
     if run.exists():
         return run
     kind = "it is a file" if run.path.is_file() else "there is no such folder"
     problem = "it holds no recipe.yaml" if run.path.is_dir() else kind
     around = [run.path.parent] if RunFolder(run.path.parent).exists() else []
-    places = (RUNS, run.path.parent, run.path)  # the last one, near what was asked, says how a run is called
+    places = (RUNS, run.path.parent, run.path, run.path / RUNS)  # the last, near what was asked, tell how to call one
     options = list({found.resolve(): str(found) for place in places for found in _runs_in(place)}.values())
     options += map(str, around)
-    raise GanatomyError(f"{path} is not a run: {problem}. {near(str(path), options)}")
+    hint = near(str(path), options) if options else "No run lies near it, and none in runs/."
+    raise GanatomyError(f"{path} is not a run: {problem}. {hint}")
 
 
 def _runs_in(place: Path) -> list[Path]:

@@ -52,9 +52,9 @@ class Arithmetic(OfRuns):
     grade `trials` of them: does the attribute appear, do the other and the `others` stay? trials.csv and trials.png
     have the trials.
 
-    By hand, `picked` has three lists of numbers out of numbered.png, which make one trial. It is graded where the data
-    has the attributes; otherwise it is a picture. arithmetic.png has a trial's terms, its result and eight variants
-    around it, result.png those nine alone. `noise` is the standard deviation of the variants' latents.
+    By hand, `picked` has three lists of numbers out of numbered.png, which make one trial. It is graded (trials.csv)
+    where the data has the attributes; otherwise it is a picture. arithmetic.png has a trial's terms, its result and
+    eight variants around it, result.png those nine alone. `noise` is the standard deviation of the variants' latents.
     """
 
     attribute: str = "Smiling"
@@ -79,8 +79,11 @@ class Arithmetic(OfRuns):
 
     def check_recipe(self, recipe: Recipe) -> None:
         super().check_recipe(recipe)
-        for name in () if self.picked else self.attributes():
-            attribute_data(recipe.data, name)
+        try:
+            for name in () if self.picked else self.attributes():
+                attribute_data(recipe.data, name)
+        except GanatomyError as error:
+            raise GanatomyError(f"{error} Or train {recipe.name} first, and pick by hand, with picked=.") from None
 
     def looks_at(self) -> Mapping[str, ImageSet]:
         run = load(self.run)
@@ -129,6 +132,10 @@ class Arithmetic(OfRuns):
             return {"measured": self._graded(sampler, terms, judges), "known": known}
 
         done = folder.step("graded", graded)
+        after, before = ({name: [one[part]] for name, one in done["measured"].items()} for part in ("result", "before"))
+        (row,) = trial_rows([self.picked], after, before)
+        near = {f"{name}, near": one["near"] for name, one in done["measured"].items()}
+        folder.table("trials.csv", [{**row, **near}])
         told = {
             "judges": "grade: of the second half of the training images",
             **known_as("judges", done["known"]),
@@ -318,7 +325,7 @@ def known_as(title: str, known: Mapping[str, Mapping[str, Any]]) -> dict[str, An
 
 
 def trial_rows(
-    picks: Sequence[Sequence[Array]], after: Mapping[str, Array], before: Mapping[str, Array]
+    picks: Sequence[Sequence[Any]], after: Mapping[str, Any], before: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """A row of the table for each trial: the numbers of the latents of each term, and what was seen."""
     return [

@@ -46,9 +46,9 @@ class Modes(OfRuns):
 
     A class is missing if the judge sees it at most a tenth as often as in real images: classes.csv, classes-run.png. A
     duplicate is a pair of samples at least as near in the judge's features as the nearest two different real images:
-    birthday.csv, and the nearest pair in closest-run.png. Real images are held-out ones; if there are fewer than
-    `count`, all of them are taken, and as many samples. Without labels for a judge there are no classes, and duplicates
-    are found in random features.
+    birthday.csv, and the nearest pair in closest-run.png. mates.csv tells how much batch-mates change an image. Real
+    images are held-out ones; if there are fewer than `count`, all of them are taken, and as many samples. Without
+    labels for a judge there are no classes, and duplicates are found in random features.
 
     against: another run to compare with, for instance the same recipe with virtual batch norm.
     """
@@ -79,6 +79,7 @@ class Modes(OfRuns):
             sides = {f"{row['class']}, {side}": [row[side]] for row in own for side in ("generated", "real")}
             folder.picture(f"classes-{title}.png", bars(sides, "share of each class, as the judge sees it"))
         folder.table("birthday.csv", birthday_rows(found))
+        folder.table("mates.csv", [{"run": title, **one["batch_mates"]} for title, one in found.items()])
         protocol = {"count": of_all(found, "count"), "extractor": of_all(found, "extractor"), "seed": self.seed}
         return {**found, "protocol": {**protocol, "batches": BATCHES, "draws": DRAWS}}
 

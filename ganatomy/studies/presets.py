@@ -41,7 +41,14 @@ class Ablated(Study):
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         """The ablation in the study's folder; its tables, and its picture beside them."""
         cells = self.cells()
-        place = ablate(cells, folder.path / "ablation", shard=self.shard, device=self.device, announce=folder.announce)
+        place = ablate(
+            cells,
+            folder.path / "ablation",
+            shard=self.shard,
+            device=self.device,
+            show=folder.watcher(cells[0].recipe.images),
+            announce=folder.announce,
+        )
         for name in ("picture.png", "results.md"):
             write_bytes(folder.path / name, Path(place / name).read_bytes())
         return {**read_json(place / "result.json"), "cells": [cell.name for cell in cells]}

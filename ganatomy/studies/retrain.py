@@ -85,7 +85,7 @@ class Retrain(OfRuns):
 
     def check_looks(self, players: Mapping[str, nn.Module], data: ImageSet, whose: str) -> None:
         if players["G"].classes is None:
-            raise GanatomyError(f"{whose} is not conditional: its samples have no labels to teach.")
+            raise GanatomyError(f"{whose} is not conditional: its samples have no labels to teach. Take one that is.")
         labels_of(data)
 
     def check_recipe(self, recipe: Recipe) -> None:

@@ -17,6 +17,7 @@ from pydantic import PositiveInt
 from safetensors.torch import save as save_tensors
 from torch import nn
 
+from ganatomy.core.duration import in_words
 from ganatomy.core.errors import GanatomyError, near
 from ganatomy.core.observer import Moment, Observer
 from ganatomy.core.players import Generator
@@ -240,7 +241,7 @@ class Progress(Observer):
 
     def after_round(self, moment: Moment) -> None:
         if moment.passed(max(1, self.images // 10)):
-            self.say(f"  {moment.images:,} of {self.images:,} images, {moment.seconds:.0f} s")
+            self.say(f"  {moment.images:,} of {self.images:,} images, {in_words(moment.seconds)}")
 
 
 def carry_out(study: Study, out: Path | str | None = None, announce: Callable[[str], None] = lambda text: None) -> Path:

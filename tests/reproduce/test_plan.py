@@ -108,6 +108,7 @@ def test_what_is_saved_is_planned_anew_and_what_is_left_is_not_spent(
     folder = done(THREE, budget="4m30s", out=tmp_path / "r", announce=said.append)
     assert "judged     2: claim-0, claim-1" in said and "no time    claim-2: c needs 2 min" in said
     assert "planned    b-seed0: 2 min" in said and "planned    c-seed0: 2 min" not in said and SAVED in said
+    assert said[said.index(SAVED) - 1] == "left       30 s, too little for another claim"
     assert machine.trained == ["a-seed0", "b-seed0", "c-seed0"], "the third from what the first two saved"
     assert max(images(folder).values()) < 0.3 * IMAGES and spent(folder) < 240
     assert {row["verdict"] for row in read_json(folder / "result.json")["claims"]} == {"equal"}

@@ -11,7 +11,7 @@ from ganatomy.core.errors import GanatomyError
 from ganatomy.experiments.clock import State
 from ganatomy.networks import efficientnet
 from ganatomy.report.comparison import Outcome
-from ganatomy.reproduce import animal_faces, dcgan_representation, mnist_conditional
+from ganatomy.reproduce import animal_faces, dcgan_representation, mnist_conditional, unpaired_translation
 from ganatomy.reproduce import reproduce as room
 from ganatomy.reproduce.claims import (
     Claim,
@@ -107,9 +107,9 @@ def test_what_the_issue_lists_is_there() -> None:
     assert {"dcgan-beats-vanilla", "minimax-or-wasserstein", "regularization-no-better"} <= ids["unpaired-translation"]
     assert {"ratios-alike", "class-loose", "interpolation", "bigan-linear", "bigan-svm"} <= ids["animal-faces"]
     assert {"two-cards", "labelled-real-efficientnet", "faces-crop", "128-longer"} <= ids["dcgan-representation"]
-    assert "80-epochs" in ids["dcgan-representation"]
-    assert {"odd-shapes-longer", "odd-shapes-deeper"} <= ids["mnist-conditional"]
-    assert {"resembles-target", "blurry", "brown-horses"} <= ids["unpaired-translation"]
+    assert {"80-epochs", "features-pooling", "bedrooms-odd", "discriminator-matters"} <= ids["dcgan-representation"]
+    assert {"odd-shapes-longer", "odd-shapes-deeper", "virtual-norm-quality"} <= ids["mnist-conditional"]
+    assert {"resembles-target", "blurry", "brown-horses", "regularization-continuity"} <= ids["unpaired-translation"]
     assert {"generator-later", "bigan-shape", "dcgan-collapses-easily"} <= ids["animal-faces"]
 
 
@@ -187,6 +187,49 @@ def test_what_is_planned_is_enough_for_its_claims_and_no_other_claim_fits(name: 
     lines = [line for line in place.plan() if line.startswith("no time")]
     measured = [one.id for one in place.report.claims if place.planned.demand(one)]
     assert len(lines) == len(measured) - len(served(place))
+
+
+ANIMALS, FACES, DIGITS, WAYS = animal_faces, dcgan_representation, mnist_conditional, unpaired_translation
+ONE_CHANGE = [
+    ("animal-faces", ANIMALS.LOOSE, ANIMALS.TOLD, "players.G.embedding players.D.embedding"),
+    *(("animal-faces", ANIMALS.CONVOLUTIONS, other, "game.constraint.window") for other in ANIMALS.WINDOWS.values()),
+    *(("animal-faces", ANIMALS.BY_RATE[1], other, "optimizers.D.lr") for other in ANIMALS.BY_RATE.values()),
+    ("animal-faces", ANIMALS.BY_RATE[1], ANIMALS.BY_STEPS, "game.g_steps"),
+    ("mnist-conditional", DIGITS.MEDIUM, DIGITS.SHALLOW, "players.G.channels"),
+    ("mnist-conditional", DIGITS.MEDIUM, DIGITS.DEEP, "players.G.channels"),
+    ("mnist-conditional", DIGITS.MEDIUM, DIGITS.MEDIUM_VB, "players.G.normalization"),
+    ("mnist-conditional", DIGITS.MEDIUM, DIGITS.WITHOUT_DROPOUT, "players.D.dropout"),
+    *(("mnist-conditional", DIGITS.MEDIUM, other, "players.D.dropout") for other in DIGITS.BY_DROPOUT.values()),
+    ("mnist-conditional", DIGITS.PLAIN, DIGITS.GUIDED, "game players.C"),
+    ("dcgan-representation", FACES.FACES_32, FACES.FAST_32, "game.order"),
+    ("dcgan-representation", FACES.SLOW_64, FACES.FAST_64, "game.order"),
+    ("dcgan-representation", FACES.FACES_32, FACES.WHOLE, "data.crop"),
+    ("dcgan-representation", FACES.FACES_32, FACES.DROPOUT, "players.D.dropout"),
+    ("dcgan-representation", FACES.FACES_32, FACES.NOISE, "players.D.noise"),
+    ("dcgan-representation", FACES.FACES_32, FACES.SMOOTHED, "game.loss.smoothing"),
+    *(("dcgan-representation", FACES.FACES_32, other, "players.G.latent") for other in FACES.BY_LATENTS.values()),
+    *(("dcgan-representation", FACES.START, other, "players.G") for other in (FACES.DEEP, FACES.STRIDE, FACES.SELU)),
+    ("dcgan-representation", FACES.DEEP, FACES.DEEP_DROPOUT, "players.D.dropout"),
+    ("dcgan-representation", FACES.DEEP, FACES.DEEP_NOISE, "players.D.noise"),
+    ("dcgan-representation", FACES.LEAKY, FACES.RELU, "players.G.activation"),
+    ("dcgan-representation", FACES.LEAKY, FACES.DEEPER, "players.G.channels"),
+    ("unpaired-translation", WAYS.WASSERSTEIN, WAYS.MINIMAX, "game.loss"),
+    ("unpaired-translation", WAYS.PLAIN, WAYS.CR, "game.consistency images optimizers"),  # for 180 and 220 epochs
+    ("unpaired-translation", WAYS.CR, WAYS.CR_100, "game.consistency.weight"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "other", "change"), ONE_CHANGE, ids=[f"{one.name}, {other.name}" for _, one, other, _ in ONE_CHANGE]
+)
+def test_what_a_claim_compares_differs_in_what_it_is_about(
+    name: str, one: Training, other: Training, change: str
+) -> None:
+    place = reproduction(reports[name])
+    for first, second in zip(with_stand_ins(one), with_stand_ins(other), strict=True):
+        told = place.recipe(first, 0).differences(place.recipe(second, 0))
+        assert bool(told) is (first != second), "a comparison with itself tells nothing"
+        assert all(line.startswith(tuple(change.split())) for line in told), told
 
 
 def test_runs_that_are_compared_come_to_the_same_part_of_their_recipes() -> None:
@@ -319,6 +362,18 @@ class Logged:
         return []
 
 
+@pytest.mark.parametrize(("accuracy", "kind"), [(0.99, "better"), (0.9, "not comparable")])
+def test_a_network_that_was_taught_less_is_not_called_worse(accuracy: float, kind: str, tmp_path: Path) -> None:
+    class Taught(Logged):
+        def results(self, studying: Studying) -> list[Mapping[str, Any]]:
+            return [{"accuracy": {"80% generated": {"mean": accuracy}}, "protocol": {}}]
+
+    claim = claim_of("dcgan-representation", "labelled-80-efficientnet")
+    assert claim.measure
+    found = verdict(claim, claim.measure.read(Taught(RunFolder(tmp_path), D_real=1.0)))
+    assert found.kind == kind and ("theirs 40 times" in found.why) is (kind == "not comparable")
+
+
 @pytest.mark.parametrize(
     ("D", "G", "holds"),
     [(0.01, [1, 1, 1.1, 1.2, 2, 2.1], True), (0.5, [1, 1, 1.1, 1.2, 2, 2.1], False), (0.01, [1, 1, 3, 2, 2, 3], None)],
@@ -399,10 +454,21 @@ def test_digits_are_overfitted_where_d_knows_held_out_ones_less_often(unseen: fl
     assert verdict(claim, found).kind == kind and "limit: below 10" in found.beside
 
 
-def test_d_fits_the_data_at_once_or_not(tmp_path: Path) -> None:
+def test_d_fits_the_data_in_some_of_its_first_lines_or_it_may_yet(tmp_path: Path) -> None:
     plain = animal_faces.BY_RATE[1]
-    found = animal_faces.fits_at_once(plain).read(Overfitted(tmp_path, **{plain.name: 0.5}))
-    assert found.holds and found.seen == "right in 95.00 % of its first 8 iterations"
+
+    def found(images: int, *rights: float) -> Reading:
+        done = Logged(run := RunFolder(tmp_path / "-".join(map(str, rights))))
+        run.metrics.truncate(0)
+        for number, right in enumerate(rights, start=1):
+            run.metrics.append({"images": 100 * number, "D/accuracy_real": right, "D/accuracy_fake": 1.0})
+        return animal_faces.fits_within(plain, images).read(done)
+
+    fits = found(1_000, 0.5, 0.9, 0.8)
+    assert fits.holds and not fits.short and fits.seen == "right most often in 95.0 % at 200 images"
+    assert found(1_000, 0.5, 0.7).short == "too short: it is said to take 1,000 images"
+    late = found(200, 0.5, 0.7, 0.9)
+    assert not late.holds and not late.short, "what comes later is no matter"
 
 
 def test_an_svm_is_better_beyond_what_chance_makes_of_so_many_images() -> None:
@@ -470,7 +536,6 @@ def test_the_row_of_two_losses_says_how_often_g_moves() -> None:
         ("cifar10-architectures", "biggan-slowest"),
         ("dcgan-representation", "features-size"),
         ("mnist-conditional", "score-real"),
-        ("animal-faces", "discriminator-first"),
     ],
 )
 def test_what_is_no_matter_of_training_is_judged_of_short_runs_too(report: str, name: str) -> None:
@@ -512,6 +577,16 @@ def test_results_of_before_the_exam_was_told_are_said_to_be_older() -> None:
         dcgan_representation.order_seen({"accuracy": accuracy, "protocol": {"exam": "held-out images"}})
 
 
+class Probed(Logged):
+    """Accuracies of D's features on 10,000 images, by the study's name."""
+
+    accuracies: Mapping[str, float] = {}
+
+    def results(self, studying: Studying) -> list[Mapping[str, Any]]:
+        trials = {"all": {"accuracy": self.accuracies[studying.name]}}
+        return [{"discriminator": {"trials": trials}, "protocol": {"held_out": 10_000}}]
+
+
 @pytest.mark.parametrize(
     ("accuracies", "holds"),
     [((0.5, 0.499, 0.6, 0.7), True), ((0.5, 0.4, 0.6, 0.7), False), ((0.5, 0.5, 0.501, 0.502), None)],
@@ -519,14 +594,17 @@ def test_results_of_before_the_exam_was_told_are_said_to_be_older() -> None:
 def test_features_rise_with_what_the_gan_was_shown_beyond_chance(
     accuracies: tuple[float, ...], holds: bool | None, tmp_path: Path
 ) -> None:
-    by_name = {
-        study.name: share for study, share in zip(dcgan_representation.BY_EPOCHS.values(), accuracies, strict=True)
-    }
-
-    class Seen(Logged):
-        def results(self, studying: Studying) -> list[Mapping[str, Any]]:
-            trials = {"all": {"accuracy": by_name[studying.name]}}
-            return [{"discriminator": {"trials": trials}, "protocol": {"held_out": 10_000}}]
-
-    found = dcgan_representation.rising_features().read(Seen(RunFolder(tmp_path), D_real=1.0))
+    done = Probed(RunFolder(tmp_path), D_real=1.0)
+    studies = dcgan_representation.BY_EPOCHS.values()
+    done.accuracies = {study.name: share for study, share in zip(studies, accuracies, strict=True)}
+    found = dcgan_representation.rising_features().read(done)
     assert found.holds is holds and bool(found.why) is (holds is None)
+
+
+@pytest.mark.parametrize(("halved", "holds"), [(0.6, True), (0.8, False), (0.701, None)])
+def test_pooling_lower_layers_more_is_better_beyond_chance(halved: float, holds: bool | None, tmp_path: Path) -> None:
+    found, done = dcgan_representation, Probed(RunFolder(tmp_path), D_real=1.0)
+    done.accuracies = {found.BY_EPOCHS[45].name: 0.7, found.HALVED.name: halved}
+    reading = found.pooled_by_layer().read(done)
+    assert reading.holds is holds and reading.seen.startswith("pooled to 4x4 70.00 %")
+    assert found.HALVED.of == found.BY_EPOCHS[45].of, "of one D"

@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 import torch
 
+from ganatomy.core.duration import in_words
 from ganatomy.core.errors import GanatomyError
+from ganatomy.core.observer import Moment
 from ganatomy.engine.ledger import NonFiniteError
 from ganatomy.experiments.clock import State
 from ganatomy.experiments.run import Run, load
 from ganatomy.experiments.train import train
 from ganatomy.report.results import studied
 from ganatomy.reproduce import reproduce as room
-from ganatomy.reproduce.budget import minutes
 from ganatomy.reproduce.claims import KINDS, Claim, Done, Measure, Reading, Report, Reported, Studying, Training, Wanted
 from ganatomy.reproduce.collapse import none_collapses
 from ganatomy.reproduce.plan import Job
@@ -459,17 +460,19 @@ def test_the_words_of_verdicts_and_the_machine_are_explained(done: Path) -> None
 def test_what_was_taken_and_what_comes_on_top_are_told(done: Path) -> None:
     states = [State.read(file) for file in (done / "work").glob("*.json")]
     assert len(states) == 3 and all(state is not None and state.done and state.spent > 0 for state in states)
-    taken = minutes(sum(state.spent for state in states if state is not None))
+    taken = in_words(sum(state.spent for state in states if state is not None))
     for text in (unescape((done / "index.html").read_text()), (done / "claims.md").read_text()):
         assert f"{taken} of trainings and studies" in text and OF_TIME in text
 
 
 def test_of_a_training_among_many_all_but_its_plan_is_told() -> None:
     said = list[str]()
+    telling = Telling(said.append, 600)
     told = ["Training a judge of this data, once; the cache keeps it ...", "Not bit-exact with the sessions before: ."]
     for text in ("recipe     digits-dcgan into runs/a", "device     cpu, float32, 1 threads", *told):
-        Telling(said.append).announce(text)
-    assert said == told
+        telling.announce(text)
+    telling.after_round(Moment(1, 64, 90.0, 0))
+    assert said == [*told, "  64 of 600 images, 1.5 min"]
 
 
 def test_a_protocol_says_what_one_needs_of_it() -> None:

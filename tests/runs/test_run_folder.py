@@ -109,6 +109,9 @@ def test_a_run_is_found_or_the_nearest_is_named(tmp_path, monkeypatch):
     there = tmp_path / "runs"
     with pytest.raises(GanatomyError, match=f"There are: {there}/faces, {there}/mnist-dcgan\\.$"):
         find_run(there / "face")  # each once, and as it was asked for
+    run_in("studies/modes/runs/dcgan")
+    with pytest.raises(GanatomyError, match=r"There are: .*studies/modes/runs/dcgan"):
+        find_run("studies/modes")
     monkeypatch.chdir("/")
-    with pytest.raises(GanatomyError, match=r"There are none\.$"):
+    with pytest.raises(GanatomyError, match=r"there is no such folder\. No run lies near it, and none in runs/\.$"):
         find_run(tmp_path / "nowhere" / "x")

@@ -193,6 +193,10 @@ def test_by_hand_with_attributes_ends_the_same_when_killed(
     result = read_json(whole / "result.json")["result"]
     assert set(result["measured"]) == {"bright", "left"} and result["measured"]["bright"]["result"] in (0.0, 1.0)
     assert {"round", "weights", "seed", "content", "noise", "judges_sha256"} <= set(result["protocol"])
+    (row,) = csv.DictReader((whole / "trials.csv").open())
+    assert (row["with"], row["without"], row["other"]) == ("1 2", "3", "4")
+    assert int(row["bright, after"]) == result["measured"]["bright"]["result"]
+    assert float(row["left, near"]) == result["measured"]["left"]["near"]
     dies(Arithmetic, "_graded", 1)
     with pytest.raises(KeyboardInterrupt):
         carry_out(study, tmp_path / "killed")

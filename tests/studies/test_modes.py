@@ -144,6 +144,8 @@ def test_from_end_to_end_beside_another_run_and_killed_between_the_two(
     assert len(shares) == 20 and sum(float(row["real"]) for row in shares) == pytest.approx(2)
     chances = list(csv.DictReader((folder / "birthday.csv").open()))
     assert {row["run"] for row in chances} == {"run", "against"} and chances[0]["batch"] == "8"
+    mates = {row["run"]: float(row["correlation"]) for row in csv.DictReader((folder / "mates.csv").open())}
+    assert mates == {side: result[side]["batch_mates"]["correlation"] for side in ("run", "against")}
 
     calls = dies(modes, "birthday", 2)
     with pytest.raises(KeyboardInterrupt):

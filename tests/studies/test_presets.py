@@ -47,7 +47,9 @@ PRESETS = {
 def test_from_end_to_end(cache: Path, tmp_path: Path, name: str) -> None:
     words, settings = PRESETS[name]
     study = declared(name, ["data=digits", "images=256", *words, OVERRIDES])
-    folder = carry_out(study, tmp_path / name)
+    said = list[str]()
+    folder = carry_out(study, tmp_path / name, said.append)
+    assert sum("256 of 256 images" in line for line in said) == len(settings), "how far each training is"
     first = (folder / "result.json").read_bytes()
     rows = [row for table in read_json(folder / "result.json")["result"]["tables"] for row in table]
     assert [row["setting"] for row in rows] == settings
