@@ -57,7 +57,7 @@ def celeba64_dcgan_report() -> Recipe:
     D on real images, D on generated ones and G step one after the other, for 190 epochs.
 
     ganatomy train celeba64-dcgan-report --data ../shared/data/celeba data.crop=0.7. Score and time: not measured;
-    it is made for a GPU, and --for or --images ends it sooner.
+    it is made for a GPU, and --for or --images ends it sooner. `celeba64-dcgan` is made for CPUs.
     """
     return as_reported("celeba64-dcgan-report", 64, (1024, 768, 512, 384, 256), start=4)
 
