@@ -89,7 +89,10 @@ def mnist_wgan_sn() -> Recipe:
 
     It saw no difference to the minimax loss.
 
-    ganatomy train mnist-wgan-sn --data ../shared/data/mnist --for 16m. Score and time: not measured.
+    ganatomy train mnist-wgan-sn --data ../shared/data/mnist --for 16m, one CPU core with AVX-512 and bfloat16, other
+    work on it: 162,496 images. Seed 1, last checkpoint: Fréchet distance 4.4 times its floor and falling, coverage 0.66
+    (real 0.94), classifier score 0.865 of the real one. Seed 2 after 152,256 images 4.2 times, 0.68 and 0.869; seed 0
+    after 285,760, 29 min of a shared core, 4.5, 0.69 and 0.862.
 
     Three things count. Adam's momentum: a bounded critic goes round with G where both remember where they went. After
     460,000 images (seed 0, rate 5e-4, one step of each) the distance was 50 times its floor with beta1 0.5 and 8.0
@@ -105,6 +108,9 @@ def mnist_wgan_sn() -> Recipe:
         Spec(Adversarial, loss=Wasserstein(), constraint=Spec(SpectralNormalization), g_steps=2),
         players=bounded_players(minibatch_deviation=True),
         optimizers={name: Spec(Adam, lr=1e-3, beta1=0.0, beta2=0.9) for name in ("G", "D")},
+    ).replace(
+        expected="Fréchet 4.5, 4.4, 4.2 x floor, score 0.86 of real (seeds 0-2; 285,760, 162,496, 152,256 images)",
+        time="16 min, half a CPU core",
     )
 
 
@@ -356,7 +362,9 @@ def mnist_r3gan() -> Recipe:
     The paper penalizes in every round; here in one of sixteen, sixteen times as much, for both gradients cost three
     times what the rest of a round does.
 
-    ganatomy train mnist-r3gan --data ../shared/data/mnist --for 16m. Score and time: not measured.
+    ganatomy train mnist-r3gan --data ../shared/data/mnist --for 16m, one CPU core with AVX-512 and bfloat16. Last
+    checkpoint, seeds 0, 1 and 2: 201,248, 215,456 and 162,432 images, Fréchet distance 3.2, 3.6 and 3.8 times its floor
+    and falling, coverage 0.76, 0.76 and 0.74 (real 0.94), classifier score 0.898, 0.893 and 0.885 of the real one.
 
     After 100,000 images (seed 0, a CPU core), 10.2 times the floor and falling as fast as ever. A gamma of 0.2 was no
     better (38 times after 50,016, where 1 gave 32), nor two steps of G (65 after 25,024, 73 with one, which shows half
@@ -378,6 +386,9 @@ def mnist_r3gan() -> Recipe:
         optimizers={name: Spec(Adam, lr=5e-4, beta1=0.0, beta2=0.99) for name in ("G", "D")},
         batch=32,
         images=400_000,
+    ).replace(
+        expected="Fréchet 3.2 to 3.8 x floor, coverage 0.75 of 0.94, score 0.89 of real (seeds 0-2, 200,000 images)",
+        time="16 min, 1 CPU core",
     )
 
 
