@@ -209,7 +209,7 @@ def parsed(where: str, annotation: Any, text: str) -> Any:
     """A setting parsed from a command line's text: as YAML or, if that does not fit the annotation, as a string."""
     readings: list[Any] = []
     if text.strip().lower() in ("none", "null", "~"):
-        nothing = () if is_tuple(annotation) else None
+        nothing = () if is_tuple(annotation) and type(None) not in typing.get_args(annotation) else None
         readings += [nothing, text]  # normalization=none is a word, average=none and penalties=none are nothing
     else:
         listed = "," in text and not text.lstrip().startswith(("[", "{"))
