@@ -209,7 +209,7 @@ def parsed(where: str, annotation: Any, text: str) -> Any:
     """A setting parsed from a command line's text: as YAML or, if that does not fit the annotation, as a string."""
     readings: list[Any] = []
     if text.strip().lower() in ("none", "null", "~"):
-        nothing = () if is_tuple(annotation) and type(None) not in typing.get_args(annotation) else None
+        nothing = () if is_tuple(annotation) and type(None) not in members(annotation) else None
         readings += [nothing, text]  # normalization=none is a word, average=none and penalties=none are nothing
     else:
         listed = "," in text and not text.lstrip().startswith(("[", "{"))
@@ -294,20 +294,21 @@ def alternatives(annotation: Any) -> tuple[Any, ...]:
     return (annotation,)
 
 
+def members(annotation: Any) -> tuple[Any, ...]:
+    """The members of a union, or the annotation alone; without `Annotated`."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return members(typing.get_args(annotation)[0])
+    return typing.get_args(annotation) if typing.get_origin(annotation) in UNIONS else (annotation,)
+
+
 def takes_tuples(annotation: Any) -> bool:
     """Whether an annotation admits tuples, so that `64` on the command line may mean `(64,)`."""
-    if typing.get_origin(annotation) is typing.Annotated:
-        return takes_tuples(typing.get_args(annotation)[0])
-    members = typing.get_args(annotation) if typing.get_origin(annotation) in UNIONS else (annotation,)
-    return any(typing.get_origin(member) is tuple for member in members)
+    return any(typing.get_origin(member) is tuple for member in members(annotation))
 
 
 def is_tuple(annotation: Any) -> bool:
     """Whether an annotation admits nothing but tuples, or None."""
-    if typing.get_origin(annotation) is typing.Annotated:
-        return is_tuple(typing.get_args(annotation)[0])
-    members = typing.get_args(annotation) if typing.get_origin(annotation) in UNIONS else (annotation,)
-    return all(member is type(None) or typing.get_origin(member) is tuple for member in members)
+    return all(member is type(None) or typing.get_origin(member) is tuple for member in members(annotation))
 
 
 def admits_anything(annotation: Any) -> bool:

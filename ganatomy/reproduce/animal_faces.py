@@ -43,7 +43,7 @@ from ganatomy.reproduce.readings import (
     result,
     score,
 )
-from ganatomy.reproduce.shown import name_of, shown
+from ganatomy.reproduce.shown import name_of, said_to_take
 
 BY_EYE = "by eye"
 RATE = 1e-4
@@ -204,13 +204,12 @@ def fits_within(training: Training, images: int) -> Measure:
         best = [max(rights_of(one, images)) for one in outcomes]
         held = min(right for right, _ in best) > FITTED
         told = ", ".join(f"{100 * right:.1f} % at {at:,} images" for right, at in best)
-        soon = not held and min(map(shown, outcomes)) < images
         return Reading(
             seen=f"right most often in {told}",
             holds=held,
             beside=f"limit: above {100 * FITTED:g} %, within {images:,} images",
             protocol=LOGGED,
-            short=f"too short: it is said to take {images:,} images" if soon else "",
+            short="" if held else said_to_take(images, outcomes),
         )
 
     return Measure((training,), read, part=FIRST, by=images)

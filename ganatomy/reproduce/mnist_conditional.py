@@ -48,7 +48,7 @@ from ganatomy.reproduce.readings import (
     unrest,
     values_of,
 )
-from ganatomy.reproduce.shown import shown
+from ganatomy.reproduce.shown import said_to_take
 
 REAL = 9.67  # the Inception Score of MNIST under the report's classifier
 SCORES = {
@@ -217,14 +217,13 @@ def outruns(training: Training, *, by: int) -> Measure:
             all_of([rises, bool(np.mean(D) < NEAR_ZERO)]),
         )
         why = f"{UNDECIDED}, within {ERRORS} standard errors" if held is None else ""
-        soon = not held and min(map(shown, outcomes)) < by
         return Reading(
             seen=f"G's loss {way}, to {G}; D's is {mean_of(D)} ({images_of(outcomes)})",
             holds=held,
             beside=f"limits: {ERRORS} standard errors, and D's loss of real and generated together below {NEAR_ZERO}",
             protocol=LOGGED,
             why=why,
-            short=f"too short: it is said to take {by:,} images" if soon else "",
+            short="" if held else said_to_take(by, outcomes),
         )
 
     return Measure((training,), read, by=by)

@@ -49,6 +49,11 @@ def is_whole(outcome: Outcome) -> bool:
     return 0 < wanted(outcome) <= shown(outcome)
 
 
+def said_to_take(images: int, outcomes: Iterable[Outcome]) -> str:
+    """Why runs may show it yet that do not: some were shown fewer images than it is said to take, if any."""
+    return f"too short: it is said to take {images:,} images" if min(map(shown, outcomes)) < images else ""
+
+
 def too_short(outcomes: Iterable[Outcome], part: float = ENOUGH) -> str:
     """Which runs were shown too few images to be judged by, if any."""
     short = [one for one in outcomes if shown(one) < part * wanted(one)]
