@@ -2,30 +2,33 @@
 
 The usual loop is written the way PyTorch's own DCGAN example is (pytorch/examples, dcgan/main.py, BSD-3-Clause):
 float32, torch's own layers (its dropout too) and default memory layout, plain Adam, real and generated images through
-D one after the other, the same generated images for G; fed from a tensor that is already in memory. Networks, batch and
-images are the same. The two play in turns, so that a machine that slows down slows both, and the ratio is of the two
-halves of one turn.
+D one after the other, the same generated images for G; fed from a tensor that is already in memory. If the recipe has
+them, G's further steps are on fresh noise, and R1 is of D's pass over the real images. Networks, batch and images are
+the same. The two play in turns, so that a machine that slows down slows both, and the ratio is of the two halves of one
+turn.
 
 `--overhead` tells instead what the engine adds to the networks' own work: feed, averaging, and logging, which is
 keeping the figures, reading them, those of held-out images, and writing all of it to metrics.jsonl and for TensorBoard.
 """
 
 import argparse
+import math
 import multiprocessing
 import platform
 import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.module_tracker import ModuleTracker
 
 import ganatomy.recipes
 from ganatomy.core.errors import GanatomyError
@@ -37,6 +40,7 @@ from ganatomy.engine.precision import find_device
 from ganatomy.experiments.build import build_engine, build_players
 from ganatomy.experiments.observers import FigureLog, TensorBoard
 from ganatomy.networks.layers import Dropout, ToPicture
+from ganatomy.objectives.penalties import R1
 from ganatomy.runs.environment import cpu_model
 from ganatomy.runs.folder import RunFolder
 
@@ -63,13 +67,14 @@ class Case:
 
 CASES = {
     "celeba64-dcgan": Case("celeba64-dcgan", Shape(3, 64, 64), 128),  # 64 to 512 maps in both players
+    "mnist-dcgan-medium": Case("mnist-dcgan-medium", Shape(1, 28, 28), 64),  # two steps of G, R1 in one of 16 rounds
     "mnist-dcgan-medium-report": Case("mnist-dcgan-medium-report", Shape(1, 28, 28), 64),
     "cifar10-dcgan": Case("cifar10-dcgan", Shape(3, 32, 32), 64),
 }
 
 
 class UsualLoop:
-    """One round at a time of PyTorch's DCGAN example."""
+    """One round at a time of PyTorch's DCGAN example, with the recipe's steps of G and its R1."""
 
     def __init__(self, recipe: Recipe, data: ImageSet, device: torch.device) -> None:
         players = build_players(recipe, data.shape, None)
@@ -81,7 +86,9 @@ class UsualLoop:
         }
         pixels = torch.from_numpy(data.train.images).permute(0, 3, 1, 2).float().div(127.5).sub(1)
         self.images, self.batch = pixels.contiguous().to(device), recipe.batch
-        self.latent, self.device, self.criterion = self.G.prior.size, device, nn.BCEWithLogitsLoss()
+        self.latent = recipe.players["G"].settings["latent"]
+        self.device, self.criterion = device, nn.BCEWithLogitsLoss()
+        self.g_steps, self.r1 = recipe.game.settings["g_steps"], find_r1(recipe)
         self.round = 0
 
     def play_round(self) -> None:
@@ -89,14 +96,40 @@ class UsualLoop:
         real = self.images[first : first + self.batch]
         ones, zeros = torch.ones(self.batch, device=self.device), torch.zeros(self.batch, device=self.device)
         self.D.zero_grad()
-        self.criterion(self.D(real), ones).backward()
-        fake = self.G(torch.randn(self.batch, self.latent, device=self.device))
+        self.loss_of_real(real, ones).backward()
+        fake = self.generate()
         self.criterion(self.D(fake.detach()), zeros).backward()
         self.optimizers["D"].step()
-        self.G.zero_grad()
-        self.criterion(self.D(fake), ones).backward()
-        self.optimizers["G"].step()
+        for step in range(self.g_steps):
+            self.G.zero_grad()
+            self.criterion(self.D(self.generate() if step else fake), ones).backward()
+            self.optimizers["G"].step()
         self.round += 1
+
+    def generate(self) -> Tensor:
+        return self.G(torch.randn((self.batch, self.latent), device=self.device))
+
+    def loss_of_real(self, real: Tensor, ones: Tensor) -> Tensor:
+        if self.r1 is None or self.round % self.r1["every"]:
+            return self.criterion(self.D(real), ones)
+        real = real.clone().requires_grad_()
+        scores = self.D(real)
+        (gradient,) = torch.autograd.grad(scores.sum(), real, create_graph=True)
+        penalty = gradient.square().sum((1, 2, 3)).mean()
+        return self.criterion(scores, ones) + self.r1["gamma"] / 2 * self.r1["every"] * penalty
+
+
+def find_r1(recipe: Recipe) -> Mapping[str, Any] | None:
+    """The settings of the recipe's R1, the only penalty that the usual loop knows; None without one."""
+    penalties = recipe.game.settings["penalties"]
+    assert all(penalty.part is R1 for penalty in penalties)
+    return penalties[0].settings if penalties else None
+
+
+def period(recipe: Recipe) -> int:
+    """After so many rounds the recipe's work repeats."""
+    r1 = find_r1(recipe)
+    return r1["every"] if r1 else 1
 
 
 def with_torchs_own_layers(network: nn.Module) -> nn.Module:
@@ -113,6 +146,14 @@ def with_torchs_own_layers(network: nn.Module) -> nn.Module:
 def sides(case: Case, device: torch.device) -> dict[str, UsualLoop | Engine]:
     recipe, data = case.build()
     return {"engine": build_engine(recipe, data, device), "usual": UsualLoop(recipe, data, device)}
+
+
+def rounds_of_a_turn(plays: UsualLoop | Engine, period: int, device: torch.device) -> int:
+    """The multiple of the period that takes about `SECONDS`; two rounds at least."""
+    timed(plays.play_round, period + 1, device)
+    periods = max(1, math.ceil(2 / period))
+    seconds = timed(plays.play_round, periods * period, device) / periods
+    return max(periods, round(SECONDS / seconds)) * period
 
 
 def timed(play_round: Callable[[], None], rounds: int, device: torch.device) -> float:
@@ -134,10 +175,7 @@ def compare(name: str, case: Case, device: torch.device, repeats: int, rate: flo
     """Print one case: the ratio, both speeds, what share of the machine's matrix products each reaches, and memory."""
     both = sides(case, device)
     flops = operations(case)
-    rounds = {}
-    for side, plays in both.items():
-        timed(plays.play_round, 2, device)
-        rounds[side] = max(2, round(SECONDS / timed(plays.play_round, 2, device) * 2))
+    rounds = {side: rounds_of_a_turn(plays, period(case.build()[0]), device) for side, plays in both.items()}
     speeds: dict[str, list[float]] = {side: [] for side in both}
     for _ in range(repeats):
         for side, plays in both.items():
@@ -156,14 +194,28 @@ def compare(name: str, case: Case, device: torch.device, repeats: int, rate: flo
 
 
 def operations(case: Case) -> dict[str, float]:
-    """Floating-point operations of a round of each side, counted in float32 on the CPU."""
+    """Floating-point operations of a round of each side, counted in float32 on the CPU; the mean of a period's."""
     recipe, data = case.build()
+    rounds = period(recipe)
     counted = {}
     for side, plays in sides_on_cpu(recipe, data).items():
-        with FlopCounterMode(display=False) as counter:
-            plays.play_round()
-        counted[side] = float(counter.get_total_flops())
+        counter = FlopCounterMode(display=False)
+        counter.mod_tracker = WithoutModules()
+        with counter:
+            for _ in range(rounds):
+                plays.play_round()
+        counted[side] = counter.get_total_flops() / rounds
     return counted
+
+
+class WithoutModules(ModuleTracker):
+    """Counts for no module by itself: torch's tracker of them cannot follow the gradients that R1 asks for."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
 
 def sides_on_cpu(recipe: Recipe, data: ImageSet) -> dict[str, UsualLoop | Engine]:

@@ -39,6 +39,44 @@ def test_the_usual_loop_keeps_pictures_in_the_default_layout(tiny) -> None:
     assert usual.G(torch.randn(8, usual.latent)).is_contiguous()
 
 
+@pytest.fixture
+def helped(tiny, monkeypatch) -> training.Case:
+    """A case with a second step of G, and R1 in every third round."""
+    changes = ["players.D.normalization=none", "game.g_steps=2", "game.penalties=R1", "game.penalties.R1.every=3"]
+    recipe = training.find_recipe("digits-dcgan").overridden(changes)
+    monkeypatch.setattr(training, "find_recipe", lambda name: recipe)
+    return training.Case("digits-dcgan", Shape(1, 8, 8), 8)
+
+
+def test_the_usual_loop_takes_the_recipes_steps_of_g(helped) -> None:
+    usual = training.UsualLoop(*helped.build(), CPU)
+    usual.play_round()
+    taken = {name: {int(s["step"]) for s in optimizer.state.values()} for name, optimizer in usual.optimizers.items()}
+    assert taken == {"G": {2}, "D": {1}}
+
+
+def test_the_usual_loop_adds_r1_in_rounds_where_it_is_due(helped) -> None:
+    usual = training.UsualLoop(*helped.build(), CPU)
+    usual.D = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 1), torch.nn.Flatten(0))
+    real, ones = usual.images[:8], torch.ones(8)
+    added = []
+    for usual.round in range(4):
+        added.append((usual.loss_of_real(real, ones) - usual.criterion(usual.D(real), ones)).item())
+    due = 10 / 2 * 3 * usual.D[1].weight.square().sum().item()
+    assert added == pytest.approx([due, 0, 0, due], rel=1e-4, abs=1e-6)
+
+
+def test_turns_hold_whole_periods_and_work_is_a_periods_mean(helped) -> None:
+    recipe, data = helped.build()
+    assert training.period(recipe) == 3
+    for plays in training.sides(helped, CPU).values():
+        assert training.rounds_of_a_turn(plays, 3, CPU) % 3 == 0
+    without = training.UsualLoop(recipe.overridden(["game.penalties=none"]), data, CPU)
+    with training.FlopCounterMode(display=False) as counter:
+        without.play_round()
+    assert training.operations(helped)["usual"] > counter.get_total_flops()
+
+
 def test_overhead_names_its_parts_and_clocks_all_of_the_logging(tiny, monkeypatch, capsys) -> None:
     clocked, found = training.clocked, set()
 
