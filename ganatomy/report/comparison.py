@@ -177,6 +177,22 @@ def numbers(groups: Groups) -> dict[str, dict[str, Any]]:
     return found
 
 
+def run_by_run(groups: Groups) -> list[dict[str, Any]]:
+    """A row for each run: its seed, what became of it, and every number that has a column, None where it has not."""
+    return [
+        {
+            "setting": name,
+            "seed": one.seed,
+            "run": one.run.name,
+            "failed": one.failed,
+            "collapsed": one.collapsed,
+            **{column: next(iter(values_of([one], column)), None) for column in COLUMNS},
+        }
+        for name, group in groups.items()
+        for one in group
+    ]
+
+
 def rows(groups: Groups) -> list[dict[str, str]]:
     """A row for each group: means and deviations over its runs, and how it differs from the first that has scores."""
     check_one_protocol(groups)

@@ -23,10 +23,10 @@ from ganatomy.experiments.build import build_game, class_count
 from ganatomy.experiments.clock import Clock, State
 from ganatomy.experiments.scoring import scored
 from ganatomy.experiments.train import parse_duration, prepared, train
-from ganatomy.report.comparison import Groups, Outcome, by_protocol, markdown, numbers, outcome_of, rows
+from ganatomy.report.comparison import Groups, Outcome, by_protocol, markdown, numbers, outcome_of, rows, run_by_run
 from ganatomy.report.courses import picture
 from ganatomy.report.png import write_png
-from ganatomy.runs.files import read_record, write_json, write_text
+from ganatomy.runs.files import read_record, write_csv, write_json, write_text
 from ganatomy.runs.folder import RunFolder, refuse_foreign
 
 ABLATIONS = Path("ablations")  # where `ganatomy ablate` works unless told otherwise
@@ -133,7 +133,7 @@ def ablate(
     show: Observer | None = None,
     announce: Callable[[str], None] = lambda text: None,
 ) -> Path:
-    """Train what is not trained yet, write results.md, result.json and picture.png; returns the folder.
+    """Train what is not trained yet, write results.md, result.json, runs.csv and picture.png; returns the folder.
 
     `duration` is each run's, over all sessions. A run that fails (a loss that is not finite, no memory) is written down
     with the reason, and the others go on; without labels they are measured in random features. The next session tries
@@ -243,7 +243,7 @@ def outcomes(cells: Sequence[Cell], out: Path) -> Groups:
 
 
 def write_summary(groups: Groups, out: Path, missing: Sequence[str] = ()) -> None:
-    """results.md and result.json with a table for each protocol, and picture.png.
+    """results.md and result.json with a table for each protocol, runs.csv with a row for each run, and picture.png.
 
     In result.json also every number by itself, by setting, and what is not trained yet.
     """
@@ -260,4 +260,5 @@ def write_summary(groups: Groups, out: Path, missing: Sequence[str] = ()) -> Non
         notes.append(f"Not trained yet: {', '.join(missing)}.")
     write_text(out / "results.md", "\n\n".join([*map(markdown, tables), *notes]) + "\n")
     write_json(out / "result.json", {"tables": tables, "numbers": numbers(groups), "missing": list(missing)})
+    write_csv(out / "runs.csv", run_by_run(groups))
     write_png(out / "picture.png", picture(groups))

@@ -39,7 +39,7 @@ class Ablated(Study):
         self.cells()
 
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
-        """The ablation in the study's folder; its tables, and its picture beside them."""
+        """The ablation in the study's folder; its tables and its picture beside them."""
         cells = self.cells()
         place = ablate(
             cells,
@@ -49,7 +49,7 @@ class Ablated(Study):
             show=folder.watcher(cells[0].recipe.images),
             announce=folder.announce,
         )
-        for name in ("picture.png", "results.md"):
+        for name in ("picture.png", "results.md", "runs.csv"):
             write_bytes(folder.path / name, Path(place / name).read_bytes())
         return {**read_json(place / "result.json"), "cells": [cell.name for cell in cells]}
 

@@ -20,6 +20,7 @@ from ganatomy.experiments.run import load
 from ganatomy.experiments.train import described, prepared
 from ganatomy.studies.study import Study, StudyFolder, study
 
+Tensors = Mapping[str, torch.Tensor]
 QUIET = ("precision=float32", "watch.score=0", "watch.grid=0", "watch.checkpoint=0", "watch.tensorboard=false")
 TORCHRUN = ("torch.distributed.run", "--standalone", "--nproc-per-node")
 
@@ -32,7 +33,7 @@ class Processes(Study):
     On the CPU, in float32. Only the order of sums differs, but training amplifies that, so `images` should be few. Adam
     amplifies it most, since it takes a whole step even where the gradient is nearly zero; so the distance is also given
     as a share of the way that the weights moved in training. Dropout and noise layers draw separately in each process:
-    leave them out with overrides=players.D.dropout=0.
+    leave them out with overrides=players.D.dropout=0. Writes weights.csv, the same of every tensor by itself.
     """
 
     data: str
@@ -53,12 +54,11 @@ class Processes(Study):
         start = build_engine(self._prepared(), self.looks_at()["data"], CPU)
         learned = [f"game.{name}" for name, _ in start.game.named_parameters()]
         found = [start.state()[0], *(run.checkpoint().tensors for run in runs.values())]
-        begun, one, several = (numbers(tensors, learned) for tensors in found)
-        apart, way = (one - several).norm(), (one - begun).norm()
+        folder.table("weights.csv", [{"tensor": name, **distances(*found, [name])} for name in learned])
         rounds = [run.checkpoint().round for run in runs.values()]
         facts = {"recipe": self.recipe, "data": self.data, "processes": self.count, "rounds_played": rounds[0]}
         protocol = {**facts, "device": "cpu", "precision": "float32"}
-        return {"weights_apart": float(apart / one.norm()), "of_the_way": float(apart / way), "protocol": protocol}
+        return {**distances(*found, learned), "protocol": protocol}
 
     def _prepared(self) -> Recipe:
         return prepared(self.recipe, self.overrides, data=self.data, images=self.images, seed=self.seed)
@@ -77,6 +77,13 @@ class Processes(Study):
         return {"run": out}
 
 
-def numbers(tensors: Mapping[str, torch.Tensor], names: Sequence[str]) -> torch.Tensor:
+def distances(begun: Tensors, one: Tensors, several: Tensors, names: Sequence[str]) -> dict[str, float | None]:
+    """How far several processes ended from one, as a share of the weights and of their way; None where that is 0."""
+    start, end, other = (numbers(tensors, names) for tensors in (begun, one, several))
+    apart, size, way = (float(length.norm()) for length in (end - other, end, end - start))
+    return {"weights_apart": apart / size if size else None, "of_the_way": apart / way if way else None}
+
+
+def numbers(tensors: Tensors, names: Sequence[str]) -> torch.Tensor:
     """Those of several tensors, one after another: [n]."""
     return torch.cat([tensors[name].double().flatten() for name in names])

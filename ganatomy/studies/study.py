@@ -1,9 +1,7 @@
 """What a study is: settings checked when declared, steps that are done once, and a result that carries its protocol."""
 
-import csv
 import hashlib
 import inspect
-import io
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -31,7 +29,7 @@ from ganatomy.experiments.run import Run, load
 from ganatomy.experiments.train import prepared, train
 from ganatomy.report.png import write_png
 from ganatomy.report.results import typed
-from ganatomy.runs.files import read_record, write_json, write_text
+from ganatomy.runs.files import read_record, write_csv, write_json
 from ganatomy.runs.folder import LOCK, RunFolder, find_run, refuse_foreign
 
 RUN_SETTINGS = ("run", "against")  # settings that, as text, name a run: its folder, or a recipe to be trained first
@@ -222,11 +220,7 @@ class StudyFolder:
 
     def table(self, name: str, rows: Sequence[Mapping[str, Any]]) -> Path:
         """Rows as CSV; the columns are those of the first."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_text(self.path / name, text.getvalue())
+        write_csv(self.path / name, rows)
         return self.path / name
 
 

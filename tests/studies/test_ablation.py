@@ -1,5 +1,6 @@
 """Grids of runs: what is in them, what is trained once, and what is said of failures and differences."""
 
+import csv
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,10 @@ def test_shards_merge_and_what_is_trained_stays(cache: Path, tmp_path: Path, mon
     assert [row["runs"] for row in table] == ["2", "2"] and "spread (p " in table[1]["against the first"]
     numbers = read_json(tmp_path / "result.json")["numbers"]["optimizers.D.lr=1e-4"]
     assert numbers["seeds"] == [0, 1] and numbers["images, last"] == [256, 256] and len(numbers["x floor, last"]) == 2
+    with open(tmp_path / "runs.csv") as file:
+        runs = list(csv.DictReader(file))
+    assert [(row["setting"], row["seed"]) for row in runs] == [(cell.setting, str(cell.recipe.seed)) for cell in cells]
+    assert [float(row["x floor, last"]) for row in runs[2:]] == numbers["x floor, last"]
     written = (tmp_path / "result.json").read_bytes()
     monkeypatch.setattr(ablation, "train", lambda *a, **k: pytest.fail("trained again"))
     ablate(cells, tmp_path)
@@ -190,6 +195,10 @@ def test_a_run_that_fails_is_in_the_table_and_the_others_go_on(
     by_setting = {row["setting"]: row for row in read_json(tmp_path / "result.json")["tables"][0]}
     assert "seed 0 failed" in by_setting["optimizers.D.lr=1e30"]["remarks"]
     assert by_setting["optimizers.D.lr=1e-3"]["x floor, last"] != "-"
+    with open(tmp_path / "runs.csv") as file:
+        runs = {row["setting"]: row for row in csv.DictReader(file)}
+    assert runs["optimizers.D.lr=1e30"]["failed"] and not runs["optimizers.D.lr=1e30"]["x floor, last"]
+    assert not runs["optimizers.D.lr=1e-3"]["failed"]
     assert "failed" in (tmp_path / "results.md").read_text()
 
 

@@ -1,5 +1,6 @@
 """The reports' ablations: what varies, and end to end at tiny size."""
 
+import csv
 import math
 import re
 import shutil
@@ -58,6 +59,8 @@ def test_from_end_to_end(cache: Path, tmp_path: Path, name: str) -> None:
     assert all(
         f"| {row['setting']} | 1 | 256.00 | {row['seconds, last']} | {row['x floor, last']} |" in text for row in rows
     )
+    with open(folder / "runs.csv") as table:
+        assert [row["setting"] for row in csv.DictReader(table)] == settings
     shows_lines_and_grids(folder / "picture.png", len(rows))
     carry_out(study, folder)
     assert (folder / "result.json").read_bytes() == first

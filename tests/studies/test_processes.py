@@ -1,5 +1,6 @@
 """The study of several processes: two and one end at the same weights, but for rounding."""
 
+import csv
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,11 @@ def test_two_processes_train_what_one_does(cache: Path, tmp_path: Path) -> None:
     found = read_json(folder / "result.json")["result"]
     assert 0 < found["weights_apart"] < 1e-4 and found["protocol"]["rounds_played"] >= 2
     assert 0 < found["of_the_way"] < 0.05
+    with open(folder / "weights.csv") as table:
+        rows = list(csv.DictReader(table))
+    assert {row["tensor"].split(".")[1] for row in rows} == {"G", "D"}
+    shares = [float(row["of_the_way"]) for row in rows]
+    assert min(shares) < found["of_the_way"] < max(shares)
     told, held = processes_seen(found)
     assert held and "2 processes and 1" in told
     assert not processes_seen({**found, "of_the_way": 0.5})[1], "as if each saw its own half alone"
