@@ -1,12 +1,22 @@
-"""Drop-in convolutions that compute their weight gradient in the faster of two ways, on CPUs in bfloat16.
+"""Drop-in convolutions that compute what oneDNN is slow at in a faster way, on CPUs in bfloat16.
 
-oneDNN's bfloat16 weight gradient is slow for small pictures with many channels. The same sum is one matrix product,
-small^T [A, M] @ columns [M, k * k * B], over the M = N * h * w pixels of the smaller of the layer's two pictures; the
-columns are windows of the larger one, copied from its channels-last memory (im2col). On two cores with AVX-512 and
-bfloat16 this took 0.45 to 0.9 of the time (128 -> 256 maps, 7x7 -> 3x3; 256 -> 512, 8x8 -> 4x4; 64 -> 128, 14x14 ->
-7x7). Once the columns outgrow the cache it is slower, and oneDNN is used. On GPUs both classes are torch's own.
+Both sums are over the pixels of the two pictures of a layer, the larger one [N, B, H, W] and the smaller [N, A, h, w].
+
+The weight gradient of many maps in small pictures is one matrix product, small^T [A, M] @ columns [M, k * k * B], over
+the M = N * h * w pixels of the smaller picture; the columns are windows of the larger one, copied from its
+channels-last memory (im2col). On two cores with AVX-512 and bfloat16 this took 0.45 to 0.9 of the time (128 -> 256
+maps, 7x7 -> 3x3; 256 -> 512, 8x8 -> 4x4; 64 -> 128, 14x14 -> 7x7). Once the columns outgrow the cache it is slower, and
+oneDNN is used.
+
+From the smaller picture to a larger one of few maps, such as an image, which is what G's last layer does, and D's first
+one on the way back, is a matrix product, weight^T [k * k * B, A] @ small [A, M], whose parts are added up where they
+belong (col2im). This took 0.2 of the time for one map (128 -> 1, 14x14 -> 28x28), 0.65 for three (64 -> 3, 32x32 ->
+64x64), on one core.
+
+On GPUs both classes are torch's own.
 """
 
+from itertools import product
 from typing import Any
 
 import torch
@@ -15,11 +25,12 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import conv_transpose2d, pad
 
 CACHE = 16 * 2**20  # bytes of columns, up to which copying them pays
-FEWEST_MAPS = 64  # channels in and out, from which on it pays
+MANY_MAPS = 64  # in and out, from which on the weight gradient by columns pays
+FEW_MAPS = 4  # up to which adding up parts pays
 
 
 class Conv2d(nn.Conv2d):
-    """nn.Conv2d, with its weight gradient as a matrix product where that is faster."""
+    """nn.Conv2d, with its gradients computed in another way where that is faster."""
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = (
@@ -27,21 +38,26 @@ class Conv2d(nn.Conv2d):
             for size, p, k, s in zip(x.shape[2:], pads(self), self.kernel_size, self.stride, strict=True)
         )
         weight = self.weight  # read once: a parametrization computes it anew each time
-        if not is_faster(self, x, weight, len(x) * height * width, self.in_channels):
+        by_columns = fits(weight, len(x) * height * width)
+        spreads = weight.shape[1] <= FEW_MAPS and torch.is_grad_enabled() and x.requires_grad
+        if not knows(self, x) or not (by_columns or spreads):
             return self._conv_forward(x, weight, self.bias)
-        return Convolution.apply(*in_bfloat16(x, weight), self.stride, pads(self), False, (0, 0))
+        tensors = in_bfloat16(x, weight, self.bias)
+        return Convolution.apply(*tensors, self.stride, pads(self), False, (0, 0), by_columns)
 
 
 class ConvTranspose2d(nn.ConvTranspose2d):
-    """nn.ConvTranspose2d, with its weight gradient as a matrix product where that is faster."""
+    """nn.ConvTranspose2d, computed in another way where that is faster, and so its gradient."""
 
     def forward(self, x: Tensor, output_size: Any = None) -> Tensor:
         if output_size is not None:
             return super().forward(x, output_size)
         weight, further = self.weight, (int(self.output_padding[0]), int(self.output_padding[1]))
-        if not is_faster(self, x, weight, len(x) * x.shape[2] * x.shape[3], self.out_channels):
+        by_columns = fits(weight, len(x) * x.shape[2] * x.shape[3])
+        if not knows(self, x) or not (by_columns or weight.shape[1] <= FEW_MAPS):
             return conv_transpose2d(x, weight, self.bias, self.stride, pads(self), further, self.groups, self.dilation)
-        return Convolution.apply(*in_bfloat16(x, weight), self.stride, pads(self), True, further)
+        tensors = in_bfloat16(x, weight, self.bias)
+        return Convolution.apply(*tensors, self.stride, pads(self), True, further, by_columns)
 
 
 class Convolution(torch.autograd.Function):
@@ -52,14 +68,22 @@ class Convolution(torch.autograd.Function):
         ctx: Any,
         x: Tensor,
         weight: Tensor,
+        bias: Tensor | None,
         stride: tuple[int, int],
         padding: tuple[int, int],
         transposed: bool,
         output_padding: tuple[int, int],
+        by_columns: bool,
     ) -> Tensor:
         ctx.save_for_backward(x, weight)
-        ctx.how = (stride, padding, (1, 1), transposed, output_padding, 1)
-        return torch.ops.aten.convolution(x, weight, None, *ctx.how)
+        ctx.how, ctx.by_columns = (stride, padding, (1, 1), transposed, output_padding, 1), by_columns
+        if not transposed or weight.shape[1] > FEW_MAPS:
+            return torch.ops.aten.convolution(x, weight, bias, *ctx.how)
+        height, width = (
+            (size - 1) * s - 2 * p + k + more
+            for size, s, p, k, more in zip(x.shape[2:], stride, padding, weight.shape[2:], output_padding, strict=True)
+        )
+        return spread(x, weight, bias, (height, width), stride, padding)
 
     @staticmethod
     @once_differentiable
@@ -67,12 +91,23 @@ class Convolution(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         stride, padding, _, transposed, *_ = ctx.how
         gradient = gradients[0].contiguous(memory_format=torch.channels_last)
-        of_x = None
+
+        def usual(which: int) -> Tensor | None:
+            wanted = [which == 0, which == 1, False]
+            return torch.ops.aten.convolution_backward(gradient, x, weight, None, *ctx.how, wanted)[which]
+
+        of_x = of_weight = of_bias = None
         if ctx.needs_input_grad[0]:
-            wanted = [True, False, False]
-            of_x = torch.ops.aten.convolution_backward(gradient, x, weight, None, *ctx.how, wanted)[0]
-        large, small = (gradient, x) if transposed else (x, gradient)
-        return of_x, weight_gradient(large, small, weight.shape[2:], stride, padding), None, None, None, None
+            spreads = not transposed and weight.shape[1] <= FEW_MAPS
+            size = (x.shape[2], x.shape[3])
+            of_x = spread(gradient, weight, None, size, stride, padding) if spreads else usual(0)
+        if ctx.needs_input_grad[1]:
+            large, small = (gradient, x) if transposed else (x, gradient)
+            kernel = weight.shape[2:]
+            of_weight = weight_gradient(large, small, kernel, stride, padding) if ctx.by_columns else usual(1)
+        if ctx.needs_input_grad[2]:
+            of_bias = gradient.sum((0, 2, 3), dtype=torch.float32).to(gradient.dtype)
+        return of_x, of_weight, of_bias, None, None, None, None, None
 
 
 def weight_gradient(
@@ -83,8 +118,8 @@ def weight_gradient(
     large: [N, B, H, W] and small: [N, A, h, w], of which one is the input and the other the output's gradient.
     """
     flat = small.permute(0, 2, 3, 1).reshape(-1, small.shape[1])
-    product = flat.t() @ columns(large, (small.shape[2], small.shape[3]), kernel, stride, padding)
-    return product.view(-1, *kernel, large.shape[1]).permute(0, 3, 1, 2)
+    found = flat.t() @ columns(large, (small.shape[2], small.shape[3]), kernel, stride, padding)
+    return found.view(-1, *kernel, large.shape[1]).permute(0, 3, 1, 2)
 
 
 def columns(
@@ -99,24 +134,39 @@ def columns(
     return windows.reshape(len(rows) * size[0] * size[1], -1)
 
 
-def is_faster(layer: nn.Conv2d | nn.ConvTranspose2d, x: Tensor, weight: Tensor, pixels: int, maps: int) -> bool:
-    """Whether to use the matrix product: on a CPU, under bfloat16 autocast, for columns [pixels, kh * kw * maps]."""
+def spread(
+    small: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    size: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+) -> Tensor:
+    """The transposed convolution of small [N, A, h, w] with a weight [A, B, kh, kw] to [N, B, H, W], channels-last.
+
+    size: (H, W). The parts are added in float32 at least.
+    """
+    n, a, h, w = small.shape
+    kh, kw = weight.shape[2:]
+    rows = small.permute(0, 2, 3, 1).reshape(-1, a)
+    parts = (weight.permute(2, 3, 1, 0).reshape(-1, a) @ rows.t()).view(kh, kw, -1, n, h, w)
+    parts = parts.to(torch.promote_types(parts.dtype, torch.float32))
+    whole = parts.new_zeros(weight.shape[1], n, size[0] + 2 * padding[0], size[1] + 2 * padding[1])
+    for i, j in product(range(kh), range(kw)):
+        rows_of_it = slice(i, i + stride[0] * (h - 1) + 1, stride[0])
+        whole[:, :, rows_of_it, j : j + stride[1] * (w - 1) + 1 : stride[1]] += parts[i, j]
+    found = whole[:, :, padding[0] : padding[0] + size[0], padding[1] : padding[1] + size[1]].transpose(0, 1)
+    if bias is not None:
+        found = found + bias[:, None, None]
+    return found.to(small.dtype, memory_format=torch.channels_last)
+
+
+def knows(layer: nn.Conv2d | nn.ConvTranspose2d, x: Tensor) -> bool:
+    """Whether a layer can be computed here: on a CPU, under bfloat16 autocast, without groups and other padding."""
     return (
         x.device.type == "cpu"
-        and torch.is_grad_enabled()
-        and weight.requires_grad
         and torch.is_autocast_enabled("cpu")
         and torch.get_autocast_dtype("cpu") is torch.bfloat16
-        and plain(layer)
-        and min(layer.in_channels, layer.out_channels) >= FEWEST_MAPS
-        and pixels * maps * layer.kernel_size[0] * layer.kernel_size[1] * 2 <= CACHE
-    )
-
-
-def plain(layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:
-    """Whether a layer has nothing that the matrix product does not know: bias, groups, dilation, other padding."""
-    return (
-        layer.bias is None
         and layer.groups == 1
         and layer.dilation == (1, 1)
         and layer.padding_mode == "zeros"
@@ -124,12 +174,19 @@ def plain(layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:
     )
 
 
+def fits(weight: Tensor, pixels: int) -> bool:
+    """Whether a weight gradient by columns [pixels, kh * kw * B] is wanted, and is faster."""
+    wanted = torch.is_grad_enabled() and weight.requires_grad
+    return wanted and min(weight.shape[:2]) >= MANY_MAPS and pixels * weight[0].numel() * 2 <= CACHE
+
+
 def pads(layer: nn.Conv2d | nn.ConvTranspose2d) -> tuple[int, int]:
-    """Zeros added on each side, (vertical, horizontal); (0, 0) for "same" and "valid", which `plain` excludes."""
+    """Zeros added on each side, (vertical, horizontal); (0, 0) for "same" and "valid", which are not known here."""
     return (0, 0) if isinstance(layer.padding, str) else (int(layer.padding[0]), int(layer.padding[1]))
 
 
-def in_bfloat16(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Both as autocast would cast them, channels-last."""
+def in_bfloat16(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    """All as autocast would cast them, pictures channels-last."""
     last = torch.channels_last
-    return x.to(torch.bfloat16, memory_format=last), weight.to(torch.bfloat16, memory_format=last)
+    cast = None if bias is None else bias.to(torch.bfloat16)
+    return x.to(torch.bfloat16, memory_format=last), weight.to(torch.bfloat16, memory_format=last), cast

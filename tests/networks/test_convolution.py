@@ -1,4 +1,4 @@
-"""The faster way to a weight gradient: the same numbers, behind torch's interface, only where it is wanted."""
+"""The faster ways: the same numbers, behind torch's interface, only where they are wanted."""
 
 import copy
 from collections.abc import Callable
@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from ganatomy.networks import convolution
-from ganatomy.networks.convolution import Conv2d, Convolution, ConvTranspose2d, columns, weight_gradient
+from ganatomy.networks.convolution import Conv2d, Convolution, ConvTranspose2d, columns, spread, weight_gradient
 
 LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int]]] = {
+    "biased": (lambda: Conv2d(64, 96, 4, 2, 1), (8, 8)),
+    "transposed and biased": (lambda: ConvTranspose2d(96, 64, 4, 2, 1), (4, 4)),
     "even": (lambda: Conv2d(64, 96, 4, 2, 1, bias=False), (8, 8)),
     "odd": (lambda: Conv2d(64, 96, 4, 2, 1, bias=False), (7, 5)),
     "plain": (lambda: Conv2d(64, 64, 3, 1, 1, bias=False), (4, 6)),
@@ -18,36 +20,76 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int]]] = {
     "transposed": (lambda: ConvTranspose2d(96, 64, 4, 2, 1, bias=False), (4, 4)),
     "padded": (lambda: ConvTranspose2d(64, 64, 5, 2, 2, 1, bias=False), (4, 3)),
 }
+OF_PICTURES: dict[str, tuple[Callable[[], nn.Module], tuple[int, int]]] = {
+    "gray": (lambda: Conv2d(1, 64, 4, 2, 1), (8, 8)),
+    "color": (lambda: Conv2d(3, 16, 4, 2, 1, bias=False), (7, 9)),
+    "same size": (lambda: Conv2d(3, 16, 3, 1, 1), (5, 6)),
+    "unequal": (lambda: Conv2d(4, 16, (3, 4), (1, 2), (2, 0)), (5, 8)),
+    "to gray": (lambda: ConvTranspose2d(96, 1, 4, 2, 1), (4, 4)),
+    "to color": (lambda: ConvTranspose2d(64, 3, 4, 2, 1, bias=False), (4, 3)),
+    "to color, padded": (lambda: ConvTranspose2d(16, 3, 5, 2, 2, 1), (4, 3)),
+}
 
 
-def gradients(layer: nn.Module, x: Tensor, bfloat16: bool) -> tuple[Tensor, Tensor, Tensor]:
+def gradients(layer: nn.Module, x: Tensor, bfloat16: bool) -> list[Tensor]:
+    """The output, and the gradients of x, the weight and the bias."""
     layer, x = copy.deepcopy(layer), x.clone().requires_grad_()
     with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
         y = layer(x)
     weights = torch.linspace(-1, 1, y.numel()).view_as(y).sin()
     (y.float() * weights).sum().backward()
-    assert isinstance(layer.weight, Tensor) and layer.weight.grad is not None and x.grad is not None
-    return y.detach(), x.grad, layer.weight.grad
+    found = [x.grad, *(parameter.grad for parameter in layer.parameters())]
+    return [y.detach(), *(one for one in found if one is not None)]
+
+
+def in_both_ways(
+    layer: nn.Module, size: tuple[int, int], way: str, monkeypatch: pytest.MonkeyPatch
+) -> tuple[list[Tensor], list[Tensor]]:
+    """What comes in our way, and in torch's; that ours is taken, and comes as near to float32, is asserted."""
+    layer = layer.to(memory_format=torch.channels_last)
+    x = torch.randn(6, layer.in_channels, *size).to(memory_format=torch.channels_last)
+    exact = gradients(layer, x, bfloat16=False)
+    taken, kept = [], getattr(convolution, way)
+    monkeypatch.setattr(convolution, way, lambda *a: taken.append(1) or kept(*a))
+    ours = gradients(layer, x, bfloat16=True)
+    assert taken == [1], "the other way was taken"
+    for limit in ("CACHE", "FEW_MAPS"):
+        monkeypatch.setattr(convolution, limit, 0)
+    usual = gradients(layer, x, bfloat16=True)
+    assert taken == [1]
+    for one, other, true in zip(ours, usual, exact, strict=True):
+        assert one.dtype == other.dtype and one.shape == true.shape
+        assert one.is_contiguous(memory_format=torch.channels_last) or one.dim() != 4 or one.shape[1] == 1
+        errors = [float((found - true).norm() / true.norm()) for found in (one, other)]
+        assert errors[0] < 0.01 and errors[0] < 1.5 * errors[1] + 1e-6
+    return ours, usual
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_both_ways_come_as_near_to_float32(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_ways_to_a_weight_gradient_come_as_near_to_float32(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     make, size = LAYERS[name]
-    layer = make().to(memory_format=torch.channels_last)
-    x = torch.randn(6, layer.in_channels, *size).to(memory_format=torch.channels_last)
-    exact = gradients(layer, x, bfloat16=False)
-    taken = []
-    monkeypatch.setattr(convolution, "weight_gradient", lambda *a: taken.append(1) or weight_gradient(*a))
-    ours = gradients(layer, x, bfloat16=True)
-    assert taken, "the other way was taken"
-    monkeypatch.setattr(convolution, "CACHE", 0)
-    usual = gradients(layer, x, bfloat16=True)
-    assert len(taken) == 1
-    assert ours[0].dtype == usual[0].dtype == torch.bfloat16 and torch.equal(ours[0], usual[0])
-    assert torch.equal(ours[1], usual[1])
-    errors = [float((g[2] - exact[2]).norm() / exact[2].norm()) for g in (ours, usual)]
-    assert errors[0] < 0.01 and errors[0] < 1.5 * errors[1] and ours[2].shape == exact[2].shape
+    ours, usual = in_both_ways(make(), size, "weight_gradient", monkeypatch)
+    assert ours[0].dtype == torch.bfloat16 and torch.equal(ours[0], usual[0]) and torch.equal(ours[1], usual[1])
+
+
+@pytest.mark.parametrize("name", OF_PICTURES)
+def test_both_ways_to_a_picture_come_as_near_to_float32(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    make, size = OF_PICTURES[name]
+    ours, usual = in_both_ways(make(), size, "spread", monkeypatch)
+    assert torch.equal(ours[2], usual[2]), "the weight gradient is torch's"
+    same = 0 if isinstance(make(), Conv2d) else 1
+    assert torch.equal(ours[same], usual[same]), "and so is what goes from the picture to its maps"
+
+
+@pytest.mark.parametrize("further", [(0, 0), (1, 0)])
+def test_spreading_is_the_transposed_convolution(further: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    x, w, b = (torch.randn(*size, dtype=torch.float64) for size in ((2, 5, 4, 3), (5, 3, 4, 3), (3,)))
+    expected = nn.functional.conv_transpose2d(x, w, b, (2, 1), (1, 2), further)
+    found = spread(x, w, b, (expected.shape[2], expected.shape[3]), (2, 1), (1, 2))
+    assert found.dtype == torch.float64 and torch.allclose(found, expected, atol=1e-12)
 
 
 def test_the_formula_is_that_of_the_convolution() -> None:
@@ -75,13 +117,14 @@ def test_in_float32_it_is_torchs_own_and_can_be_differentiated_twice() -> None:
     assert layer.weight.grad is not None
 
 
-def test_a_frozen_layer_and_one_with_a_bias_take_torchs_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_there_is_nothing_to_gain_torchs_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Convolution, "apply", None)
     x = torch.randn(2, 64, 8, 8)
     with torch.autocast("cpu", torch.bfloat16):
         Conv2d(64, 64, 4, 2, 1, bias=False).requires_grad_(False)(x)
-        Conv2d(64, 64, 4, 2, 1)(x)
         Conv2d(64, 64, 3, padding="same", bias=False)(x)
+        Conv2d(64, 64, 4, 2, 1, groups=2)(x)
+        Conv2d(3, 64, 4, 2, 1)(x[:, :3])
         Conv2d(8, 64, 4, 2, 1, bias=False)(x[:, :8])
         with torch.no_grad():
             Conv2d(64, 64, 4, 2, 1, bias=False)(x)
