@@ -12,8 +12,11 @@ from ganatomy.report.page import Picture, embedded, of_runs, templates
 from ganatomy.report.results import machines_of
 from ganatomy.reproduce.claims import KINDS, NOT_SAID, Kind, Reported, Studying
 from ganatomy.reproduce.fate import is_collapsed
+from ganatomy.reproduce.forecast import OF_TIME
+from ganatomy.reproduce.plan import Plan
 from ganatomy.reproduce.readings import mean_of
-from ganatomy.reproduce.reproduce import OF_TIME, Reproduction, Row
+from ganatomy.reproduce.reproduction import Reproduction
+from ganatomy.reproduce.rows import Row, rows_of
 from ganatomy.runs.files import write_json, write_text
 
 TONES: Mapping[Kind, str] = {
@@ -50,7 +53,7 @@ class Line:
 
 def write_pages(place: Reproduction) -> None:
     """Everything that is known so far; what is not done yet is said to be so."""
-    found = place.rows()
+    found = rows_of(Plan(place))
     write_json(place.folder / "result.json", as_json(place, found))
     write_text(place.folder / "claims.md", as_markdown(place, found))
     write_text(place.folder / "index.html", as_html(place, found))
@@ -269,7 +272,7 @@ def as_html(place: Reproduction, found: Sequence[Row]) -> str:
 
 def pictures_of(place: Reproduction) -> list[Picture]:
     """What the studies have drawn."""
-    folders = [place.place(job) for job in place.jobs if isinstance(job.work, Studying)]
+    folders = [place.path(job) for job in place.jobs if isinstance(job.work, Studying)]
     files = [file for folder in folders for file in sorted(folder.glob("*.png"))]
     return [
         Picture(embedded(file.read_bytes(), SHOWN // len(files)), f"{file.parent.name}: {file.stem}") for file in files

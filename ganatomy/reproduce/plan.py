@@ -5,43 +5,28 @@ where all take longer, the last ones have no time, instead of all of them too li
 """
 
 import math
-import re
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from ganatomy.core.duration import in_words
 from ganatomy.experiments.clock import State
-from ganatomy.reproduce.budget import ROUNDING, chosen
-from ganatomy.reproduce.claims import Claim, Studying, Training, Work, with_what_comes_before
+from ganatomy.reproduce.budget import ROUNDING, VERDICT, chosen
+from ganatomy.reproduce.claims import Claim, NotRun, Studying, Training, Work, with_what_comes_before
+from ganatomy.reproduce.measured import inception_is_there
+from ganatomy.reproduce.reproduction import Job, Reproduction
 from ganatomy.reproduce.shown import shown
-
-if TYPE_CHECKING:
-    from ganatomy.reproduce.reproduce import Reproduction
 
 SPARE = 1.25  # times what all claims are thought to take: a budget for all of them, as estimates are of another machine
 SLOW = 2.0  # times what a training is thought to take, after which a plan is made anew, by the pace that it has
 BRIEF = 0.25  # minutes of a training that need not be long, if all of it takes as much
 KNOWN = 0.25  # of the images that a claim takes, from which on a run's own pace tells what it lacks: runs begin slowly
+ASIDE = 0.05  # of a verdict, which a number is worth that can only stand beside what was reported: verdicts come first
 TICK = 0.01  # seconds, below which a work lacks nothing
-
-
-@dataclass(frozen=True)
-class Job:
-    """A work with one seed, under the name of its folder."""
-
-    work: Work
-    seed: int
-
-    @property
-    def name(self) -> str:
-        return f"{re.sub(r'[^A-Za-z0-9.=_+-]+', '_', self.work.name)}-seed{self.seed}"
 
 
 class Plan:
     """A budget over the claims of a report, by what is done of its reproduction at one moment."""
 
-    def __init__(self, place: "Reproduction") -> None:
+    def __init__(self, place: Reproduction) -> None:
         self.place, self.claims = place, place.report.claims
         self.seeds, self.seconds = place.seeds, place.seconds
 
@@ -98,7 +83,7 @@ class Plan:
         """The minutes that works have had: of each seed, on average."""
         had: dict[Work, float] = {}
         for job in self.place.jobs:
-            if (state := State.read(self.place.file(job))) is not None:
+            if (state := self.place.known(job)) is not None:
                 had[job.work] = had.get(job.work, 0.0) + state.spent / 60
         return {work: taken / len(self.seeds) for work, taken in had.items()}
 
@@ -113,7 +98,7 @@ class Plan:
 
     def cost(self, job: Job, part: float) -> float:
         """The minutes that a job has had and lacks yet: by its own pace, or another seed's, once there is one."""
-        state, least = State.read(self.place.file(job)), self.least(job.work, part)
+        state, least = self.place.known(job), self.least(job.work, part)
         if state is None:
             others = self.place.begun_seeds(job.work)
             return self.cost(Job(job.work, others[0]), part) if others else self.from_shorter(job, part)
@@ -139,7 +124,7 @@ class Plan:
     def taken(self) -> dict[Work, float]:
         """The minutes of what is begun and of what follows, in its order: of each seed, on average."""
         assert self.seconds is not None
-        claims = [(self.place.worth(claim), wanted) for claim in self.claims if (wanted := self.wanted[claim.id])]
+        claims = [(self.worth(claim), wanted) for claim in self.claims if (wanted := self.wanted[claim.id])]
         return chosen(claims, self.seconds / 60 / len(self.seeds), self.begun)
 
     @cached_property
@@ -152,7 +137,7 @@ class Plan:
         if self.seconds is None:
             return {}
         if not self.hurried:
-            claims = [(self.place.worth(claim), demand) for claim in self.claims if (demand := self.demand(claim))]
+            claims = [(self.worth(claim), demand) for claim in self.claims if (demand := self.demand(claim))]
             most = chosen(claims, math.inf)
             total = sum(most.values()) * len(self.seeds)
             parts = {work: self.seconds * least / total for work, least in most.items()}
@@ -166,7 +151,7 @@ class Plan:
         return found
 
     def is_done(self, job: Job) -> bool:
-        state = State.read(self.place.file(job))
+        state = self.place.known(job)
         return state is not None and state.done
 
     def lacking(self, claim: Claim) -> str:
@@ -192,3 +177,56 @@ class Plan:
             return self.images(job.work, max(parts)) + (self.length(job.work)[1] if max(parts) else 0)
         others = [Job(job.work, seed) for seed in self.place.begun_seeds(job.work) if seed != job.seed]
         return max((shown(self.place.outcome(one)) for one in others), default=0) or None
+
+    # what that is for a job, and for a claim
+
+    def state(self, job: Job) -> State | None:
+        return self.place.known(job) or self.first(job)
+
+    def first(self, job: Job) -> State | None:
+        """A job's beginning, with the time that its work has under another seed; None where there is too little."""
+        share = self.shares.get(job.name)
+        others = [] if self.hurried and share is not None else self.place.begun_seeds(job.work)
+        for seed in others:
+            if (state := self.place.known(Job(job.work, seed))) is not None:
+                return State(state.given)
+        return State(share) if self.seconds is None or share is not None else None
+
+    def time_of(self, work: Work) -> float:
+        """The seconds that a work has, of the seed that has most; 0: it is left out."""
+        given = [state.given for seed in self.seeds if (state := self.state(Job(work, seed))) is not None]
+        return max((float("inf") if one is None else one for one in given), default=0.0)
+
+    def worth(self, claim: Claim) -> float:
+        """Of a verdict, or of a number beside which none can be: too few seeds or images, other data, another scale."""
+        assert claim.measure is not None
+        needs, of_number = claim.measure.needs, claim.better is not None
+        trainings = [work for one in needs if isinstance(work := self.place.own(one), Training)]
+        beside = claim.incomparable is not None or len(self.seeds) < claim.measure.seeds
+        beside |= any(self.place.lengths[training][0] < claim.measure.by for training in trainings)
+        beside |= (of_number or claim.own_data) and any(map(self.place.replaced, needs))
+        beside |= of_number and not inception_is_there() and any(training.foreign for training in trainings)
+        return ASIDE if beside else VERDICT
+
+    # what has come to its end
+
+    def whole(self, job: Job) -> None:
+        """Raises NotRun if a job has not come to its end, with the reason: perhaps one that it waits for."""
+        state = self.place.known(job)
+        if state is None and self.first(job) is None:
+            raise NotRun(f"budget: {job.work.name} has no time")
+        if state is None or not state.done:
+            for training in job.work.of if isinstance(job.work, Studying) else job.work.after:
+                self.whole(Job(self.place.own(training), job.seed))
+        if state is not None and state.failed is not None:
+            again = "" if state.done else " (tried again by the same command)"
+            raise NotRun(f"{job.name} failed: {state.failed}{again}")
+        if state is None or not state.done:
+            raise NotRun(f"{job.name} is not done yet: go on with the same command")
+
+    def is_whole(self, job: Job) -> bool:
+        try:
+            self.whole(job)
+        except NotRun:
+            return False
+        return True

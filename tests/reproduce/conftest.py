@@ -2,9 +2,9 @@
 
 import pytest
 
-from ganatomy.reproduce import reproduce as room
+from ganatomy.reproduce import reproduction
 
 
 @pytest.fixture(autouse=True)
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "cores", lambda: 2)
+    monkeypatch.setattr(reproduction, "cores", lambda: 2)

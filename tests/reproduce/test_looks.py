@@ -15,7 +15,7 @@ from ganatomy.reproduce import unpaired_translation as translation
 from ganatomy.reproduce.claims import Studying, Training
 from ganatomy.reproduce.fate import is_collapsed
 from ganatomy.reproduce.readings import at, distance, late
-from ganatomy.reproduce.reproduce import scored
+from ganatomy.reproduce.scoring import scored
 from ganatomy.runs.files import read_json, write_bytes
 from ganatomy.runs.folder import RunFolder
 from ganatomy.studies import arithmetic

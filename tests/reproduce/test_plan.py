@@ -9,8 +9,10 @@ import pytest
 
 from ganatomy.experiments.clock import State
 from ganatomy.reproduce.claims import Claim, Done, Measure, Reading, Report, Reported, Studying, Training, Wanted
-from ganatomy.reproduce.plan import Job
-from ganatomy.reproduce.reproduce import SAVED, Reproduction, reproduce
+from ganatomy.reproduce.forecast import SAVED
+from ganatomy.reproduce.plan import Plan
+from ganatomy.reproduce.reproduce import Session, reproduce
+from ganatomy.reproduce.reproduction import Job, Reproduction
 from ganatomy.reproduce.shown import shown
 from ganatomy.reproduce.sources import given
 from ganatomy.runs.files import read_json, write_json
@@ -63,12 +65,13 @@ class Machine:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, pace: float = 1.0) -> None:
         self.pace, self.trained, self.dies_at = pace, list[str](), 0
-        monkeypatch.setattr(Reproduction, "trained", lambda place, *words: self.train(place, *words))
+        monkeypatch.setattr(Session, "trained", lambda session, *words: self.train(session, *words))
 
-    def train(self, place: Reproduction, training: Training, job: Job, state: State, announce: Any) -> None:
+    def train(self, session: Session, training: Training, job: Job, state: State) -> None:
+        place = session.place
         self.trained.append(job.name)
-        run, each = RunFolder(place.place(job)), 60 * training.minutes / self.pace / IMAGES
-        before, until = shown(place.outcome(job)), min(IMAGES, place.planned.enough(job) or IMAGES)
+        run, each = RunFolder(place.path(job)), 60 * training.minutes / self.pace / IMAGES
+        before, until = shown(place.outcome(job)), min(IMAGES, session.plan.enough(job) or IMAGES)
         took = (until - before) * each if state.left is None else min(state.left, (until - before) * each)
         if len(self.trained) == self.dies_at:
             took /= 2
@@ -162,20 +165,20 @@ def test_several_seeds_share_a_budget(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_a_claim_of_no_part_takes_a_line_of_figures() -> None:
     found = place(report(read(A, part=0), read(B)), "1m")
-    assert found.planned.shares == {"a-seed0": 15.0}
-    assert found.planned.enough(Job(A, 0)) == found.lengths[A][1]
+    assert Plan(found).shares == {"a-seed0": 15.0}
+    assert Plan(found).enough(Job(A, 0)) == found.lengths[A][1]
 
 
 def test_a_number_that_is_soon_no_worse_takes_less() -> None:
     found = place(report(read(A, soon=1 / 8), read(B)), "90s")
-    assert found.planned.shares == {"a-seed0": 60.0}
-    assert found.planned.enough(Job(A, 0)) == IMAGES / 8 + found.lengths[A][1]
+    assert Plan(found).shares == {"a-seed0": 60.0}
+    assert Plan(found).enough(Job(A, 0)) == IMAGES / 8 + found.lengths[A][1]
 
 
 def test_what_others_learn_from_is_trained_whole() -> None:
     pupil = replace(B, after=(A,))
     found = place(report(read(pupil)), "1m")
-    assert found.planned.demand(found.report.claims[0]) == {A: 8.0, pupil: 2.0}
+    assert Plan(found).demand(found.report.claims[0]) == {A: 8.0, pupil: 2.0}
 
 
 @pytest.mark.parametrize(("images", "minutes"), [(4_000, 3 + 0.8 * 2), (10_000, 6.0), (20_000, 3.0), (40_000, 3.0)])
@@ -184,8 +187,8 @@ def test_a_run_tells_what_it_lacks_by_its_own_pace_once_that_is_known(
 ) -> None:
     found = Reproduction(THREE, given(THREE, []), "5m", (0,), tmp_path / "r", "cpu")
     State(given=240.0, spent=180.0, kept=180.0).write(found.file(Job(A, 0)))
-    RunFolder(found.place(Job(A, 0))).metrics.append({"images": images})
-    assert found.planned.cost(Job(A, 0), 0.25) == pytest.approx(minutes)
+    RunFolder(found.path(Job(A, 0))).metrics.append({"images": images})
+    assert Plan(found).cost(Job(A, 0), 0.25) == pytest.approx(minutes)
 
 
 def test_a_study_waits_for_its_run_where_another_claim_takes_more_of_that(
@@ -193,11 +196,11 @@ def test_a_study_waits_for_its_run_where_another_claim_takes_more_of_that(
 ) -> None:
     machine = Machine(monkeypatch)
 
-    def carried_out(place: Reproduction, job: Job, state: State, announce: Any) -> None:
+    def carried_out(session: Session, job: Job, state: State) -> None:
         machine.trained.append(job.name)
-        write_json(place.place(job) / "result.json", {"result": {}})
+        write_json(session.place.path(job) / "result.json", {"result": {}})
 
-    monkeypatch.setattr(Reproduction, "studied", carried_out)
+    monkeypatch.setattr(Session, "studied", carried_out)
     walk = Studying(study="interpolate", settings=("run={0}", "seed={seed}"), of=(A,), minutes=0.1)
     walked = Measure((walk,), lambda done: Reading(seen=f"{len(done.results(walk))} walk", holds=True))
     folder = done(report(walked, read(A, part=0.5)), budget="5m", out=tmp_path / "r")

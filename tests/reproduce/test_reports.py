@@ -12,7 +12,7 @@ from ganatomy.experiments.clock import State
 from ganatomy.networks import efficientnet
 from ganatomy.report.comparison import Outcome
 from ganatomy.reproduce import animal_faces, dcgan_representation, mnist_conditional, unpaired_translation
-from ganatomy.reproduce import reproduce as room
+from ganatomy.reproduce import plan as room
 from ganatomy.reproduce.claims import (
     Claim,
     Incomparable,
@@ -27,8 +27,9 @@ from ganatomy.reproduce.claims import (
     verdict,
     works_of,
 )
-from ganatomy.reproduce.plan import Job
-from ganatomy.reproduce.reproduce import ASIDE, Reproduction
+from ganatomy.reproduce.forecast import forecast
+from ganatomy.reproduce.plan import ASIDE, Plan
+from ganatomy.reproduce.reproduction import Job, Reproduction
 from ganatomy.reproduce.sources import Given
 from ganatomy.runs.folder import RunFolder
 
@@ -148,13 +149,13 @@ def within(report: Report, budget: str, *there: str) -> Reproduction:
     return Reproduction(report, Given(report, {name: name for name in names}), budget, (0,), Path("nowhere"), "cpu")
 
 
-def served(place: Reproduction) -> dict[str, set[str]]:
+def served(plan: Plan) -> dict[str, set[str]]:
     """The works, by name, of the claims that all of them have enough time for."""
-    wanted = {one.id: place.planned.demand(one) for one in place.report.claims}
+    wanted = {one.id: plan.demand(one) for one in plan.claims}
     return {
         name: {Job(work, 0).name for work in works}
         for name, works in wanted.items()
-        if works and all(60 * least <= place.time_of(work) + 1e-6 for work, least in works.items())
+        if works and all(60 * least <= plan.time_of(work) + 1e-6 for work, least in works.items())
     }
 
 
@@ -169,24 +170,24 @@ def served(place: Reproduction) -> dict[str, set[str]]:
     ],
 )
 def test_half_an_hour_of_two_cores_is_for_what_it_can_decide(name: str, ids: set[str]) -> None:
-    assert ids <= set(served(within(reports[name], "30m")))
+    assert ids <= set(served(Plan(within(reports[name], "30m"))))
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("budget", ["10m", "1h", "24h"])
 def test_what_is_planned_is_enough_for_its_claims_and_no_other_claim_fits(name: str, budget: str) -> None:
-    place = within(reports[name], budget, "animals")
-    assert place.seconds is not None
-    shares, rest = place.planned.shares, place.seconds - sum(place.planned.shares.values())
-    assert rest >= -1e-6 and (place.planned.hurried or rest < 1e-6)
-    assert set().union(*served(place).values()) == set(shares)
-    taken = place.planned.taken if place.planned.hurried else {}
-    for wanted in map(place.planned.demand, place.report.claims if place.planned.hurried else ()):
+    plan = Plan(within(reports[name], budget, "animals"))
+    assert plan.seconds is not None
+    shares, rest = plan.shares, plan.seconds - sum(plan.shares.values())
+    assert rest >= -1e-6 and (plan.hurried or rest < 1e-6)
+    assert set().union(*served(plan).values()) == set(shares)
+    taken = plan.taken if plan.hurried else {}
+    for wanted in map(plan.demand, plan.claims if plan.hurried else ()):
         lacks = 60 * sum(max(0.0, least - taken.get(work, 0.0)) for work, least in wanted.items())
         assert lacks < 1e-6 or lacks > rest, "what fits is not left out"
-    lines = [line for line in place.plan() if line.startswith("no time")]
-    measured = [one.id for one in place.report.claims if place.planned.demand(one)]
-    assert len(lines) == len(measured) - len(served(place))
+    lines = [line for line in forecast(plan, {}) if line.startswith("no time")]
+    measured = [one.id for one in plan.claims if plan.demand(one)]
+    assert len(lines) == len(measured) - len(served(plan))
 
 
 ANIMALS, FACES, DIGITS, WAYS = animal_faces, dcgan_representation, mnist_conditional, unpaired_translation
@@ -233,17 +234,16 @@ def test_what_a_claim_compares_differs_in_what_it_is_about(
 
 
 def test_runs_that_are_compared_come_to_the_same_part_of_their_recipes() -> None:
-    place, found = within(reports["mnist-conditional"], "2h"), mnist_conditional
-    parts = {place.time_of(one) / one.minutes for one in (found.SHALLOW, found.DEEP, found.WITHOUT_DROPOUT)}
+    plan, found = Plan(within(reports["mnist-conditional"], "2h")), mnist_conditional
+    parts = {plan.time_of(one) / one.minutes for one in (found.SHALLOW, found.DEEP, found.WITHOUT_DROPOUT)}
     assert max(parts) == pytest.approx(min(parts))
 
 
 def test_what_can_have_no_verdict_is_worth_less(monkeypatch: pytest.MonkeyPatch) -> None:
     def worth(report: str, name: str, seeds: tuple[int, ...] = (0,), **data: str) -> float:
         there = {one.name: one.name for one in reports[report].data if one.unasked is not None} | data
-        return Reproduction(reports[report], Given(reports[report], there), "1h", seeds, Path("nowhere")).worth(
-            claim_of(report, name)
-        )
+        place = Reproduction(reports[report], Given(reports[report], there), "1h", seeds, Path("nowhere"))
+        return Plan(place).worth(claim_of(report, name))
 
     assert worth("mnist-conditional", "dcgan-beats-vanilla") == 1, "distances of one seed may lie far apart"
     assert worth("mnist-conditional", "pca") == ASIDE, "the report gives no number"

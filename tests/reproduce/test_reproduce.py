@@ -19,11 +19,14 @@ from ganatomy.experiments.run import Run, load
 from ganatomy.experiments.train import train
 from ganatomy.report.results import studied
 from ganatomy.reproduce import reproduce as room
+from ganatomy.reproduce import reproduction
 from ganatomy.reproduce.claims import KINDS, Claim, Done, Measure, Reading, Report, Reported, Studying, Training, Wanted
 from ganatomy.reproduce.collapse import none_collapses
-from ganatomy.reproduce.plan import Job
+from ganatomy.reproduce.forecast import OF_TIME
+from ganatomy.reproduce.plan import Plan
 from ganatomy.reproduce.readings import NO_SPREAD, distance, lowest, of_study, score, share, study_protocol
-from ganatomy.reproduce.reproduce import OF_TIME, Reproduction, Telling, reproduce
+from ganatomy.reproduce.reproduce import Session, Telling, reproduce
+from ganatomy.reproduce.reproduction import Job, Reproduction
 from ganatomy.reproduce.sources import given
 from ganatomy.runs.files import read_json, write_json
 from ganatomy.runs.folder import RunFolder
@@ -224,7 +227,7 @@ def test_a_plan_counts_what_a_kill_has_lost(tmp_path: Path) -> None:
     report = replace(REPORT, claims=REPORT.claims[:1])
     place = Reproduction(report, given(report, []), "10m", (0,), tmp_path / "r", device="cpu")
     State(given=600.0, spent=500.0, kept=100.0).write(place.file(place.jobs[0]))
-    assert "planned    digits-dcgan-seed0: 7.3 min" in place.plan(), (
+    assert "planned    digits-dcgan-seed0: 7.3 min" in Session(place).forecast(), (
         "600 s less those kept, and the 60 that count as lost"
     )
 
@@ -234,9 +237,9 @@ class Fake:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, fails: dict[str, Exception] | None = None) -> None:
         self.fails, self.trained = fails or {}, list[tuple[str, float | None]]()
-        monkeypatch.setattr(Reproduction, "trained", lambda place, *words: self.train(*words))
+        monkeypatch.setattr(Session, "trained", lambda session, *words: self.train(*words))
 
-    def train(self, training: Training, job: Job, state: State, announce: Any) -> None:
+    def train(self, training: Training, job: Job, state: State) -> None:
         self.trained.append((job.name, state.left))
         if job.name in self.fails:
             raise self.fails[job.name]
@@ -284,12 +287,12 @@ def test_what_waits_for_a_failed_training_says_so(tmp_path: Path, monkeypatch: p
     fake = Fake(monkeypatch, {"digits-dcgan-seed0": NonFiniteError("nan")})
     waits = replace(TOLD, after=(PLAIN,))
 
-    def trained(place: Reproduction, training: Training, job: Job, state: State, announce: Any) -> None:
-        fake.train(training, job, state, announce)
+    def trained(session: Session, training: Training, job: Job, state: State) -> None:
+        fake.train(training, job, state)
         for before in training.after:
-            place.whole(Job(before, job.seed))
+            session.plan.whole(Job(before, job.seed))
 
-    monkeypatch.setattr(Reproduction, "trained", trained)
+    monkeypatch.setattr(Session, "trained", trained)
     folder = reproduce(made_of(seeds_read(waits)), budget="full", out=tmp_path / "r")
     assert verdicts(folder)["claim-0"] == ("not run", "digits-dcgan-seed0 failed: nan")
 
@@ -315,11 +318,11 @@ def test_only_data_that_is_used_must_stay(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_larger_budget_goes_on_in_the_same_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake, done = Fake(monkeypatch), list[str]()
 
-    def studied(place: Reproduction, job: Job, state: State, announce: Any) -> None:
+    def studied(session: Session, job: Job, state: State) -> None:
         done.append(f"{job.name} in {state.given:.0f} s")
-        write_json(place.place(job) / "result.json", {"result": {"latents": {"smoothness": 0.5}}})
+        write_json(session.place.path(job) / "result.json", {"result": {"latents": {"smoothness": 0.5}}})
 
-    monkeypatch.setattr(Reproduction, "studied", studied)
+    monkeypatch.setattr(Session, "studied", studied)
     report, said = made_of(seeds_read(TOLD), of_study(WALK, "latents", "smoothness")), list[str]()
     for budget in ("60s", "60s", "3m"):
         folder = reproduce(report, budget=budget, out=tmp_path / "r", announce=said.append)
@@ -394,24 +397,25 @@ def test_a_claim_without_time_says_what_all_its_works_take(tmp_path: Path) -> No
     lacking = "digits-cdcgan needs 6 s, interpolate needs 5 min"
     folder = reproduce(report, budget="1m", out=tmp_path / "short")
     assert verdicts(folder)["smooth"] == ("not run", f"budget: {lacking}")
-    plan = Reproduction(report, given(report, []), "1m", (0,), tmp_path / "short").plan()
+    plan = Session(Reproduction(report, given(report, []), "1m", (0,), tmp_path / "short")).forecast()
     assert plan == [f"no time    smooth: {lacking}", "in all     5.1 min are needed for all claims"]
 
 
 def test_a_minute_of_a_gpu_is_worth_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hungry = replace(PLAIN, name="hungry", minutes=16.0)
     report = replace(REPORT, claims=(claim("hungry", measure=score(hungry, share), better="higher"),))
-    assert not Reproduction(report, given(report, []), "3m", (0,), tmp_path / "short").planned.shares
-    monkeypatch.setattr(room, "find_device", lambda name: torch.device("cuda"))
-    assert [*Reproduction(report, given(report, []), "3m", (0,), tmp_path / "short").planned.shares] == ["hungry-seed0"]
+    place = Reproduction(report, given(report, []), "3m", (0,), tmp_path / "short")
+    assert not Plan(place).shares
+    monkeypatch.setattr(reproduction, "find_device", lambda name: torch.device("cuda"))
+    assert [*Plan(place).shares] == ["hungry-seed0"]
 
 
 def test_a_minute_of_one_core_is_worth_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     report, place = made_of(of_study(RETAUGHT, "few", "gain_beyond_classical")), tmp_path / "short"
 
     def planned(budget: str, threads: int) -> set[str]:
-        monkeypatch.setattr(room, "cores", lambda: threads)
-        return {*Reproduction(report, given(report, []), budget, (0,), place, device="cpu").planned.shares}
+        monkeypatch.setattr(reproduction, "cores", lambda: threads)
+        return {*Plan(Reproduction(report, given(report, []), budget, (0,), place, device="cpu")).shares}
 
     assert planned("6m", 2) == planned("6m", 16) == planned("12m", 1) == {"retrain-seed0", "digits-cdcgan-seed0"}
     assert not planned("6m", 1) and not planned("4m", 16), "more cores are not counted on"
@@ -427,9 +431,9 @@ def test_a_study_that_would_be_made_too_small_is_not_run(tmp_path: Path, monkeyp
     place = Reproduction(report, given(report, []), "5m", (0,), tmp_path / "short", device="cpu")
     (job,) = [job for job in place.jobs if job.work == RETAUGHT]
     assert place.study(job, State(600.0)).shown == 500 and place.study(job, State(600.0)).device == "cpu"
-    monkeypatch.setattr(room, "find_device", lambda name: torch.device("cuda"))
+    monkeypatch.setattr(reproduction, "find_device", lambda name: torch.device("cuda"))
     place = Reproduction(report, given(report, []), "1m", (0,), tmp_path / "gpu")
-    assert job.name in place.planned.shares, "a minute of a GPU counts as ten"
+    assert job.name in Plan(place).shares, "a minute of a GPU counts as ten"
     assert place.study(job, State(60.0)).shown == 500
     assert place.pace(WALK) == 1, "but not for what does not work there"
 
