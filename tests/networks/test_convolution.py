@@ -22,9 +22,9 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int]]] = {
 }
 OF_PICTURES: dict[str, tuple[Callable[[], nn.Module], tuple[int, int]]] = {
     "gray": (lambda: Conv2d(1, 64, 4, 2, 1), (8, 8)),
-    "color": (lambda: Conv2d(3, 16, 4, 2, 1, bias=False), (7, 9)),
+    "color": (lambda: Conv2d(3, 16, 3, 2, 1, bias=False), (7, 9)),
     "same size": (lambda: Conv2d(3, 16, 3, 1, 1), (5, 6)),
-    "unequal": (lambda: Conv2d(4, 16, (3, 4), (1, 2), (2, 0)), (5, 8)),
+    "unequal": (lambda: Conv2d(2, 16, (3, 4), (1, 2), (2, 0)), (5, 8)),
     "to gray": (lambda: ConvTranspose2d(96, 1, 4, 2, 1), (4, 4)),
     "to color": (lambda: ConvTranspose2d(64, 3, 4, 2, 1, bias=False), (4, 3)),
     "to color, padded": (lambda: ConvTranspose2d(16, 3, 5, 2, 2, 1), (4, 3)),
@@ -36,7 +36,7 @@ def gradients(layer: nn.Module, x: Tensor, bfloat16: bool) -> list[Tensor]:
     layer, x = copy.deepcopy(layer), x.clone().requires_grad_()
     with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
         y = layer(x)
-    weights = torch.linspace(-1, 1, y.numel()).view_as(y).sin()
+    weights = torch.linspace(-1, 2, y.numel()).view_as(y).sin()
     (y.float() * weights).sum().backward()
     found = [x.grad, *(parameter.grad for parameter in layer.parameters())]
     return [y.detach(), *(one for one in found if one is not None)]
@@ -61,7 +61,7 @@ def in_both_ways(
         assert one.dtype == other.dtype and one.shape == true.shape
         assert one.is_contiguous(memory_format=torch.channels_last) or one.dim() != 4 or one.shape[1] == 1
         errors = [float((found - true).norm() / true.norm()) for found in (one, other)]
-        assert errors[0] < 0.01 and errors[0] < 1.5 * errors[1] + 1e-6
+        assert errors[0] < 0.01 and errors[0] < 2 * errors[1] + 1e-6
     return ours, usual
 
 
@@ -125,6 +125,7 @@ def test_where_there_is_nothing_to_gain_torchs_way_is_taken(monkeypatch: pytest.
         Conv2d(64, 64, 3, padding="same", bias=False)(x)
         Conv2d(64, 64, 4, 2, 1, groups=2)(x)
         Conv2d(3, 64, 4, 2, 1)(x[:, :3])
+        Conv2d(3, 64, 4, 2, 1)(x[:, :3].clone().requires_grad_())
         Conv2d(8, 64, 4, 2, 1, bias=False)(x[:, :8])
         with torch.no_grad():
             Conv2d(64, 64, 4, 2, 1, bias=False)(x)
