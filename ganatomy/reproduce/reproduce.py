@@ -232,7 +232,7 @@ class Session:
             self.plan.whole(Job(self.place.own(training), job.seed))
         begun = time.monotonic()
         try:
-            carry_out(self.place.study(job, state), self.place.path(job))
+            carry_out(self.place.study(job, state), self.place.path(job), self.announce)
         finally:
             spent = state.spent + time.monotonic() - begun
             self.place.record(job, replace(state, spent=spent, kept=spent))

@@ -54,11 +54,11 @@ class Processes(Study):
         start = build_engine(self._prepared(), self.looks_at()["data"], CPU)
         learned = [f"game.{name}" for name, _ in start.game.named_parameters()]
         found = [start.state()[0], *(run.checkpoint().tensors for run in runs.values())]
-        folder.table("weights.csv", [{"tensor": name, **distances(*found, [name])} for name in learned])
+        folder.table("weights.csv", [{"tensor": name, **distances(found, [name])} for name in learned])
         rounds = [run.checkpoint().round for run in runs.values()]
         facts = {"recipe": self.recipe, "data": self.data, "processes": self.count, "rounds_played": rounds[0]}
         protocol = {**facts, "device": "cpu", "precision": "float32"}
-        return {**distances(*found, learned), "protocol": protocol}
+        return {**distances(found, learned), "protocol": protocol}
 
     def _prepared(self) -> Recipe:
         return prepared(self.recipe, self.overrides, data=self.data, images=self.images, seed=self.seed)
@@ -77,9 +77,12 @@ class Processes(Study):
         return {"run": out}
 
 
-def distances(begun: Tensors, one: Tensors, several: Tensors, names: Sequence[str]) -> dict[str, float | None]:
-    """How far several processes ended from one, as a share of the weights and of their way; None where that is 0."""
-    start, end, other = (numbers(tensors, names) for tensors in (begun, one, several))
+def distances(found: Sequence[Tensors], names: Sequence[str]) -> dict[str, float | None]:
+    """How far several processes ended from one, as a share of the weights and of their way; None where that is 0.
+
+    found: the beginning, where one process ended, and where several did.
+    """
+    start, end, other = (numbers(tensors, names) for tensors in found)
     apart, size, way = (float(length.norm()) for length in (end - other, end, end - start))
     return {"weights_apart": apart / size if size else None, "of_the_way": apart / way if way else None}
 

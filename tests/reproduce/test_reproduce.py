@@ -315,6 +315,20 @@ def test_only_data_that_is_used_must_stay(tmp_path: Path, monkeypatch: pytest.Mo
         reproduce(report, budget="full", data=[f"digits={tmp_path}"], out=folder)
 
 
+def test_what_a_study_says_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Fake(monkeypatch)
+
+    def carried_out(study: Any, out: Path, announce: Any) -> None:
+        announce(f"{study.name} says so")
+        write_json(out / "result.json", {"result": {"latents": {"smoothness": 0.5}}})
+
+    monkeypatch.setattr(room, "carry_out", carried_out)
+    said = list[str]()
+    report = made_of(of_study(WALK, "latents", "smoothness"))
+    reproduce(report, budget="full", out=tmp_path / "r", announce=said.append)
+    assert said[-1] == "interpolate says so"
+
+
 def test_a_larger_budget_goes_on_in_the_same_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake, done = Fake(monkeypatch), list[str]()
 
