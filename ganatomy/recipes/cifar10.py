@@ -31,8 +31,8 @@ def cifar10_dcgan() -> Recipe:
     ganatomy train cifar10-dcgan --data ../shared/data/cifar10, 90 s of a shared H200: 2,000,000 images. Seed 0, last
     checkpoint: Fréchet distance 64 times its floor, still falling (69, 67 and 64 at the last readings; 74 after
     1,000,000), coverage 0.57 (real 0.97), classifier score 0.56 of the real one; textures, shapes and some objects.
-    With --for 25m two CPU cores with AVX-512 and bfloat16 show 720,192 images: 76 times its floor, still falling (80,
-    79 and 77 at the last readings), coverage 0.52, score 0.53; one core, --for 50m, 792,128 images, 77 times and 0.50.
+    With --for 25m two CPU cores with AVX-512 and bfloat16 show 692,928 images: 76 times its floor, still falling (84,
+    80 and 79 at the last readings), coverage 0.52, score 0.53; one core, --for 50m, 792,128 images, 77 times and 0.50.
     The real images' labels are smoothed by 0.1 (Salimans et al., 2016, section 3.4), which is ours, as is that test
     images are held out: the report trained on all 60,000.
     """
