@@ -175,7 +175,8 @@ def compare(name: str, case: Case, device: torch.device, repeats: int, rate: flo
     """Print one case: the ratio, both speeds, what share of the machine's matrix products each reaches, and memory."""
     both = sides(case, device)
     flops = operations(case)
-    rounds = {side: rounds_of_a_turn(plays, period(case.build()[0]), device) for side, plays in both.items()}
+    every = period(find_recipe(case.recipe))
+    rounds = {side: rounds_of_a_turn(plays, every, device) for side, plays in both.items()}
     speeds: dict[str, list[float]] = {side: [] for side in both}
     for _ in range(repeats):
         for side, plays in both.items():
