@@ -12,9 +12,9 @@ from ganatomy.cli.main import app, main
 from ganatomy.experiments.run import Run
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "docs" / "results.md"  # written by `ganatomy results`; its commands are those of older versions, too
+MEASURED = ("results.md", "trials.md")  # written by `ganatomy results`; their commands are those of older versions, too
 PAGES = {path: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
-GUIDE = "\n".join(text for path, text in PAGES.items() if path != RESULTS)
+GUIDE = "\n".join(text for path, text in PAGES.items() if path.name not in MEASURED)
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
 PYTHON = [text for language, text in BLOCKS if language == "python"]
 LINES = [
