@@ -27,7 +27,7 @@ from ganatomy.experiments.run import Run, load
 from ganatomy.experiments.sampling import Sampler
 from ganatomy.metrics.moments import Array
 from ganatomy.report.grid import grid
-from ganatomy.studies.real import facts
+from ganatomy.studies.real import facts, refuse_seen
 from ganatomy.studies.study import OfRuns, StudyFolder, check_each_once, study
 
 NUMBERED = 100  # latents in the grid that one picks from by hand
@@ -298,6 +298,7 @@ def attribute_data(images: Spec, attribute: str) -> tuple[ImageSet, Spec]:
         )
     if not can_be_judged(data):
         raise GanatomyError(f"{attribute} of {data.source} is there always or never, or there are too few images.")
+    refuse_seen(data)
     return data, spec
 
 

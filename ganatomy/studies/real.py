@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.core.shape import Shape
 from ganatomy.core.spec import Spec
 from ganatomy.data.feed import HALF_RANGE
 from ganatomy.data.images import Images, ImageSet
@@ -19,18 +20,31 @@ def real_images(run: Run, source: str | None) -> ImageSet:
     """The images that a run was trained on, or those of another source at the run's size and channels."""
     if source is None:
         return run.data()
-    shape = run.checkpoint().state["data"]["shape"]
-    found: ImageSet = Spec(Images, source=source, size=tuple(shape[1:]), channels=COLORS.get(shape[0])).build().open()
+    shape = Shape(*run.checkpoint().state["data"]["shape"])
+    channels = COLORS.get(shape.channels)
+    found: ImageSet = Spec(Images, source=source, size=(shape.height, shape.width), channels=channels).build().open()
+    if found.shape != shape:
+        raise GanatomyError(f"{source} has images of {found.shape}, and {run.path} was trained on {shape}.")
     return found
 
 
 def labels_of(data: ImageSet) -> tuple[Array, Array]:
-    """Of the images to train on, and of the held-out ones; [N] each."""
-    if data.train.labels is None or data.held_out.labels is None or len(data.classes or ()) < 2:
+    """Of the images to train on, and of the held-out ones, which nothing was trained on; [N] each."""
+    if data.train.labels is None or data.held_out.labels is None or len(np.unique(data.train.labels)) < 2:
         raise GanatomyError(f"{data.source} has no labels of two classes or more, so nothing can be learned of them.")
     if len(data.held_out) == 0:
         raise GanatomyError(f"{data.source} has no held-out images to test on.")
+    refuse_seen(data)
     return data.train.labels, data.held_out.labels
+
+
+def refuse_seen(data: ImageSet) -> None:
+    """Raise GanatomyError where a classifier would be tested on images that it learns from."""
+    if not data.unseen:
+        raise GanatomyError(
+            f"The held-out images of {data.source} are trained on, too (data.subset=train+test), so none are left to "
+            "test on; the studies features and probe test on others with data=."
+        )
 
 
 def flat(images: Array) -> Array:
@@ -45,6 +59,7 @@ def facts(run: Run, player: str, data: ImageSet | None = None) -> dict[str, Any]
     """
     found = run.checkpoint()
     trained_on = found.state["data"]
+    remarks = [] if data is None else data.remarks
     return {
         "run": str(run.path),
         "round": found.round,
@@ -53,4 +68,5 @@ def facts(run: Run, player: str, data: ImageSet | None = None) -> dict[str, Any]
         "weights": "average" if run.averages(player) else "raw",
         "data": trained_on["source"] if data is None else data.source,
         "content": trained_on["content"] if data is None else data.content,
+        **({"remarks": remarks} if remarks else {}),
     }

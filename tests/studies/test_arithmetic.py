@@ -183,6 +183,11 @@ def test_what_is_no_attribute_is_told_before_a_judge_is_trained(
     assert result["measured"] is None and re.search(said, result["protocol"]["not_measured"])
 
 
+def test_a_judge_is_not_tested_on_what_it_learned_from(shades: Run) -> None:
+    with pytest.raises(GanatomyError, match=r"held-out images of .* are trained on, too"):
+        arithmetic.attribute_data(shades.recipe.data.replace(subset="train+test"), "bright")
+
+
 def test_by_hand_with_attributes_ends_the_same_when_killed(
     shades: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies: Dies
 ) -> None:

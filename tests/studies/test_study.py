@@ -14,6 +14,7 @@ import ganatomy
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.recipe import find_recipe
 from ganatomy.core.spec import Spec
+from ganatomy.data.images import Images
 from ganatomy.engine.engine import Engine
 from ganatomy.experiments import judging
 from ganatomy.experiments.run import Run
@@ -24,6 +25,7 @@ from ganatomy.runs.folder import RunFolder
 from ganatomy.studies import arithmetic
 from ganatomy.studies import study as studying
 from ganatomy.studies.embedding import Embedding
+from ganatomy.studies.real import facts, labels_of, real_images
 from ganatomy.studies.study import (
     TRAINS_FIRST,
     OfRuns,
@@ -186,6 +188,38 @@ def test_bad_input_is_told(
     with pytest.raises(GanatomyError, match=said):
         carry_out(declared(name, [word.format(**places) for word in words]), tmp_path / "refused")
     assert not (tmp_path / "refused").exists()
+
+
+def test_nobody_is_tested_on_what_he_learned_from(cache: Path, tmp_path: Path) -> None:
+    """The held-out images of a run of train+test are among its training images, with their labels."""
+    run = train("digits-dcgan", *TINY, "scores=none", "data.subset=train+test", images=64, out=tmp_path / "run")
+    for name in ("features", "probe", "embedding"):
+        with pytest.raises(GanatomyError, match="held-out images of digits are trained on, too"):
+            carry_out(declared(name, [f"run={run.path}"]), tmp_path / name)
+    words = ["data=digits", "recipe=digits-cdcgan", "overrides=data.subset=train+test"]
+    with pytest.raises(GanatomyError, match="held-out images of digits are trained on, too"):
+        carry_out(declared("labelled-data", words), tmp_path / "labelled")
+    words = ["data=digits", "labels=40", "draws=1", "strengths=1", "against=[]"]
+    carry_out(declared("features", [f"run={run.path}", *words]), tmp_path / "features")
+    assert facts(run, "D", run.data())["remarks"] == run.data().remarks != []
+    assert "remarks" not in facts(run, "D", real_images(run, "digits")), "tested on what D alone has seen, unlabelled"
+
+
+def test_images_of_one_class_teach_nothing(cache: Path) -> None:
+    """Whatever classes there are beside it."""
+    only = Images(source="digits", only="3").open()
+    assert len(only.classes or ()) == 10
+    with pytest.raises(GanatomyError, match="digits has no labels of two classes or more"):
+        labels_of(only)
+
+
+def test_other_images_have_the_channels_that_the_run_was_trained_on(cache: Path, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(256, size=(60, 8, 8, 2), dtype=np.uint8)
+    np.savez(tmp_path / "two.npz", images=pixels, labels=np.arange(60) % 2)
+    run = train("digits-dcgan", *TINY, "scores=none", data=tmp_path / "two.npz", images=64, out=tmp_path / "run")
+    with pytest.raises(GanatomyError, match=r"digits has images of 8x8x1, and .*run was trained on 8x8x2\.$"):
+        carry_out(declared("features", [f"run={run.path}", "data=digits"]), tmp_path / "features")
+    assert not (tmp_path / "features").exists()
 
 
 def test_a_folder_that_is_a_file_is_told(trained: Run, tmp_path: Path) -> None:
