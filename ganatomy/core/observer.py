@@ -1,8 +1,10 @@
 """Observers of a run: logs, pictures, scores, checkpoints. They may read everything and change nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from ganatomy.core.duration import in_words
 
 
 @dataclass(frozen=True)
@@ -51,3 +53,17 @@ class Observer:
 
     def evaluated(self, records: Sequence[Mapping[str, Any]]) -> None:
         """After training: the scores of the last and the best checkpoint."""
+
+
+class Progress(Observer):
+    """A line for every tenth of a training."""
+
+    def __init__(self, say: Callable[[str], None], images: int) -> None:
+        self.say, self.images = say, images
+
+    def announce(self, text: str) -> None:
+        self.say(text)
+
+    def after_round(self, moment: Moment) -> None:
+        if moment.passed(max(1, self.images // 10)):
+            self.say(f"  {moment.images:,} of {self.images:,} images, {in_words(moment.seconds)}")

@@ -20,6 +20,7 @@ from safetensors.torch import save as save_tensors
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.float32 import without_tf32
+from ganatomy.core.observer import Observer, Progress
 from ganatomy.core.randomness import CPU, keyed
 from ganatomy.core.recipe import Recipe
 from ganatomy.core.spec import Spec, from_plain, to_plain
@@ -210,7 +211,7 @@ def find_judge(
             return judge.on(device)
     announce("Training a judge of this data, once; the cache keeps it ...")
     images = min(max(EPOCHS * (len(data.train) // 2), FEWEST), MOST)
-    facts, tensors = train_judge(data, judge_recipe(spec, images=images), device)
+    facts, tensors = train_judge(data, judge_recipe(spec, images=images), device, [Progress(announce, images)])
     write_bytes(kept.with_suffix(".safetensors"), tensors)
     write_json(kept, facts)
     announce(f"It recognizes {facts['accuracy']:.1%} of the held-out images; scores are worth as much.")
@@ -248,9 +249,11 @@ def read_judge(file: Path, content: str) -> Judge | None:
         return None
 
 
-def train_judge(data: ImageSet, recipe: Recipe, device: torch.device = CPU) -> tuple[dict[str, Any], bytes]:
+def train_judge(
+    data: ImageSet, recipe: Recipe, device: torch.device = CPU, observers: Sequence[Observer] = ()
+) -> tuple[dict[str, Any], bytes]:
     """Train a judge; its facts, and its weights as safetensors."""
-    engine = build_engine(recipe, first_half(data), device)
+    engine = build_engine(recipe, first_half(data), device, observers)
     engine.play(recipe.images)
     tensors = save_tensors({name: value.cpu().contiguous() for name, value in engine.players["C"].state_dict().items()})
     return judge_facts(recipe, data, tensors), tensors

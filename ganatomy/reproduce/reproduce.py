@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.core.observer import Progress
 from ganatomy.engine.ledger import NonFiniteError
 from ganatomy.engine.precision import find_device, is_out_of_memory
 from ganatomy.experiments.clock import Clock, State
@@ -29,7 +30,7 @@ from ganatomy.reproduce.shown import shown
 from ganatomy.reproduce.sources import given
 from ganatomy.runs.files import read_json
 from ganatomy.runs.folder import LOCK, RunFolder
-from ganatomy.studies.study import Progress, carry_out
+from ganatomy.studies.study import carry_out
 
 REPRODUCTIONS = Path("reproductions")  # where `ganatomy reproduce` works unless told otherwise
 PLANNED = re.compile(r"\w+ {2,}")  # how a line of a plan begins; what goes wrong, or takes long, is told in sentences

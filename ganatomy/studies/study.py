@@ -15,9 +15,8 @@ from pydantic import PositiveInt
 from safetensors.torch import save as save_tensors
 from torch import nn
 
-from ganatomy.core.duration import in_words
 from ganatomy.core.errors import GanatomyError, near
-from ganatomy.core.observer import Moment, Observer
+from ganatomy.core.observer import Observer, Progress
 from ganatomy.core.players import Generator
 from ganatomy.core.recipe import Recipe, recipes
 from ganatomy.core.registry import Registry, part
@@ -222,20 +221,6 @@ class StudyFolder:
         """Rows as CSV; the columns are those of the first."""
         write_csv(self.path / name, rows)
         return self.path / name
-
-
-class Progress(Observer):
-    """A line for every tenth of a training."""
-
-    def __init__(self, say: Callable[[str], None], images: int) -> None:
-        self.say, self.images = say, images
-
-    def announce(self, text: str) -> None:
-        self.say(text)
-
-    def after_round(self, moment: Moment) -> None:
-        if moment.passed(max(1, self.images // 10)):
-            self.say(f"  {moment.images:,} of {self.images:,} images, {in_words(moment.seconds)}")
 
 
 def carry_out(study: Study, out: Path | str | None = None, announce: Callable[[str], None] = lambda text: None) -> Path:

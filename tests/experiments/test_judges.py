@@ -55,6 +55,15 @@ def test_the_shipped_judges_are_small_and_whole() -> None:
     assert size < 5_000_000
 
 
+def test_a_judge_that_is_trained_tells_how_far_it_is(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging, "FEWEST", 1_280)
+    monkeypatch.setattr(judging, "MOST", 1_280)
+    spec, said = Spec(Images, source="digits", draw=5, per_class=20), list[str]()
+    find_judge(spec.build().open(), spec, said.append)
+    assert said[0].startswith("Training a judge") and said[-1].startswith("It recognizes ")
+    assert [line.split(" images")[0] for line in said[1:-1]] == [f"  {128 * n:,} of 1,280" for n in range(1, 11)]
+
+
 def test_the_judge_of_digits_knows_digits_and_does_not_crown_a_collapsed_generator() -> None:
     on = bench("digits")
     real, collapsed = on.floor, one_picture_per_class(on)
