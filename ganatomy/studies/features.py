@@ -30,7 +30,7 @@ from ganatomy.experiments.build import build_players, class_count
 from ganatomy.experiments.run import Run, load
 from ganatomy.metrics.moments import Array
 from ganatomy.report.charts import bars
-from ganatomy.studies.real import facts, flat, labels_of, real_images
+from ganatomy.studies.real import facts, flat, labels_of, largest_class, real_images, spread
 from ganatomy.studies.study import OfRuns, Step, StudyFolder, check_each_once, study
 from ganatomy.studies.svm import LinearSVM, fit
 
@@ -111,6 +111,7 @@ class Features(OfRuns):
             "validation": f"1 / {VALIDATION} of the known labels, or all but {CHOSEN_ON:,}",
             "images": len(images),
             "held_out": len(data.held_out),
+            "largest_class": largest_class(data),
             "seed": self.seed,
         }
         return {**found, "protocol": protocol}
@@ -332,7 +333,7 @@ def summary(results: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     accuracies = [one["accuracy"] for one in results]
     return {
         "accuracy": float(np.mean(accuracies)),
-        "deviation": float(np.std(accuracies, ddof=1)) if len(results) > 1 else None,
+        "deviation": spread(accuracies),
         "accuracies": accuracies,
         "validation": float(np.mean([one["validation"] for one in results])),
         "C": [one["C"] for one in results],

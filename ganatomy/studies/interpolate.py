@@ -20,7 +20,7 @@ from ganatomy.experiments.sampling import Sampler
 from ganatomy.metrics.moments import Array
 from ganatomy.report.charts import bars
 from ganatomy.report.grid import grid
-from ganatomy.studies.real import facts
+from ganatomy.studies.real import facts, spread
 from ganatomy.studies.study import OfRuns, StudyFolder, study
 
 Path = Literal["linear", "spherical"]
@@ -67,10 +67,7 @@ class Interpolate(OfRuns):
         ]
         folder.table("smoothness.csv", rows)
         folder.picture("smoothness.png", bars(smooth, "smoothness, 1 where every step changes as much", ".2f"))
-        result = {
-            name: {"smoothness": float(np.mean(found)), "deviation": float(np.std(found))}
-            for name, found in smooth.items()
-        }
+        result = {name: {"smoothness": float(np.mean(own)), "deviation": spread(own)} for name, own in smooth.items()}
         protocol = {
             **facts(run, "G"),
             "classes": "evenly mixed, at the latent of the walk" if "classes" in walks else None,

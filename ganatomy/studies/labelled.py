@@ -33,7 +33,7 @@ from ganatomy.studies.pupil import (
     lesson_of,
     teach,
 )
-from ganatomy.studies.real import labels_of
+from ganatomy.studies.real import labels_of, largest_class, spread
 from ganatomy.studies.study import Study, StudyFolder, check_each_once, check_generates, refuse_said_by_settings, study
 
 SAMPLES_SEED = 7
@@ -91,10 +91,7 @@ class LabelledData(Study):
         for row in rows:
             groups.setdefault(f"{100 * row['portion']:g}% {row['lesson']}", []).append(row["accuracy"])
         folder.picture("accuracy.png", bars(groups, "recognized of the held-out images"))
-        means = {
-            name: {"mean": float(np.mean(values)), "deviation": float(np.std(values, ddof=1)) if values[1:] else None}
-            for name, values in groups.items()
-        }
+        means = {name: {"mean": float(np.mean(own)), "deviation": spread(own)} for name, own in groups.items()}
         protocol = {
             "content": data.content,
             "recipe": self.recipe,
@@ -104,6 +101,7 @@ class LabelledData(Study):
             "per_label": self.per_label,
             "exam": "held-out images",
             "held_out": len(data.held_out),
+            "largest_class": largest_class(data),
             "shown": self._shown if self.epochs is None else f"{self.epochs} epochs",
             "turned": f"by up to {TURN:g} degrees",
             "augmented": f"turned by up to {GENTLE_TURN:g} degrees, shifted by up to {GENTLE_SHIFT:.2g} of the size"

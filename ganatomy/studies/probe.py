@@ -42,7 +42,7 @@ from ganatomy.networks.bigan import ConvEncoder
 from ganatomy.report.charts import bars
 from ganatomy.runs.checkpoints import Checkpoints
 from ganatomy.runs.files import write_bytes
-from ganatomy.studies.real import facts, flat, labels_of, real_images
+from ganatomy.studies.real import facts, flat, labels_of, largest_class, real_images
 from ganatomy.studies.study import OfRuns, Step, StudyFolder, study
 
 STEP = 256  # images looked at at a time
@@ -104,7 +104,7 @@ class Probe(OfRuns):
             "nearest": "Euclidean",
             "images": {name: min(count, len(real.order)) for name, count in self.counts().items()},
             "held_out": len(data.held_out),
-            "largest_class": float(np.bincount(held_out_labels).max() / len(held_out_labels)),
+            "largest_class": largest_class(data),
             "seed": self.seed,
         }
         return {**found, **({"encoder": trained} if trained else {}), "protocol": protocol}

@@ -36,7 +36,7 @@ from ganatomy.studies.pupil import (
     probabilities,
     teach,
 )
-from ganatomy.studies.real import facts, labels_of
+from ganatomy.studies.real import facts, labels_of, largest_class
 from ganatomy.studies.study import OfRuns, StudyFolder, check_each_once, refuse_said_by_settings, study
 
 LESSON_SEED, QUERY_SEED = 7, 8  # of the samples that are learned from, and of those that are asked about
@@ -102,6 +102,8 @@ class Retrain(OfRuns):
         protocol = {
             **facts(run, "G", data),
             "exam": "held-out images",
+            "held_out": len(data.held_out),
+            "largest_class": largest_class(data),
             "samples_seed": LESSON_SEED,
             "queries_seed": QUERY_SEED,
             "queries": QUERIES,

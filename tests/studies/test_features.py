@@ -19,6 +19,7 @@ from ganatomy.networks.residual import BigGANDiscriminator
 from ganatomy.runs.files import read_json
 from ganatomy.studies import features
 from ganatomy.studies.features import Convolutions, Features, Scale, Shuffled, through, untrained
+from ganatomy.studies.real import largest_class
 from ganatomy.studies.study import carry_out, declared
 from tests.conftest import TINY
 from tests.studies.conftest import Dies, files_in, promised
@@ -114,6 +115,7 @@ def test_from_end_to_end_and_the_same_when_interrupted(trained: Run, tmp_path: P
     assert len(result["discriminator"]["trials"]["40"]["accuracies"]) == 2
     assert set(result) == {"discriminator", "pixels", "pca", "untrained", "protocol"}
     assert result["pixels"]["size"] == 64 and result["pca"]["size"] == 16
+    assert result["protocol"]["largest_class"] == largest_class(trained.data())
     assert len((whole / "accuracy.csv").read_text().splitlines()) == 9
     assert promised("features") <= files_in(whole)
 

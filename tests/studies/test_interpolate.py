@@ -50,6 +50,7 @@ def test_a_study_walks_on_the_path_it_is_told(conditional: Run, tmp_path: Path) 
         folder = carry_out(declared("interpolate", words), tmp_path / path)
         found[path] = read_json(folder / "result.json")["result"]["latents"]["smoothness"]
         assert found[path] == smoothness(walk[0])
+        assert read_json(folder / "result.json")["result"]["latents"]["deviation"] is None, "of one walk"
         assert (folder / "smoothness.csv").read_text().splitlines()[1] == f"latents,0,{found[path]}"
     assert found["linear"] != found["spherical"]
 
@@ -68,7 +69,9 @@ def test_from_end_to_end_and_the_same_again(conditional: Run, tmp_path: Path) ->
     first = (folder / "result.json").read_bytes()
     assert carry_out(study, folder) == folder and (folder / "result.json").read_bytes() == first
     result = read_json(folder / "result.json")["result"]
-    assert 0.25 <= result["latents"]["smoothness"] <= 1 and "classes" in result
+    walks = [smoothness(walk) for walk in between_latents(conditional.sampler(), 2, 5, "spherical", 0)]
+    assert result["latents"] == {"smoothness": np.mean(walks), "deviation": np.std(walks, ddof=1)}
+    assert "classes" in result
     with Image.open(folder / "latents.png") as picture:
         assert picture.width > 5 * 8
     with pytest.raises(GanatomyError, match="steps: 5 -> 6"):

@@ -25,7 +25,7 @@ from ganatomy.runs.folder import RunFolder
 from ganatomy.studies import arithmetic
 from ganatomy.studies import study as studying
 from ganatomy.studies.embedding import Embedding
-from ganatomy.studies.real import facts, labels_of, real_images
+from ganatomy.studies.real import facts, labels_of, largest_class, real_images
 from ganatomy.studies.study import (
     TRAINS_FIRST,
     OfRuns,
@@ -203,6 +203,13 @@ def test_nobody_is_tested_on_what_he_learned_from(cache: Path, tmp_path: Path) -
     carry_out(declared("features", [f"run={run.path}", *words]), tmp_path / "features")
     assert facts(run, "D", run.data())["remarks"] == run.data().remarks != []
     assert "remarks" not in facts(run, "D", real_images(run, "digits")), "tested on what D alone has seen, unlabelled"
+
+
+def test_the_largest_class_is_what_guessing_it_recognizes(cache: Path) -> None:
+    data = Images(source="digits").open()
+    held_out = np.asarray(data.held_out.labels)
+    guessed = np.bincount(held_out).argmax()
+    assert largest_class(data) == (held_out == guessed).mean() > 1 / 10
 
 
 def test_images_of_one_class_teach_nothing(cache: Path) -> None:
