@@ -22,7 +22,7 @@ BINS = 20
 def scatter(
     points: Array, classes: Sequence[int], origins: Sequence[str], names: Sequence[str], title: str = ""
 ) -> Image.Image:
-    """Points [N, 2], colored by class number, marked by origin; `names` of the classes.
+    """Points [N, 2], colored by class number, marked by origin; `names` of the classes, which may be the origins.
 
     >>> scatter(np.eye(2), [0, 1], ["real", "generated"], ["zero", "one"]).size
     (990, 770)
@@ -41,13 +41,12 @@ def scatter(
     axes.set_yticks([])
     for side in axes.spines.values():
         side.set_color(FAINT)
-    marks = [Line2D([], [], color=PALE, marker=m, linestyle="", label=k) for k, m in zip(kinds, MARKERS, strict=False)]
-    marks += [
-        Line2D([], [], color=color, marker="o", linestyle="", label=name)
-        for color, name in zip(colors, names, strict=True)
-    ]
+    marks = dict(zip(kinds, MARKERS, strict=False))
+    shown = [(PALE, marker, kind) for kind, marker in marks.items() if kind not in names]
+    shown += [(color, marks.get(name, "o"), name) for color, name in zip(colors, names, strict=True)]
+    handles = [Line2D([], [], color=color, marker=m, linestyle="", label=label) for color, m, label in shown]
     axes.legend(
-        handles=marks, loc="upper left", bbox_to_anchor=(1.005, 1.01), frameon=False, fontsize=9, labelcolor=INK
+        handles=handles, loc="upper left", bbox_to_anchor=(1.005, 1.01), frameon=False, labelcolor=INK, fontsize=9
     )
     return rendered(figure)
 

@@ -77,7 +77,8 @@ class Modes(OfRuns):
         for title in dict.fromkeys(row["run"] for row in shares):
             own = [row for row in shares if row["run"] == title]
             sides = {f"{row['class']}, {side}": [row[side]] for row in own for side in ("generated", "real")}
-            folder.picture(f"classes-{title}.png", bars(sides, "share of each class, as the judge sees it"))
+            picture = bars(sides, "share of each class, as the judge sees it", colors=(0, 1))
+            folder.picture(f"classes-{title}.png", picture)
         folder.table("birthday.csv", birthday_rows(found))
         folder.table("mates.csv", [{"run": title, **one["batch_mates"]} for title, one in found.items()])
         protocol = {"count": of_all(found, "count"), "extractor": of_all(found, "extractor"), "seed": self.seed}
