@@ -28,7 +28,7 @@ from ganatomy.experiments.sampling import Sampler
 from ganatomy.metrics.moments import Array
 from ganatomy.report.grid import grid
 from ganatomy.studies.real import facts, refuse_seen
-from ganatomy.studies.study import OfRuns, StudyFolder, check_each_once, study
+from ganatomy.studies.study import OfRuns, StudyFolder, check_each_once, refuse_idle, study
 
 NUMBERED = 100  # latents in the grid that one picks from by hand
 TERMS = ("with", "without", "other")
@@ -70,6 +70,7 @@ class Arithmetic(OfRuns):
     def check(self) -> None:
         if self.picked:
             check_picked(self.picked)
+            refuse_idle(self, ["group", "trials", "pool"], "is for trials by judges; picked= is one trial by hand.")
         check_each_once(attributes=self.attributes())
         if not self.picked and self.pool < len(TERMS) * self.group:
             raise GanatomyError(f"pool={self.pool} is too few for {len(TERMS)} terms of group={self.group} each.")

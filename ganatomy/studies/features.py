@@ -31,7 +31,7 @@ from ganatomy.experiments.run import Run, load
 from ganatomy.metrics.moments import Array
 from ganatomy.report.charts import bars
 from ganatomy.studies.real import facts, flat, labels_of, largest_class, real_images, spread
-from ganatomy.studies.study import OfRuns, Step, StudyFolder, check_each_once, study
+from ganatomy.studies.study import OfRuns, Step, StudyFolder, check_each_once, refuse_idle, study
 from ganatomy.studies.svm import LinearSVM, fit
 
 STEP = 256  # images looked at at a time
@@ -56,8 +56,9 @@ class Features(OfRuns):
     grid: each layer's maps are max-pooled to a grid of this size; one number for all layers or one for each, no larger
         than the maps.
     labels: how many labelled images per class are known, 5 or more, or all; each value is a trial. Unless all are
-        known, the accuracy is the mean over `draws` random choices.
-    against: what to compare with; `untrained` is D with the weights that its training began with.
+        known, the accuracy is the mean over `draws` random choices, or over as many as have no image in common.
+    against: what to compare with; `untrained` is D with new weights, of the run's seed: those that its training began
+        with, unless it began with another run's.
     components: of the PCA, at most as many as there can be.
     strengths: values of C times the number of features; the best is chosen on a fifth of the known labels, or on more
         where more than 12,500 are known.
@@ -75,6 +76,8 @@ class Features(OfRuns):
 
     def check(self) -> None:
         check_each_once(labels=self.labels, strengths=self.strengths)
+        if "pca" not in self.against:
+            refuse_idle(self, ["components"], "is for against=pca.")
 
     def check_looks(self, players: Mapping[str, nn.Module], data: ImageSet, whose: str) -> None:
         check_grid(scoring_alone(players["D"].eval(), data.shape, whose), self.grid, data.shape)
@@ -232,7 +235,7 @@ def no_image(shape: Shape) -> Tensor:
 
 
 def untrained(run: Run, trained: Discriminator) -> Discriminator:
-    """The discriminator as its training began, with the reference batch it was given."""
+    """The discriminator with new weights of the run's seed, and with the reference batch it was given."""
     state = run.checkpoint().state["data"]
     D = build_players(run.recipe, Shape(*state["shape"]), class_count(state["classes"]))["D"]
     assert isinstance(D, Discriminator)
@@ -276,9 +279,10 @@ class Shuffled:
     def check(self, labels: Sequence[int | Literal["all"]]) -> None:
         for known in labels:
             if known != "all" and not VALIDATION <= known <= self.fewest:
+                some = f", or numbers from {VALIDATION} to {self.fewest}" if self.fewest >= VALIDATION else ""
                 raise GanatomyError(
-                    f"labels={known}: {self.data.source} has from {self.fewest:,} images of a class to train on, and "
-                    f"{VALIDATION} are needed."
+                    f"labels={known}: the rarest class of {self.data.source} has {self.fewest:,} images to train on. "
+                    f"Say labels=all{some}."
                 )
 
     def choices(self, known: int | Literal["all"], draws: int) -> list[Array]:

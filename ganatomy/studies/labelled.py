@@ -34,7 +34,15 @@ from ganatomy.studies.pupil import (
     teach,
 )
 from ganatomy.studies.real import labels_of, largest_class, spread
-from ganatomy.studies.study import Study, StudyFolder, check_each_once, check_generates, refuse_said_by_settings, study
+from ganatomy.studies.study import (
+    Study,
+    StudyFolder,
+    check_each_once,
+    check_generates,
+    refuse_idle,
+    refuse_said_by_settings,
+    study,
+)
 
 SAMPLES_SEED = 7
 TURN = 30.0  # degrees
@@ -174,8 +182,8 @@ class LabelledData(Study):
             raise GanatomyError(
                 f"shown={self.shown} and epochs={self.epochs} say the same twice: leave one of them out."
             )
-        if self.network == "small" and self.weights != PRETRAINED:
-            raise GanatomyError(f"weights={self.weights} is for network=efficientnet-b0; the small network has none.")
+        if self.network == "small":
+            refuse_idle(self, ["weights"], "is for network=efficientnet-b0; the small network has none.")
         settings = {
             "data.portion": "portions",
             "data.draw": "seeds",

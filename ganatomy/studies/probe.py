@@ -43,7 +43,7 @@ from ganatomy.report.charts import bars
 from ganatomy.runs.checkpoints import Checkpoints
 from ganatomy.runs.files import write_bytes
 from ganatomy.studies.real import facts, flat, labels_of, largest_class, real_images
-from ganatomy.studies.study import OfRuns, Step, StudyFolder, study
+from ganatomy.studies.study import OfRuns, Step, StudyFolder, refuse_idle, study
 
 STEP = 256  # images looked at at a time
 STANDING_IMAGES = 5_120  # real ones, that batch-norm statistics are taken from
@@ -76,6 +76,8 @@ class Probe(OfRuns):
 
     def check_looks(self, players: Mapping[str, nn.Module], data: ImageSet, whose: str) -> None:
         labels, _ = labels_of(data)
+        if "E" in players:
+            refuse_idle(self, ["encoder_images", "encoder_width"], f"is for a run without an encoder; {whose} has one.")
         for name, count in self.counts().items():
             if len(np.unique(labels[self.order(data)[:count]])) < 2:
                 raise GanatomyError(f"{name}_images={count}: these images of {data.source} are all of one class.")
@@ -86,19 +88,19 @@ class Probe(OfRuns):
     def carry_out(self, folder: StudyFolder) -> Mapping[str, Any]:
         run = load(self.run)
         data = real_images(run, self.data)
-        self.check_looks({}, data, self.run)
+        own = own_encoder(run) if "E" in run.recipe.players else None
+        self.check_looks({} if own is None else {"E": own}, data, self.run)
         labels, held_out_labels = labels_of(data)
         real = Real(data, self.order(data), labels, held_out_labels)
-        own = "E" in run.recipe.players
-        E, trained = (own_encoder(run), {}) if own else self.taught(run, folder)
+        E, trained = self.taught(run, folder) if own is None else (own, {})
         looks = {"latents": lambda: latents(E, real), "pca": lambda: principal(E.size, real)}
         found = {name: self.tried(look, real, folder.steps_of(name)) for name, look in looks.items()}
         folder.table("accuracy.csv", [{"features": name, **one} for name, one in found.items()])
         accuracies = {f"{name}, {kind}": [one[kind]] for kind in self.counts() for name, one in found.items()}
         folder.picture("accuracy.png", bars(accuracies, "recognized of the held-out images"))
         protocol = {
-            **facts(run, "E" if own else "G", data),
-            "encoder": "the run's own" if own else "trained afterwards against the frozen generator",
+            **facts(run, "G" if own is None else "E", data),
+            "encoder": "trained afterwards against the frozen generator" if own is None else "the run's own",
             "linear": "logistic regression, C=1",
             "svm": f"RBF, C={PENALTY:g}, gamma=scale",
             "nearest": "Euclidean",

@@ -37,7 +37,7 @@ from ganatomy.studies.pupil import (
     teach,
 )
 from ganatomy.studies.real import facts, labels_of, largest_class
-from ganatomy.studies.study import OfRuns, StudyFolder, check_each_once, refuse_said_by_settings, study
+from ganatomy.studies.study import OfRuns, StudyFolder, check_each_once, refuse_idle, refuse_said_by_settings, study
 
 LESSON_SEED, QUERY_SEED = 7, 8  # of the samples that are learned from, and of those that are asked about
 QUERIES = 2_000
@@ -80,6 +80,8 @@ class Retrain(OfRuns):
 
     def check(self) -> None:
         check_each_once(shares=self.shares, generated=self.made_shares(), seeds=self.seeds)
+        if not self.few:
+            refuse_idle(self, ["few_images", "few_recipe", "few_overrides"], "is for few labels, left out by few=0.")
         said = {"data.per_class": "few", "data.draw": "seeds", "images": "few_images", "seed": "seeds"}
         refuse_said_by_settings(self.few_overrides, said, "few_overrides")
 

@@ -319,6 +319,14 @@ def refuse_said_by_settings(assignments: Sequence[str], settings: Mapping[str, s
             raise GanatomyError(f"{named}: {key}={text} is said by the setting {settings[key]}.")
 
 
+def refuse_idle(study: Study, names: Sequence[str], why: str) -> None:
+    """Raise GanatomyError for settings that were said and would do nothing; `why` follows the setting."""
+    declared = declared_settings(type(study))
+    for name in names:
+        if (value := getattr(study, name)) != declared[name].default:
+            raise GanatomyError(f"{name}={typed(to_plain(value))} {why}")
+
+
 def check_each_once(**lists: Sequence[Any]) -> None:
     """Settings that list what there is to do: something, and nothing twice."""
     for name, values in lists.items():

@@ -76,6 +76,8 @@ def test_bigans_own_encoder_from_end_to_end(cache: Path, tmp_path: Path) -> None
     assert result["protocol"]["images"] == {"linear": 1197, "svm": 500, "nearest": 300}
     assert "encoder" not in result and not (folder / "encoder.safetensors").exists()
     assert result["latents"]["nearest"] > 0.4
+    with pytest.raises(GanatomyError, match=r"encoder_images=64 is for a run without an encoder; .*bigan has one"):
+        carry_out(declared("probe", [f"run={run.path}", "encoder_images=64"]), tmp_path / "idle")
     with pytest.raises(GanatomyError, match="JointDiscriminator"):
         carry_out(declared("features", [f"run={run.path}"]), tmp_path / "features")
 
