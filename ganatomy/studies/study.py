@@ -356,10 +356,12 @@ def declared(name: str, assignments: Sequence[str] = ()) -> Study:
     """A study by name with settings from text: `declared("interpolate", ["run=runs/a", "steps=12"])`."""
     cls = studies[name]
     known = declared_settings(cls)
-    settings = {}
+    settings: dict[str, Any] = {}
     for key, text in map(key_and_value, assignments):
         if key not in known:
             raise GanatomyError(f"The study {name} has no setting '{key}'. {near(key, known)}")
+        if key in settings:
+            raise GanatomyError(f"{key}={text}: {key} is said before, too; it has one value.")
         settings[key] = parsed(key, known[key].annotation, text)
     found: Study = Spec(cls, **settings).build()
     return found

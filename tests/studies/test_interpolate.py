@@ -104,6 +104,8 @@ def test_killed_between_two_walks_it_ends_the_same_and_removed_pictures_come_bac
 def test_mistakes_are_told(trained: Run, tmp_path: Path) -> None:
     with pytest.raises(GanatomyError, match=r"no setting 'stepps'\. Did you mean 'steps'"):
         declared("interpolate", ["run=x", "stepps=3"])
+    with pytest.raises(GanatomyError, match="steps=4: steps is said before, too"):
+        declared("interpolate", ["run=x", "steps=3", "steps=4"])
     with pytest.raises(GanatomyError, match="needs the setting 'run'"):
         declared("interpolate")
     with pytest.raises(GanatomyError, match=r"No study called 'interpolat'\. Did you mean 'interpolate'"):
