@@ -15,7 +15,6 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 import torch
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
-from sklearn.decomposition import PCA
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_max_pool2d
 
@@ -30,12 +29,20 @@ from ganatomy.experiments.build import build_players, class_count
 from ganatomy.experiments.run import Run, load
 from ganatomy.metrics.moments import Array
 from ganatomy.report.charts import bars
-from ganatomy.studies.real import facts, flat, labels_of, largest_class, real_images, spread
+from ganatomy.studies.real import (
+    STANDING_IMAGES,
+    STEP,
+    facts,
+    flat,
+    labels_of,
+    largest_class,
+    principal,
+    real_images,
+    spread,
+)
 from ganatomy.studies.study import OfRuns, Step, StudyFolder, check_each_once, refuse_idle, study
 from ganatomy.studies.svm import LinearSVM, fit
 
-STEP = 256  # images looked at at a time
-STANDING_IMAGES = 5_120  # real ones, that batch-norm statistics are taken from
 SCALED_BY = 5_120  # images, whose features' mean and deviation are made 0 and 1
 PRINCIPAL_IMAGES = 20_000  # that principal components are taken from, at most
 VALIDATION = 5  # one image in so many, at least, chooses C
@@ -94,7 +101,7 @@ class Features(OfRuns):
         looks: dict[str, Callable[[], Look]] = {
             "discriminator": lambda: through(trained, self.grid, images),
             "pixels": lambda: lambda pictures: torch.from_numpy(flat(pictures)),
-            "pca": lambda: principal(images, self.components),
+            "pca": lambda: components(images, self.components),
             "untrained": lambda: through(untrained(run, trained), self.grid, images),
         }
         names = ("discriminator", *dict.fromkeys(self.against))
@@ -251,10 +258,10 @@ def through(D: Discriminator, grid: Sequence[int], images: "Shuffled") -> Look:
     return lambda pictures: seen(to_unit(pictures))
 
 
-def principal(images: "Shuffled", components: int) -> Look:
+def components(images: "Shuffled", size: int) -> Look:
     """The first principal components of pixels."""
     pixels = np.concatenate([flat(x) for x in images.parts(np.arange(min(PRINCIPAL_IMAGES, len(images))))])
-    pca = PCA(min(components, *pixels.shape), random_state=0).fit(pixels)
+    pca = principal(pixels, size)
     return lambda pictures: torch.from_numpy(pca.transform(flat(pictures)).astype(np.float32))
 
 

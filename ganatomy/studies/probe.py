@@ -17,7 +17,6 @@ import torch
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
-from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
@@ -42,11 +41,18 @@ from ganatomy.networks.bigan import ConvEncoder
 from ganatomy.report.charts import bars
 from ganatomy.runs.checkpoints import Checkpoints
 from ganatomy.runs.files import write_bytes
-from ganatomy.studies.real import facts, flat, labels_of, largest_class, real_images
+from ganatomy.studies.real import (
+    STANDING_IMAGES,
+    STEP,
+    facts,
+    flat,
+    labels_of,
+    largest_class,
+    principal,
+    real_images,
+)
 from ganatomy.studies.study import OfRuns, Step, StudyFolder, refuse_idle, study
 
-STEP = 256  # images looked at at a time
-STANDING_IMAGES = 5_120  # real ones, that batch-norm statistics are taken from
 RATE, TRIED = 1e-3, 2_048  # Adam's, falling to zero; latents that an encoder is tried on
 PENALTY = 10.0  # C of the SVM
 WEIGHTS = "encoder.safetensors"
@@ -93,7 +99,7 @@ class Probe(OfRuns):
         labels, held_out_labels = labels_of(data)
         real = Real(data, self.order(data), labels, held_out_labels)
         E, trained = self.taught(run, folder) if own is None else (own, {})
-        looks = {"latents": lambda: latents(E, real), "pca": lambda: principal(E.size, real)}
+        looks = {"latents": lambda: latents(E, real), "pca": lambda: components(E.size, real)}
         found = {name: self.tried(look, real, folder.steps_of(name)) for name, look in looks.items()}
         folder.table("accuracy.csv", [{"features": name, **one} for name, one in found.items()])
         accuracies = {f"{name}, {kind}": [one[kind]] for kind in self.counts() for name, one in found.items()}
@@ -267,9 +273,9 @@ def encoded(E: nn.Module, pictures: Array, rows: Array) -> Array:
     return torch.cat(found).numpy()
 
 
-def principal(size: int, real: Real) -> tuple[Array, Array]:
+def components(size: int, real: Real) -> tuple[Array, Array]:
     """As many principal components of the pixels, or as many as there can be."""
     pictures, held_out = real.pictures()
     train = flat(pictures[real.order])
-    pca = PCA(min(size, *train.shape), random_state=0).fit(train)
+    pca = principal(train, size)
     return pca.transform(train), pca.transform(flat(held_out))

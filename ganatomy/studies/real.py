@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.decomposition import PCA
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.core.shape import Shape
@@ -15,6 +16,8 @@ from ganatomy.experiments.run import Run
 from ganatomy.metrics.moments import Array
 
 COLORS = {1: "gray", 3: "rgb", 4: "rgba"}
+STEP = 256  # images looked at at a time
+STANDING_IMAGES = 5_120  # real ones, that batch-norm statistics are taken from
 
 
 def real_images(run: Run, source: str | None) -> ImageSet:
@@ -66,6 +69,11 @@ def refuse_seen(data: ImageSet) -> None:
 def flat(images: Array) -> Array:
     """uint8 [N, H, W, C] to float32 [N, H * W * C] in [-1, 1]."""
     return images.reshape(len(images), math.prod(images.shape[1:])).astype(np.float32) / np.float32(HALF_RANGE) - 1
+
+
+def principal(pixels: Array, size: int) -> PCA:
+    """So many principal components of flat images [N, d], or as many as there can be."""
+    return PCA(min(size, *pixels.shape), random_state=0).fit(pixels)
 
 
 def facts(run: Run, player: str, data: ImageSet | None = None) -> dict[str, Any]:

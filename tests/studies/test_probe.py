@@ -141,7 +141,7 @@ def test_only_the_images_of_the_classifiers_are_looked_at(trained: Run) -> None:
     data = trained.data()
     assert data.train.labels is not None and data.held_out.labels is not None
     real = probe.Real(data, np.array([5, 3, 8, 1]), data.train.labels, data.held_out.labels)
-    x, test = probe.principal(64, real)
+    x, test = probe.components(64, real)
     assert x.shape == (4, 4) and len(test) == len(data.held_out)
 
 
@@ -150,7 +150,7 @@ def test_pca_is_scikit_learns(trained: Run, tmp_path: Path) -> None:
     assert data.train.labels is not None and data.held_out.labels is not None
     real = probe.Real(data, np.arange(len(data.train)), data.train.labels, data.held_out.labels)
     found = probe.Probe(run="", nearest_images=2_000).tried(
-        lambda: probe.principal(64, real), real, lambda name, work: dict(work())
+        lambda: probe.components(64, real), real, lambda name, work: dict(work())
     )["nearest"]
     train_pixels, test_pixels = (np.array(part).reshape(len(part), -1).astype(float) for part in real.pictures())
     pixels = KNeighborsClassifier(1, algorithm="brute").fit(train_pixels, real.labels)
