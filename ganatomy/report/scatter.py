@@ -1,5 +1,6 @@
 """Points of several classes and origins in the plane, and the distributions of numbers of each origin."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 MARKERS = ("o", "X", "s", "^")  # of the origins, in order
 BINS = 20
+LINES, WIDER = 30, 1.5  # of a legend, in each of its columns; inches that another column takes
 
 
 def scatter(
@@ -27,10 +29,11 @@ def scatter(
     >>> scatter(np.eye(2), [0, 1], ["real", "generated"], ["zero", "one"]).size
     (990, 770)
     """
-    figure = Figure((9, 7), DOTS, layout="constrained")
+    kinds = list(dict.fromkeys(origins))
+    columns = math.ceil((len(kinds) + len(names)) / LINES)
+    figure = Figure((9 + WIDER * (columns - 1), 7), DOTS, layout="constrained")
     axes = figure.add_subplot()
     colors = class_colors(len(names))
-    kinds = list(dict.fromkeys(origins))
     for kind, marker in zip(kinds, MARKERS, strict=False):
         rows = [row for row, origin in enumerate(origins) if origin == kind]
         own = [colors[classes[row]] for row in rows]
@@ -46,7 +49,13 @@ def scatter(
     shown += [(color, marks.get(name, "o"), name) for color, name in zip(colors, names, strict=True)]
     handles = [Line2D([], [], color=color, marker=m, linestyle="", label=label) for color, m, label in shown]
     axes.legend(
-        handles=handles, loc="upper left", bbox_to_anchor=(1.005, 1.01), frameon=False, labelcolor=INK, fontsize=9
+        handles=handles,
+        ncols=columns,
+        loc="upper left",
+        bbox_to_anchor=(1.005, 1.01),
+        frameon=False,
+        fontsize=9,
+        labelcolor=INK,
     )
     return rendered(figure)
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from ganatomy.report.charts import bars
 from ganatomy.report.curves import COLORS
-from ganatomy.report.scatter import scatter
+from ganatomy.report.scatter import class_colors, scatter
 
 Array = np.ndarray
 
@@ -39,6 +39,16 @@ def test_any_numbers_have_a_picture() -> None:
         warnings.simplefilter("error")
         for groups in ({"a": [0.0], "b": [0.0]}, {"a": [1.0]}, {"a": [-1.0, 2.0]}, {"a": [4e-3, 5e-3]}):
             assert bars(groups, "", ".3g").width > 500
+
+
+def test_a_legend_of_many_classes_is_within_the_picture() -> None:
+    names = [f"class {number}" for number in range(100)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        picture = np.asarray(scatter(np.eye(2), [0, 1], ["real", "generated"], names))
+    last = tuple(int(255 * share) for share in class_colors(100)[-1][:3])
+    assert (np.abs(picture.astype(int) - last).max(2) <= 1).sum() > 20, "the last class is named"
+    assert (picture[-4:, 1000:] == 255).all() and (picture[:, -4:] == 255).all(), "and none is cut off"
 
 
 def test_a_legend_names_each_origin_once() -> None:
