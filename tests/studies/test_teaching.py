@@ -136,6 +136,33 @@ def test_no_generated_images_are_real_ones_only(conditional: Run, tmp_path: Path
     assert grid[0]["on_real"] == accuracy(taught, lesson_of(data, data.held_out))
 
 
+def test_queries_are_samples_that_nobody_learned_from(
+    conditional: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher, drawn, exams = Teacher(), list[tuple[int, int]](), list[Lesson]()
+
+    def samples_of(run: Run, count: int, seed: int, device: torch.device) -> Lesson:
+        drawn.append((count, seed))
+        return black(np.arange(count) % 10)
+
+    def accuracy(pupil: Any, exam: Lesson) -> float:
+        exams.append(exam)
+        return 0.5
+
+    monkeypatch.setattr(retrain, "samples_of", samples_of)
+    monkeypatch.setattr(retrain, "teach", teacher.teach)
+    monkeypatch.setattr(retrain, "accuracy", accuracy)
+    words = [f"run={conditional.path}", "shares=1", "generated=1", "few=0"]
+    carry_out(declared("retrain", words), tmp_path / "grid")
+    data = conditional.data()
+    seeds = dict(drawn)
+    assert set(seeds) == {len(data.train), retrain.QUERIES} and len(set(seeds.values())) == len(drawn) == 2
+    held_out = lesson_of(data, data.held_out)
+    for real, generated in zip(exams[::2], exams[1::2], strict=True):
+        assert np.array_equal(real.images, held_out.images) and np.array_equal(real.labels, held_out.labels)
+        assert len(generated) == retrain.QUERIES and not generated.images.any()
+
+
 def test_a_study_knows_the_checkpoint_it_began_with(copied: Callable[[], Path], tmp_path: Path) -> None:
     run = copied()
     study = declared("interpolate", [f"run={run}", "pairs=1", "steps=3"])
