@@ -82,7 +82,10 @@ class Modes(OfRuns):
         folder.table("birthday.csv", birthday_rows(found))
         folder.table("mates.csv", [{"run": title, **one["batch_mates"]} for title, one in found.items()])
         protocol = {"count": of_all(found, "count"), "extractor": of_all(found, "extractor"), "seed": self.seed}
-        return {**found, "protocol": {**protocol, "batches": BATCHES, "draws": DRAWS}}
+        return {
+            **found,
+            "protocol": {**protocol, "batches": f"{BATCHES} of each size, out of the same samples", "draws": DRAWS},
+        }
 
     def _look(self, folder: StudyFolder, path: str, title: str) -> Mapping[str, Any]:
         run = load(path)
@@ -197,7 +200,8 @@ def birthday(generated: Array, real: Array, seed: int) -> tuple[tuple[int, int],
     """The closest generated pair, and from which batch size on half of the batches hold a duplicate.
 
     The edge is the distance of the closest pair of different real images; `images_in_effect` is the square of that
-    size, or None where no size tried was enough: then there are `more_than` the square of the largest one.
+    size, or None where no size tried was enough: then there are `more_than` the square of the largest one. All N real
+    images hold a pair at the edge, so about N^2 is the most that this can tell of any G.
     """
     edge, _ = closest(real)
     distance, pair = closest(generated)
