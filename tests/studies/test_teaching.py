@@ -181,6 +181,14 @@ def test_labelled_data_refuses_what_it_says_itself_and_knows_a_class_called_none
     assert study._recipe(0.4, 0, 64, "none").data.settings["only"] == "none"
 
 
+def test_a_gan_learns_from_the_portion_that_its_pupils_learn_from(cache: Path) -> None:
+    study = LabelledData(data="digits", recipe="digits-cdcgan")
+    of_gan = study._recipe(0.5, 3, 64, None).data.build().open()
+    of_pupils, _ = study._opened(0.5, 3)
+    assert of_gan.content == of_pupils.content != study._opened(0.5, 0)[0].content
+    assert np.array_equal(of_gan.train.images, of_pupils.train.images)
+
+
 def test_a_missing_network_is_told_before_a_gan_is_trained(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
