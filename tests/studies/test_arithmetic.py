@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.data.images import ImageSet
 from ganatomy.experiments import judging
 from ganatomy.experiments.judging import first_half
 from ganatomy.experiments.run import Run
@@ -181,6 +182,19 @@ def test_what_is_no_attribute_is_told_before_a_judge_is_trained(
     by_hand = carry_out(declared("arithmetic", [*words, "picked=[[1],[2],[3]]"]), tmp_path / "hand")
     result = read_json(by_hand / "result.json")["result"]
     assert result["measured"] is None and re.search(said, result["protocol"]["not_measured"])
+
+
+@pytest.mark.parametrize("half", ["first", "second"])
+def test_a_judge_is_tested_on_held_out_images(
+    shades: Run, monkeypatch: pytest.MonkeyPatch, half: arithmetic.Half
+) -> None:
+    tested: list[ImageSet] = []
+    judge = SimpleNamespace(judge=SimpleNamespace(sha256=""))
+    monkeypatch.setattr(arithmetic, "judge_of", lambda *given: judge)
+    monkeypatch.setattr(arithmetic, "balanced_accuracy", lambda data, judge: float(bool(tested.append(data))))
+    arithmetic.attribute_judge(shades, "bright", half, lambda text: None)
+    held_out = shades.recipe.data.replace(label="bright").build().open().held_out
+    assert np.array_equal(tested[0].held_out.images, held_out.images) and len(held_out) > 10
 
 
 def test_a_judge_is_not_tested_on_what_it_learned_from(shades: Run) -> None:
