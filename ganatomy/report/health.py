@@ -20,7 +20,7 @@ RISEN = 0.1  # of G's loss, above its lowest
 BEHIND = 0.1  # accuracy by which D must be worse on held-out images, and at least
 ERRORS = 3  # standard errors of it, for one batch a line is noisy
 GONE = 0.05  # of a class's real share: a class with less is missing
-LOW, RISING, FALLEN = 0.25, 0.05, 0.2  # of coverage: parts of the floor, a part of its peak
+LOW, MOVED, FALLEN = 0.25, 0.05, 0.2  # of coverage: parts of the floor, a part of its peak
 BETTER, WORSE = 0.03, 0.2  # of the Fréchet distance, against the lowest one before
 NEAR = 1.25  # times the floor
 FEW_LINES, FEW_SCORES = 4, 4  # below which nothing is called a trend
@@ -87,8 +87,8 @@ def verdict(metrics: Sequence[Row], scores: Sequence[Row]) -> tuple[Finding, ...
     scores = comparable(scores)
     judges = [name for name in _names(metrics) if _is_accuracy(name)]
     return (
-        *([balance(metrics, name) for name in judges] or [_no_accuracies("balance", "D is too strong")]),
-        *([overfitting(metrics, name) for name in judges] or [_no_accuracies("overfitting", "D overfits")]),
+        *([balance(metrics, name) for name in judges] or [_no_accuracies(metrics, "balance", "D is too strong")]),
+        *([overfitting(metrics, name) for name in judges] or [_no_accuracies(metrics, "overfitting", "D overfits")]),
         *(translations(metrics, scores) if _translates(metrics) else (diversity(scores), progress(scores))),
     )
 
@@ -145,13 +145,15 @@ def diversity(scores: Sequence[Row]) -> Finding:
     covered = _scores(scores, "coverage")
     if not covered:
         why = "No coverage was measured (without labels: ganatomy evaluate RUN --metrics fid,prdc --extractor random)."
+        if scores:
+            why = "No class has enough real images for a coverage within classes."
         return Finding("diversity", "open", "Whether G collapsed cannot be told", why, "Look at the grids")
     (gone, classes), real = missing_classes(scores[-1]), _floor(scores[-1], "coverage") or 1.0
     peak, now = max(covered), covered[-1]
-    rising = now - covered[0] > RISING * real
+    rising = now - covered[0] > MOVED * real
     evidence = f"Coverage is {now:.3g} where real images reach {real:.3g}; its peak was {peak:.3g}."
     evidence += f" {_classes(gone, classes)}" if classes else ""
-    if now < (1 - FALLEN) * peak:
+    if now < (1 - FALLEN) * peak and peak - now > MOVED * real:  # near nothing, it only trembles
         return _collapse("G is collapsing: its diversity falls", evidence)
     if gone and not rising and len(covered) >= FEW_SCORES:
         return _collapse(f"G collapsed: {len(gone)} of {classes} classes are missing", evidence)
@@ -242,8 +244,10 @@ def _classes(gone: Sequence[int], classes: int) -> str:
     return f"Of {classes} classes, {len(gone)} are hardly drawn (counted from 0: {which})."
 
 
-def _no_accuracies(subject: Subject, what: str) -> Finding:
+def _no_accuracies(metrics: Sequence[Row], subject: Subject, what: str) -> Finding:
     why = "No accuracy of a discriminator is logged: under some losses its scores have no middle."
+    if not metrics:
+        why = "Nothing is logged yet."
     return Finding(subject, "open", f"Whether {what} cannot be told", why)
 
 

@@ -105,6 +105,8 @@ def test_noise_of_single_batches_is_not_overfitting() -> None:
     [
         ([scored(9, 0.8), scored(9, 0.5)], "bad", "G is collapsing"),
         ([scored(700, 0.01, HALF)] * 4, "bad", "5 of 10 classes are missing"),
+        ([scored(700, 0.01), scored(700, 0.002)], "open", "Diversity is low"),
+        ([scored(700, 0.01, HALF), scored(700, 0.002, HALF)] * 2, "bad", "5 of 10 classes are missing"),
         ([scored(700, 0.01, HALF)], "open", "Diversity is low"),
         ([scored(700, 0.01, HALF), scored(300, 0.3, HALF)], "open", "Diversity is low"),
         ([scored(700, 0.05)], "open", "Diversity is low"),
@@ -227,8 +229,15 @@ def test_coverage_that_was_measured_without_a_judge_is_looked_at(tmp_path: Path)
 
 def test_what_was_not_measured_is_said_to_be_open() -> None:
     assert [finding.tone for finding in verdict([], [])] == ["open"] * 4
+    assert "Nothing is logged" in verdict([], [])[0].evidence
     wasserstein = metric_rows(D_real=[1.0] * 8, D_score_real=[1.0] * 8, G_adversarial=[1.0] * 8)
     assert [finding.tone for finding in verdict(wasserstein, [])] == ["open"] * 4
+    assert "under some losses" in verdict(wasserstein, [])[0].evidence
+
+
+def test_without_a_coverage_it_is_said_what_was_lacking() -> None:
+    assert "without labels: ganatomy evaluate" in found("diversity", [], []).evidence
+    assert "enough real images" in found("diversity", [], score_rows(scored(9, None))).evidence
 
 
 def test_nulls_are_passed_over() -> None:
