@@ -101,8 +101,9 @@ def titles(runs: Sequence[RunFolder]) -> list[str]:
     """The runs' names, or their paths where two have one name."""
     names = [run.name for run in runs]
     found = [run.name if names.count(run.name) == 1 else str(run.path) for run in runs]
-    if len(set(found)) < len(found):
-        raise GanatomyError("A run is named twice.")
+    for title in found:
+        if found.count(title) > 1:
+            raise GanatomyError(f"{title} is named twice.")
     return found
 
 

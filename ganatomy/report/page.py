@@ -16,7 +16,7 @@ from PIL import Image
 
 from ganatomy.core.duration import in_words
 from ganatomy.core.errors import GanatomyError
-from ganatomy.report.comparison import as_scored
+from ganatomy.report.comparison import as_scored, titles
 from ganatomy.report.health import Finding, verdict
 from ganatomy.report.panels import HEIGHT, WIDTH, Chart, charts
 from ganatomy.report.results import (
@@ -127,18 +127,20 @@ def templates(*rooms: str) -> Environment:
 
 def of_runs(runs: Sequence[RunFolder]) -> dict[str, Any]:
     """What page.html shows."""
-    sections = [section(run, BYTES // len(runs), FRAMES if len(runs) <= FILMED else 0) for run in runs]
-    together = side_by_side(runs) if len(runs) > 1 else []
+    named = dict(zip(titles(runs), runs, strict=True))
+    size, frames = BYTES // len(runs), FRAMES if len(runs) <= FILMED else 0
+    sections = [section(name, run, size, frames) for name, run in named.items()]
+    together = side_by_side(named) if len(runs) > 1 else []
     return {"sections": sections, "together": together, "box": (WIDTH, HEIGHT)}
 
 
-def section(run: RunFolder, size: int, frames: int = FRAMES) -> Section:
-    """Everything of one run, its pictures within `size` bytes, at most so many `frames` of its course among them."""
+def section(name: str, run: RunFolder, size: int, frames: int = FRAMES) -> Section:
+    """Everything of one run under a name, its pictures within `size` bytes, among them so many `frames` at most."""
     metrics, scores, recipe = run.metrics.read(), run.scores.read(), recipe_of(run)
     judged = scores or sorted(run.evaluations.read() or covered(run), key=lambda record: record["images"])
     film, last = pictures(run, size, frames)
     return Section(
-        run.name,
+        name,
         tuple(facts(recipe, metrics)),
         tuple(fitting(finding, recipe) for finding in verdict(metrics, judged)),
         tuple(charts(metrics, scores)),
@@ -264,20 +266,21 @@ def as_jpeg(picture: Image.Image) -> bytes:
     return file.getvalue()
 
 
-def side_by_side(runs: Sequence[RunFolder]) -> list[Table]:
+def side_by_side(runs: Mapping[str, RunFolder]) -> list[Table]:
     """Best and final of every run, a table for each protocol."""
     head = ("Run", "Checkpoint", "Images shown", "Fréchet ↓", "x floor", "Coverage ↑", "Recognized as asked ↑")
-    groups: dict[tuple[str, ...], list[tuple[RunFolder, Record]]] = {}
-    for run in runs:
+    groups: dict[tuple[str, ...], list[tuple[str, Record]]] = {}
+    for name, run in runs.items():
         for record in newest_evaluations(run):
-            groups.setdefault(judged_by(record), []).append((run, record))
+            groups.setdefault(judged_by(record), []).append((name, record))
     tables = []
     for found in groups.values():
-        rows = [(run.name, record["which"], f"{record['images']:,}", *short(record)) for run, record in found]
+        rows = [(name, record["which"], f"{record['images']:,}", *short(record)) for name, record in found]
         floor = found[0][1]["floor"]
         real = ("real images", "held out", "", *short({"scores": floor, "floor": floor}))
-        tables.append(Table("", head, (*rows, real), (protocol_line(found[0][1]), *sentences(notes(found)))))
-    without = [run.name for run in runs if not newest_evaluations(run)]
+        remarks = sentences(notes([(runs[name], record) for name, record in found]))
+        tables.append(Table("", head, (*rows, real), (protocol_line(found[0][1]), *remarks)))
+    without = [name for name, run in runs.items() if not newest_evaluations(run)]
     if without:
         tables.append(Table("", (), (), (f"Not scored: {', '.join(without)}.",)))
     return tables

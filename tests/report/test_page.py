@@ -64,6 +64,15 @@ def test_best_and_last_stand_beside_real_images(tmp_path: Path) -> None:
     assert ["times the floor", "2.00", "4.50", "1.00"] in rows
 
 
+def test_runs_of_one_name_are_told_apart_by_their_paths_and_none_stands_twice(tmp_path: Path) -> None:
+    runs = [made_run(tmp_path / folder / "mine") for folder in ("a", "b")]
+    text = page(runs)
+    for run in runs:
+        assert f"<h2>{run.path}</h2>" in text and f'<th scope="row">{run.path}</th>' in text
+    with pytest.raises(GanatomyError, match="mine is named twice"):
+        page([runs[0], runs[0]])
+
+
 def test_different_protocols_never_share_a_table(tmp_path: Path) -> None:
     runs = [made_run(tmp_path / name) for name in ("a", "b")]
     row = runs[1].evaluations.read()[0]
