@@ -452,6 +452,15 @@ def told(studying: Studying, look: Callable[[Mapping[str, Any]], str]) -> Measur
     return result(studying, lambda one: (look(one), True))
 
 
+def looked_at(training: Training) -> Measure:
+    """What is for the eye alone: nothing of it is read, but there must be something to look at."""
+
+    def read(done: Done) -> Reading:
+        return Reading(seen="on the page", beside=images_of(done.runs(training)))
+
+    return Measure((training,), read)
+
+
 # comparing
 
 

@@ -556,6 +556,15 @@ def test_a_claim_that_is_not_measured_says_why() -> None:
         Claim(id="a", said="It is good.", reported=Reported(text="good"), better="higher", incomparable="by eye")
 
 
+def test_what_is_for_the_eye_alone_is_not_run_before_there_is_something_to_see(tmp_path: Path) -> None:
+    claim = claim_of("animal-faces", "bigan-shape")
+    assert claim.measure is not None and claim.measure.needs == (animal_faces.BIGAN,)
+    assert verdict(claim, None, missing="budget").kind == "not run"
+    reading = claim.measure.read(Logged(RunFolder(tmp_path), D_real=1.0))
+    assert reading.seen == "on the page" and reading.beside.endswith("images")
+    assert str(verdict(claim, reading)) == "not comparable: by eye, and no number"
+
+
 def test_a_reports_names_are_its_own() -> None:
     claim = Claim(id="a", said="It is good.", reported=Reported(text="good"), incomparable="by eye")
     with pytest.raises(GanatomyError, match="two claims are called a"):
