@@ -63,6 +63,7 @@ def cells_of(
     if not seeds:
         raise GanatomyError("An ablation without seeds has no cells: name one at least, such as --seeds 0.")
     axes = [(key, values_in(text)) for key, text in map(key_and_value, assignments)]
+    refuse_what_is_named_twice([key for key, _ in axes])
     refuse_what_is_said_elsewhere(axes, {"seed": True, "images": images is not None, "data.source": data is not None})
     varied = [key for key, values in axes if len(values) > 1]
     found = []
@@ -81,6 +82,13 @@ def cells_of(
 def folder_of(cells: Sequence[Cell]) -> Path:
     """Where an ablation goes unless told otherwise: under the names of its recipes, wherever their files lie."""
     return ABLATIONS / ",".join(dict.fromkeys(cell.recipe.name for cell in cells))
+
+
+def refuse_what_is_named_twice(keys: Sequence[str]) -> None:
+    """Of a field named twice the last value counts, and the table would tell the first."""
+    for key in keys:
+        if keys.count(key) > 1:
+            raise GanatomyError(f"{key} is named twice: put all of its values into one list, {key}=a,b.")
 
 
 def refuse_what_is_said_elsewhere(axes: Sequence[tuple[str, list[str]]], said: Mapping[str, bool]) -> None:

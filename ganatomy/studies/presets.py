@@ -1,7 +1,7 @@
 """Three ablations that the reports make, each as a study with its picture."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from pydantic import PositiveInt
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.core.spec import key_and_value
 from ganatomy.experiments.train import prepared
 from ganatomy.runs.files import read_json, write_bytes
 from ganatomy.studies.ablation import Cell, ablate, cells_of
@@ -54,6 +55,11 @@ class Ablated(Study):
         return {**read_json(place / "result.json"), "cells": [cell.name for cell in cells]}
 
 
+def said_by(words: Sequence[str]) -> dict[str, str]:
+    """The values of `KEY=VALUE ...` by their keys."""
+    return dict(map(key_and_value, words))
+
+
 @study("balance")
 @dataclass(frozen=True, kw_only=True)
 class Balance(Ablated):
@@ -74,6 +80,8 @@ class Balance(Ablated):
 
     def settings(self) -> list[list[str]]:
         check_each_once(ratios=self.ratios, seeds=self.seeds)
+        if "game.g_steps" in said_by(self.overrides):
+            raise GanatomyError("overrides=game.g_steps is what this study varies: say it with ratios=.")
         base = prepared(self.recipe, self.overrides, data=self.data, images=None, seed=None).optimizers
         if not {"G", "D"} <= base.keys():
             raise GanatomyError(f"recipe={self.recipe} has no G and D to balance; it has {', '.join(base)}.")
@@ -86,7 +94,9 @@ class Balance(Ablated):
         return [*by_iterations, *by_rate]
 
     def _cells(self, words: list[str]) -> list[Cell]:
-        cells = cells_of([self.recipe], [*words, *self.overrides], self.seeds, data=self.data, images=self.images)
+        said = said_by(self.overrides) | said_by(words)  # rates are balanced from those that the overrides say
+        all_words = [f"{key}={value}" for key, value in said.items()]
+        cells = cells_of([self.recipe], all_words, self.seeds, data=self.data, images=self.images)
         return [Cell(", ".join(words), cell.recipe) for cell in cells]
 
 
@@ -125,5 +135,6 @@ class Resolution(Ablated):
 
     def cells(self) -> list[Cell]:
         words = [f"players.G.activation={','.join(self.activations)}"]
-        words += [f"players.{name}.width={self.width}" for name in ("G", "D")]
-        return cells_of(self.recipes, [*words, *self.overrides], self.seeds, data=self.data, images=self.images)
+        widths = {f"players.{name}.width": str(self.width) for name in ("G", "D")} | said_by(self.overrides)
+        words += [f"{key}={value}" for key, value in widths.items()]
+        return cells_of(self.recipes, words, self.seeds, data=self.data, images=self.images)

@@ -56,6 +56,7 @@ def test_shards_are_all_cells_once(parts: int) -> None:
     [
         (["optimzers.D.lr=1,2"], [0], "Did you mean 'optimizers'"),
         (["game.d_steps=1,1"], [0], "named twice"),
+        (["game.d_steps=1,2", "game.d_steps=3,4"], [0], "game.d_steps is named twice: put all of its values"),
         (["game.d_steps=1,none"], [0], "game.d_steps=none"),
         ([], [3, 3], "named twice"),
         (["game.d_steps=1,2"], [], "without seeds has no cells: name one at least"),

@@ -29,6 +29,12 @@ def test_ratios_by_iterations_and_by_rates_with_the_same_product() -> None:
     assert float(rates["G"]) / float(rates["D"]) == pytest.approx(4, rel=1e-3)
 
 
+def test_rates_are_balanced_from_those_that_the_overrides_say() -> None:
+    rates = ("optimizers.G.lr=0.01", "optimizers.D.lr=0.01")
+    *_, by_rate = Balance(data="digits", recipe="digits-dcgan", ratios=(1, 4), overrides=rates).cells()
+    assert [by_rate.recipe.optimizers[name].settings["lr"] for name in "GD"] == [0.02, 0.005]
+
+
 RATES = "optimizers.G.lr=0.001414, optimizers.D.lr=0.0007071"
 PRESETS = {
     "balance": (["recipe=digits-dcgan", "ratios=1,2"], ["game.g_steps=1", "game.g_steps=2", RATES]),
@@ -101,6 +107,8 @@ def test_shards_of_a_study_merge(cache: Path, tmp_path: Path, monkeypatch: pytes
         ("balance", ["recipe=digits-cyclegan"], "recipe=digits-cyclegan has no G and D to balance"),
         ("balance", ["recipe=digits-dcgan", "ratios=1,1"], "1 is named twice"),
         ("balance", ["recipe=digits-dcgan", "seeds=[]"], "seeds=[] names nothing"),
+        ("balance", ["recipe=digits-dcgan", "overrides=game.g_steps=2"], "say it with ratios="),
+        ("latent-size", ["overrides=players.G.latent=4"], "players.G.latent is named twice"),
         ("latent-size", ["recipe=digits-dcgan", "sizes=4,4"], "a value or a seed is named twice"),
         ("resolution", ["recipes=digits-dcgan", "activations=relu,sel"], "players.G.activation=sel"),
     ],
