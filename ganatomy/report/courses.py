@@ -27,7 +27,11 @@ def picture(groups: Groups) -> Image.Image:
         axes = figure.add_subplot(cells[number // 2, across : across + 2])
         for color, (name, group) in zip(colors(len(groups)), groups.items(), strict=True):
             draw_group(axes, [course(one.run) for one in group], name, color)
-        finish(axes, title, legend=number == 0, logarithmic=title == X_FLOOR)
+        drawn = any(np.size(line.get_xdata()) for line in axes.lines)
+        finish(axes, title, legend=number == 0, logarithmic=drawn and title == X_FLOOR)
+        if not drawn:
+            axes.set(xticks=[], yticks=[])
+            axes.text(0.5, 0.5, "nothing to draw", transform=axes.transAxes, ha="center", fontsize=9, color=INK)
     for number, (name, image) in enumerate(shown):
         axes = figure.add_subplot(cells[2 + number // 4, number % 4])
         axes.imshow(image)
@@ -58,7 +62,7 @@ def draw_group(axes: Axes, found: Sequence[Course], name: str, color: str) -> No
 def course_of(run: RunFolder, key: str) -> Course:
     """A score by images shown, while training or as it was measured; the distance as a multiple of its floor."""
     found = {}
-    for record in run.scores.read() or measured(run):
+    for record in run.scores.read() or run.evaluations.read() or measured(run):
         value, floor = record["scores"].get(key), record["floor"].get(key)
         if value is not None:
             found[int(record["images"])] = value / floor if key == "frechet" and floor else value

@@ -5,11 +5,14 @@ import pytest
 from PIL import Image
 
 from ganatomy.core.errors import GanatomyError
+from ganatomy.report import courses
 from ganatomy.report import curves as room
+from ganatomy.report.comparison import outcome_of
 from ganatomy.report.curves import curves
 from ganatomy.report.grid import GAP, MARGIN, grid
 from ganatomy.report.png import write_png
 from ganatomy.runs.folder import RunFolder
+from tests.report.made import made_run
 
 RNG = np.random.default_rng(0)
 
@@ -210,3 +213,18 @@ def test_drawing_leaves_pyplot_alone(tmp_path):
 
     curves(run_with(tmp_path, 3, 1))
     assert plt.get_fignums() == []
+
+
+def test_runs_that_were_scored_at_the_end_alone_have_points_in_the_picture_of_several(tmp_path):
+    run = made_run(tmp_path / "mine")
+    assert courses.course_of(run, "frechet") == {1000: 10.0, 2000: 4.5, 3000: 2.0}
+    run.scores.truncate(0)
+    assert courses.course_of(run, "frechet") == {2000: 4.5, 3000: 2.0}
+
+
+def test_an_empty_panel_says_so_and_has_no_numbers(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(courses, "rendered", lambda figure: shown.append(figure) or Image.new("RGB", (1, 1)))
+    courses.picture({"bare": [outcome_of(RunFolder(tmp_path))]})
+    assert [axes.texts[0].get_text() for axes in shown[0].axes] == ["nothing to draw"] * 4
+    assert not any(len(axes.get_xticks()) or len(axes.get_yticks()) for axes in shown[0].axes)
