@@ -52,6 +52,12 @@ def announced(text: str) -> None:
         typer.echo(text, err=True)
 
 
+def refuse_another_kind(out: Path | None, what: str, *suffixes: str) -> None:
+    """Raise GanatomyError for a file to write whose name is another kind's, such as a run's own recipe.yaml."""
+    if out is not None and out.suffix.lower() not in suffixes:
+        raise GanatomyError(f"{what} is written to a file that ends in {' or '.join(suffixes)}, not '{out}'.")
+
+
 def refuse(what: str, options: Mapping[str, bool]) -> None:
     """Options of something else are not silently ignored; each by its name, with whether it was said."""
     for option, said in options.items():

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from ganatomy.cli.options import refuse_another_kind
+
 
 def results(
     folders: Annotated[
@@ -18,6 +20,7 @@ def results(
     from ganatomy.runs.files import write_text
     from ganatomy.runs.folder import find_run
 
+    refuse_another_kind(out, "A table", ".md", ".txt")
     studies = [path for path in folders if (path / "result.json").is_file()]
     named = {path.resolve(): path for path in folders if path not in studies}
     runs = [find_run(path) for path in named.values()]
@@ -45,6 +48,7 @@ def report(
     from ganatomy.runs.files import ours_or_new, write_text
     from ganatomy.runs.folder import find_run
 
+    refuse_another_kind(out, "A page", ".html", ".htm")
     found = [find_run(path) for path in runs]
     if out is None:
         here = Path("report.html")
@@ -66,6 +70,7 @@ def compare(
     from ganatomy.runs.files import ours_or_new
     from ganatomy.runs.folder import find_run
 
+    refuse_another_kind(out, "The picture", ".png")
     folders = [find_run(path) for path in runs]
     out = out or ours_or_new(Path("comparison.png"), SIGNED)
     if any(translations.by_protocol(folder) for folder in folders):

@@ -24,6 +24,8 @@ def write_bytes(path: Path | str, data: bytes) -> None:
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     with told(f"Cannot write {path}"):
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a device, which the renaming would do away with
+            raise GanatomyError(f"Cannot write {path}: it is no file, but a device or a pipe.")
         make_folder(path.parent)
         try:
             with open(temporary, "xb") as file:

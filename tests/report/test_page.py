@@ -202,6 +202,11 @@ def test_the_command_writes_into_the_run_or_where_it_is_told(tmp_path: Path, gan
     assert refused.code == 1 and "report.html exists, and Ganatomy did not write it: say with --out" in refused.err
     assert (tmp_path / "report.html").read_text() == "somebody's"
     assert ganatomy_says("report", "mine", "--out", "a/b.html").code == 0 and (tmp_path / "a" / "b.html").is_file()
+    recipe = (tmp_path / "mine" / "recipe.yaml").read_bytes()
+    for command, kind in (("report", ".html or .htm"), ("compare", ".png"), ("results", ".md or .txt")):
+        refused = ganatomy_says(command, "mine", "--out", "mine/recipe.yaml")
+        assert refused.code == 1 and f"ends in {kind}, not 'mine/recipe.yaml'." in refused.err
+    assert (tmp_path / "mine" / "recipe.yaml").read_bytes() == recipe
     wrong = ganatomy_says("report", "mime")
     assert wrong.code == 1 and "Did you mean 'mine'?" in wrong.err
 

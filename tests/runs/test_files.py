@@ -51,6 +51,13 @@ def test_a_file_larger_than_allowed_is_one_line_that_names_it(tmp_path):
     assert names(tmp_path) == []
 
 
+def test_a_pipe_or_a_device_is_not_replaced_by_a_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(GanatomyError, match=r"Cannot write .*pipe: it is no file"):
+        files.write_text(tmp_path / "pipe", "x")
+    assert (tmp_path / "pipe").is_fifo() and names(tmp_path) == ["pipe"]
+
+
 def test_a_folder_that_is_a_file_is_one_line(tmp_path):
     (tmp_path / "x").write_text("")
     with pytest.raises(GanatomyError, match="Cannot write") as caught:
