@@ -112,5 +112,9 @@ def test_on_paper_some_pictures_stand_in_for_the_slider(opened: Tab) -> None:
     seen = f"[...document.querySelectorAll('.film')].map({count})"
     assert opened.ask(seen) == [4, 4]
     assert opened.ask("document.querySelector('.film input').offsetParent") is None
+    letters = "Math.min(...[...document.querySelectorAll('.chart')].map(c => c.querySelector('svg').clientWidth / 360))"
+    opened.resize(680, 900)  # what A4 leaves between its margins
+    opened.call("Emulation.setEmulatedMedia", media="print")
+    assert opened.ask(letters) * 11 > 9, "the numbers of a chart are readable"
     assert opened.printed().startswith(b"%PDF")
     opened.call("Emulation.setEmulatedMedia", media="")

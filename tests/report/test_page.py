@@ -114,6 +114,8 @@ def test_translations_have_a_table_for_each_direction(tmp_path: Path) -> None:
     ways = {way: {"count": 9, "columns": columns, "cycle_error": 0.4} for way in ("cats to dogs", "dogs to cats")}
     run.measurements.append({"which": "last", "directions": ways, "protocol": PROTOCOL})
     text = page([run])
+    run.evaluations.truncate(0)
+    assert "was not scored" not in page([run]), "what was measured stands there, under Measurements"
     assert "<h4>cats to dogs</h4>" in text and "<h4>dogs to cats</h4>" in text and "Cycle error ↓: 0.4." in text
     assert text.count("Translations between the floor and") == 2 and "The worst translations" not in text
     write_bytes(run.path / "failures.png", png(3))
