@@ -275,7 +275,8 @@ def study_table(studies: Mapping[str, type]) -> Table:
 def report_table(reports: Mapping[str, Any]) -> Table:
     """Every study report, what it is about, its claims and its data."""
     table = Table()
-    for column in ("report", "what it is about", "claims", "data"):
+    table.add_column("report", no_wrap=True)
+    for column in ("what it is about", "claims", "data"):
         table.add_column(column)
     for name, report in reports.items():
         data = ", ".join(one.name for one in report.data)

@@ -9,6 +9,7 @@ from rich.console import Console
 from ganatomy.cli import console as module
 from ganatomy.cli.console import Watcher, class_tables, figures_line, score_line, score_table
 from ganatomy.core.observer import Moment
+from ganatomy.reproduce.claims import reports
 
 SCORES = {"classifier_score": 9.98, "frechet": 77.0, "coverage": 0.0, "class_shares": [0.1] * 10, "accuracy": 1.0}
 SCORES["count"] = 600
@@ -110,3 +111,9 @@ def test_the_terminal_is_given_back_when_training_fails():
     watcher.close()
     assert file.getvalue().rstrip().endswith("\x1b[?25h")
     watcher.close()
+
+
+def test_names_of_reports_can_be_copied_from_a_narrow_terminal():
+    said = io.StringIO()
+    Console(file=said, width=80).print(module.report_table(reports))
+    assert all(name in said.getvalue() for name in reports)
