@@ -42,7 +42,10 @@ def translations(runs: Sequence[RunFolder]) -> dict[str, Record]:
     for title, run in zip(titles(runs), runs, strict=True):
         of_runs[title] = by_protocol(run)
         if not of_runs[title]:
-            raise GanatomyError(f"{run.name} has no scores of translations: ganatomy evaluate {run.path}")
+            raise GanatomyError(
+                f"{run.name} has no scores of translations. If it is a translator: ganatomy evaluate {run.path}. "
+                "Other GANs stand in a table of their own."
+            )
     (first_name, first), *others = of_runs.items()
     shared = [key for key in first if all(key in found for _, found in others)]
     if shared:
