@@ -190,10 +190,10 @@ def label_of(name: str) -> str:
     """`D/accuracy_real` as "D: accuracy real"; older runs have both of CycleGAN's Ds under the first.
 
     >>> label_of("D_Y/accuracy_real"), label_of("D_X/D_Y_accuracy_real")
-    ('D Y: accuracy real', 'D Y: accuracy real')
+    ('D_Y: accuracy real', 'D_Y: accuracy real')
     """
     player, _, term = re.sub("^D_X/(D_[XY])_", r"\1/", name).partition("/")
-    return f"{player}: {term}".replace("_", " ")
+    return re.sub("(?<![A-Z])_|_(?![A-Z])", " ", f"{player}: {term}")  # a player such as D_Y keeps its name
 
 
 def _marks(count: int) -> dict[str, Any]:
