@@ -28,15 +28,15 @@ FLAGS = (  # without its sandbox, which root, as whom CI runs, may not use; it o
 
 
 class Tab:
-    """A page that is open. `requests`: every address it asked for, in order."""
+    """A page that is open. `requests`: every address it asked for, in order. `complaints`: what is on its console."""
 
     def __init__(self, commands: BinaryIO, answers: BinaryIO) -> None:
         self.commands, self.answers, self.requests = commands, answers, []
         self.session: str | None = None
-        self.count, self.seen = 0, set[str]()
+        self.count, self.seen, self.complaints = 0, set[str](), list[dict[str, Any]]()
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Network", "Runtime"):
+        for domain in ("Page", "Network", "Runtime", "Log"):
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
@@ -61,10 +61,13 @@ class Tab:
         self.seen.add(message.get("method", ""))
         if message.get("method") == "Network.requestWillBeSent":
             self.requests.append(message["params"]["request"]["url"])
+        if message.get("method") in ("Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled"):
+            self.complaints.append(message["params"])
         return message
 
     def open(self, path: Path) -> None:
         self.seen.clear()
+        self.complaints.clear()
         self.call("Page.navigate", url=path.as_uri())
         while "Page.loadEventFired" not in self.seen:
             self._read()

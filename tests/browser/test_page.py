@@ -76,6 +76,16 @@ def test_no_request_leaves_the_page(opened: Tab, written: Path) -> None:
     assert opened.ask("document.images.length") == 12 and opened.ask(broken) == 0
 
 
+def test_the_console_has_nothing_to_say(opened: Tab, tmp_path: Path) -> None:
+    opened.ask("document.querySelector('.film input').focus()")
+    opened.press("End")
+    assert opened.complaints == []
+    file = tmp_path / "wrong.html"
+    file.write_text("<script>nowhere.at = 1</script>")
+    opened.open(file)
+    assert len(opened.complaints) == 1, "a page with a mistake would be noticed"
+
+
 def test_a_page_that_does_ask_would_be_noticed(tab: Tab, tmp_path: Path) -> None:
     file = tmp_path / "asks.html"
     file.write_text("<img src='http://127.0.0.1:9/x.png'>")
