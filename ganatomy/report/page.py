@@ -141,7 +141,7 @@ def section(name: str, run: RunFolder, size: int, frames: int = FRAMES) -> Secti
     film, last = pictures(run, size, frames)
     return Section(
         name,
-        tuple(facts(recipe, metrics)),
+        tuple(facts(recipe, [*metrics, *scores, *run.evaluations.read()])),
         tuple(fitting(finding, recipe) for finding in verdict(metrics, judged)),
         tuple(charts(metrics, scores)),
         film,
@@ -162,14 +162,14 @@ def covered(run: RunFolder) -> list[dict[str, Any]]:
     return list({one["images"]: dict(as_scored(one)) for one in known}.values())
 
 
-def facts(recipe: Record, metrics: Sequence[Record]) -> Iterator[tuple[str, str]]:
-    """What one wants to know first."""
-    line = metrics[-1] if metrics else {}
+def facts(recipe: Record, records: Sequence[Record]) -> Iterator[tuple[str, str]]:
+    """What one wants to know first; a short run has no line of figures, and yet a score."""
+    line: Record = max(records, key=lambda record: record.get("images") or 0, default={})
     game, data = recipe.get("game") or {}, recipe.get("data") or {}
     yield "Recipe", str(recipe.get("name", "cannot be read"))
     yield "Game", ", ".join(str(part) for part in (game.get("use"), (game.get("loss") or {}).get("use")) if part) or "-"
     yield "Data", told(data.get("source", "-"))
-    yield "Images shown", f"{line.get('images', 0):,}"
+    yield "Images shown", f"{line.get('images') or 0:,}"
     yield "Training time", clock(line.get("seconds") or 0)
     yield "Seed", str(recipe.get("seed", "-"))
 

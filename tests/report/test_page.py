@@ -122,6 +122,14 @@ def test_translations_have_a_table_for_each_direction(tmp_path: Path) -> None:
     assert base64.b64encode(png(3)).decode() in page([run])
 
 
+def test_a_run_too_short_for_a_line_of_figures_was_shown_images_all_the_same(tmp_path: Path) -> None:
+    run = made_run(tmp_path / "mine")
+    assert "<dt>Images shown</dt><dd>8,000</dd>" in page([run])
+    run.metrics.truncate(0)
+    run.scores.truncate(0)
+    assert "<dt>Images shown</dt><dd>3,000</dd>" in page([run])
+
+
 def test_a_run_of_which_little_is_there_has_a_page(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "bare")
     run.path.mkdir()
