@@ -23,6 +23,7 @@ from ganatomy.data.sources import sources
 from ganatomy.data.unpaired import UnpairedSet
 from ganatomy.distributed import processes
 from ganatomy.engine.engine import Engine
+from ganatomy.engine.ledger import NonFiniteError
 from ganatomy.engine.optimizers import Optimizer
 from ganatomy.engine.precision import find_device
 from ganatomy.experiments.build import build_engine, data_facts
@@ -232,7 +233,11 @@ class Session:
                 reason = processes.largest(received[0] if received else ENOUGH if enough else 0)
                 return reason > 0
 
-            self.engine.play(min(self.recipe.images, until or self.recipe.images), stop)
+            try:
+                self.engine.play(min(self.recipe.images, until or self.recipe.images), stop)
+            except NonFiniteError as error:
+                self._note_failure(error)
+                raise
             processes.wait()
         run = Run(self.folder)
         if reason > ENOUGH:
@@ -344,6 +349,12 @@ class Session:
             self.show.announce(f"Not bit-exact with the sessions before: {changed}.")
             now["not_bit_exact"] = changed
         write_json(file, {"sessions": [*sessions, {**now, "from_round": self.engine.round}]})
+
+    def _note_failure(self, error: NonFiniteError) -> None:
+        """Say in environment.json how this session ended, for whoever asks later."""
+        file = self.folder.environment_file
+        if processes.rank() == 0 and (sessions := earlier_sessions(file)):
+            write_json(file, {"sessions": [*sessions[:-1], {**sessions[-1], "failed": str(error)}]})
 
     def _arithmetic(self) -> dict[str, Any]:
         device = self.engine.device

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeGuard
 import numpy as np
 
 Row = Mapping[str, Any]
-Subject = Literal["balance", "overfitting", "diversity", "progress"]
+Subject = Literal["end", "balance", "overfitting", "diversity", "progress"]
 Tone = Literal["good", "bad", "open"]
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -38,6 +38,9 @@ ANOTHER_G = (
     "Longer training will not help; a larger G, or another loss, may",
     ("players.G.width", "players.G.maps", "game.loss"),
 )
+
+
+MEND_FIRST = "Mend what is said above before you change G"
 
 
 @dataclass(frozen=True)
@@ -86,11 +89,19 @@ def verdict(metrics: Sequence[Row], scores: Sequence[Row]) -> tuple[Finding, ...
     """
     scores = comparable(scores)
     judges = [name for name in _names(metrics) if _is_accuracy(name)]
-    return (
+    found = (
         *([balance(metrics, name) for name in judges] or [_no_accuracies(metrics, "balance", "D is too strong")]),
         *([overfitting(metrics, name) for name in judges] or [_no_accuracies(metrics, "overfitting", "D overfits")]),
         *(translations(metrics, scores) if _translates(metrics) else (diversity(scores), progress(scores))),
     )
+    ill = any(finding.tone == "bad" and finding.subject != "progress" for finding in found)
+    return tuple(replace(one, advice=MEND_FIRST, change=()) if ill and _asks_for_another(one) else one for one in found)
+
+
+def failure(why: str) -> Finding:
+    """What stands before all others where training ended with a figure that was no number; why: as it was told."""
+    change = ("optimizers.G.lr", "optimizers.D.lr", "precision=float32")
+    return Finding("end", "bad", "Training failed", why, "Lower the learning rates, or calculate in float32", change)
 
 
 def balance(metrics: Sequence[Row], real: str) -> Finding:
@@ -210,6 +221,10 @@ def translations(metrics: Sequence[Row], scores: Sequence[Row]) -> Iterator[Find
         yield replace(found, title=f"To {letter}: {found.title[0].lower()}{found.title[1:]}")
     if not ways:
         yield progress(scores)
+
+
+def _asks_for_another(finding: Finding) -> bool:
+    return finding.subject == "progress" and (finding.advice, finding.change) == ANOTHER_G
 
 
 def _translates(metrics: Sequence[Row]) -> bool:

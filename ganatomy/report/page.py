@@ -17,7 +17,7 @@ from PIL import Image
 from ganatomy.core.duration import in_words
 from ganatomy.core.errors import GanatomyError
 from ganatomy.report.comparison import as_scored, titles
-from ganatomy.report.health import Finding, verdict
+from ganatomy.report.health import Finding, failure, verdict
 from ganatomy.report.panels import HEIGHT, WIDTH, Chart, charts
 from ganatomy.report.results import (
     COMMON,
@@ -142,7 +142,7 @@ def section(name: str, run: RunFolder, size: int, frames: int = FRAMES) -> Secti
     return Section(
         name,
         tuple(facts(recipe, [*metrics, *scores, *run.evaluations.read()])),
-        tuple(fitting(finding, recipe) for finding in verdict(metrics, judged)),
+        tuple(fitting(finding, recipe) for finding in (*failures(run), *verdict(metrics, judged))),
         tuple(charts(metrics, scores)),
         film,
         last,
@@ -152,6 +152,15 @@ def section(name: str, run: RunFolder, size: int, frames: int = FRAMES) -> Secti
         tuple(plan(recipe)),
         tuple(environment(run)),
     )
+
+
+def failures(run: RunFolder) -> Iterator[Finding]:
+    """How the newest session ended, if it failed."""
+    try:
+        if why := read_json(run.environment_file)["sessions"][-1].get("failed"):
+            yield failure(str(why))
+    except (GanatomyError, KeyError, IndexError, TypeError, AttributeError):
+        return  # as `environment` tells
 
 
 def covered(run: RunFolder) -> list[dict[str, Any]]:

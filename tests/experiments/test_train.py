@@ -25,7 +25,9 @@ from ganatomy.experiments.train import SAME_RUN, Stopped, parse_duration, refuse
 from ganatomy.networks.dcgan import DCGANDiscriminator
 from ganatomy.objectives.adversarial import NonSaturating
 from ganatomy.recipes.judges import judge
+from ganatomy.report.page import page
 from ganatomy.runs.checkpoints import TENSORS
+from ganatomy.runs.files import read_json
 from ganatomy.runs.folder import RunFolder
 from tests.conftest import TINY
 from tests.processes import Started, program, started
@@ -305,10 +307,13 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_leaves_the_last_good_checkp
     assert found.round == 6
     assert all(value.isfinite().all() for value in found.tensors.values() if value.is_floating_point())
     assert rounds(out) == [2, 4, 6]
+    said = read_json(out / "environment.json")["sessions"][-1]["failed"]
+    assert said.startswith(f"{name} became nan in round 7") and f">{said}<" in page([RunFolder(out)])
     healed = train(*recipe, images=640, out=out)
     whole = train(*recipe, images=640, out=tmp_path / "whole")
     tensors = whole.checkpoint().tensors
     assert all(torch.equal(value, tensors[key]) for key, value in healed.checkpoint().tensors.items())
+    assert "Training failed" not in page([RunFolder(out)])
 
 
 def test_a_learning_rate_that_explodes_is_told_with_its_round(tmp_path):

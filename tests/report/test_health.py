@@ -227,6 +227,18 @@ def test_coverage_that_was_measured_without_a_judge_is_looked_at(tmp_path: Path)
     assert open_question not in text and "Coverage is 0.6 where real images reach 0.9" in text
 
 
+def test_a_verdict_speaks_with_one_voice() -> None:
+    """Of a run whose D wins, a larger G is no remedy."""
+    still = score_rows(*[scored(700, 0.8)] * 6)
+    wins = metric_rows(D_accuracy_real=[1.0] * 8, D_accuracy_fake=[1.0] * 8, G_adversarial=[1.0, *range(2, 9)])
+    even = metric_rows(D_accuracy_real=[0.8] * 8, D_accuracy_fake=[0.8] * 8, G_adversarial=[1.0] * 8)
+    assert found("balance", wins, still).tone == "bad"
+    ill, well = found("progress", wins, still), found("progress", even, still)
+    assert ill.title == well.title == "Converged, short of real images"
+    assert "players.G.width" in well.change
+    assert ill.change == () and "above" in ill.advice
+
+
 def test_what_was_not_measured_is_said_to_be_open() -> None:
     assert [finding.tone for finding in verdict([], [])] == ["open"] * 4
     assert "Nothing is logged" in verdict([], [])[0].evidence
