@@ -90,3 +90,19 @@ def cost(offer: Mapping[T, float], taken: Mapping[T, float]) -> float:
 def worth(claims: Claims[T], taken: Mapping[T, float]) -> float:
     """Of all claims that have enough."""
     return sum(value for value, wanted in claims if not lacks(wanted, taken))
+
+
+def evenly(wanted: Mapping[T, float], taken: Mapping[T, float], minutes: float) -> float:
+    """The part of what each of these works takes, to which so many minutes more bring all that are behind it.
+
+    >>> evenly({"a": 2, "b": 2}, {"a": 0.5}, 0.5), evenly({"a": 2, "b": 2}, {"a": 0.5}, 1.5)
+    (0.25, 0.5)
+    """
+    begun = {work: taken.get(work, 0.0) / least for work, least in wanted.items()}
+    had, least, part = 0.0, 0.0, 0.0
+    for work in sorted(wanted, key=lambda one: begun[one]):
+        if least and part <= begun[work]:
+            break
+        had, least = had + taken.get(work, 0.0), least + wanted[work]
+        part = (minutes + had) / least
+    return part

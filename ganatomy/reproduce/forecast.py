@@ -12,7 +12,7 @@ SAVED = "saved      what works take less than planned goes to the next claims, t
 OF_TIME = (
     "What works need is an estimate for two CPU cores, by the times that recipes tell, or reckoned where none is. A "
     "budget that is not for all claims goes to those that take least for a verdict, one after the other; a training "
-    "ends where they have enough of it. "
+    "ends where they have enough of it. What is then left goes to one more, whose trainings end early. "
     "On top of a budget come data that must first be converted, the scores at the ends of trainings, and judges: those "
     "of digits, MNIST and CIFAR-10 are shipped; that of any other data is trained once, before what it scores, and the "
     "cache keeps it."
@@ -26,15 +26,17 @@ def forecast(plan: Plan, ahead: Mapping[Job, float | None]) -> list[str]:
     """
     claims = {claim: plan.lacking(claim) for claim in plan.claims if plan.parts(claim)}
     lines = served(plan, [claim for claim, lacks in claims.items() if not lacks]) if ahead else []
-    lines += (without := [f"no time    {claim.id}: {lacks}" for claim, lacks in claims.items() if lacks])
-    if without:
+    short = {claim: lacks for claim, lacks in claims.items() if lacks}
+    lines += [f"in part    {claim.id}: {lacks}" for claim, lacks in short.items() if plan.has_time(claim)]
+    lines += [f"no time    {claim.id}: {lacks}" for claim, lacks in short.items() if not plan.has_time(claim)]
+    if short:
         lines.append(f"in all     {in_words(plan.in_all)} are needed for all claims")
     for job, left in ahead.items():
         lines.append(f"planned    {job.name}: {'to its end' if left is None else in_words(left)}")
     known = [left for left in ahead.values() if left is not None]
     if len(known) < len(ahead):
         return [*lines, f"expected   {len(ahead)} works, each as long as its recipe's images take"]
-    return [*lines, *expected(plan, sum(known), bool(without))] if ahead else lines
+    return [*lines, *expected(plan, sum(known), bool(short))] if ahead else lines
 
 
 def served(plan: Plan, claims: Sequence[Claim]) -> list[str]:
@@ -52,5 +54,6 @@ def expected(plan: Plan, seconds: float, short: bool) -> list[str]:
     lines = [f"expected   {told}, and a judge of data that has none yet"]
     if plan.seconds is not None and short:
         rest = max(0.0, plan.seconds - plan.place.spent - seconds)
-        lines += [f"left       {in_words(rest)}, too little for another claim", SAVED]
+        lines += [f"left       {in_words(rest)}, too little to begin another claim"] if rest >= 1 else []
+        lines.append(SAVED)
     return lines

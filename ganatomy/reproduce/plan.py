@@ -1,15 +1,17 @@
 """What a budget is for: which works come next, for how long, and which claims have no time.
 
 A plan is of one moment, and is made anew after each work. What a work takes less than was thought goes to the next; and
-where all take longer, the last ones have no time, instead of all of them too little.
+where all take longer, the last ones have no time, instead of all of them too little. What is left in the end goes to
+the trainings of one more claim, which then end early.
 """
 
 import math
+from collections.abc import Mapping
 from functools import cached_property
 
 from ganatomy.core.duration import in_words
 from ganatomy.experiments.clock import State
-from ganatomy.reproduce.budget import ROUNDING, VERDICT, chosen
+from ganatomy.reproduce.budget import ROUNDING, VERDICT, chosen, cost, evenly, lacks
 from ganatomy.reproduce.claims import Claim, NotRun, Studying, Training, Work, with_what_comes_before
 from ganatomy.reproduce.measured import inception_is_there
 from ganatomy.reproduce.reproduction import Job, Reproduction
@@ -20,6 +22,7 @@ SLOW = 2.0  # times what a training is thought to take, after which a plan is ma
 BRIEF = 0.25  # minutes of a training that need not be long, if all of it takes as much
 KNOWN = 0.25  # of the images that a claim takes, from which on a run's own pace tells what it lacks: runs begin slowly
 ASIDE = 0.05  # of a verdict, which a number is worth that can only stand beside what was reported: verdicts come first
+WORTHWHILE = 0.1  # of what a work takes: with less of it, the rest of a budget begins nothing
 TICK = 0.01  # seconds, below which a work lacks nothing
 
 
@@ -123,9 +126,51 @@ class Plan:
     @cached_property
     def taken(self) -> dict[Work, float]:
         """The minutes of what is begun and of what follows, in its order: of each seed, on average."""
-        assert self.seconds is not None
+        return self.sufficient | self.rest
+
+    @cached_property
+    def sufficient(self) -> dict[Work, float]:
+        """Of those, the minutes of what claims have enough of."""
         claims = [(self.worth(claim), wanted) for claim in self.claims if (wanted := self.wanted[claim.id])]
-        return chosen(claims, self.seconds / 60 / len(self.seeds), self.begun)
+        return chosen(claims, self.minutes, self.begun)
+
+    @cached_property
+    def rest(self) -> dict[Work, float]:
+        """What the rest of the budget is for: one claim's trainings, each to the same part of what it takes.
+
+        Numbers come first, which can be better than what was reported though they are of a run that ended early.
+        """
+
+        def order(one: tuple[Claim, Mapping[Work, float]]) -> tuple[bool, float, float]:
+            return one[0].better is not None, self.worth(one[0]), -cost(one[1], self.sufficient)
+
+        offers = [(claim, lacks(self.wanted[claim.id], self.sufficient)) for claim in self.claims]
+        offers = [(claim, offer) for claim, offer in offers if offer and all(map(self.can_end_early, offer))]
+        if not offers:
+            return {}
+        _, offer = max(offers, key=order)
+        had = {work: self.sufficient.get(work, 0.0) for work in offer}
+        part = evenly(offer, had, self.minutes - sum(self.sufficient.values()))
+        if part < min(had[work] / least for work, least in offer.items()) + WORTHWHILE:
+            return {}
+        return {work: part * least for work, least in offer.items() if part * least > had[work]}
+
+    @cached_property
+    def minutes(self) -> float:
+        """The budget, of each seed."""
+        assert self.seconds is not None
+        return self.seconds / 60 / len(self.seeds)
+
+    def can_end_early(self, work: Work) -> bool:
+        """Whether a work is of use before its end, not a study nor what another training waits for; and not ahead."""
+        works = [one for claim in self.claims for one in self.parts(claim) if isinstance(one, Training)]
+        awaited = {self.place.own(one) for by in works for one in by.after}
+        ahead = self.sufficient.get(work, 0.0) > self.begun.get(work, 0.0) + TICK / 60
+        return isinstance(work, Training) and work not in awaited and not ahead
+
+    def has_time(self, claim: Claim) -> bool:
+        """Whether all its works have some time, if not as much as it takes."""
+        return all(map(self.time_of, self.parts(claim)))
 
     @cached_property
     def shares(self) -> dict[str, float]:
@@ -169,7 +214,7 @@ class Plan:
 
         Of a seed that was added: as many as those before it.
         """
-        if not self.hurried or not isinstance(job.work, Training):
+        if not self.hurried or not isinstance(job.work, Training) or job.work in self.rest:
             return None
         those = [self.parts(claim) for claim in self.claims if not self.lacking(claim)]
         parts = [found[job.work] for found in those if job.work in found]

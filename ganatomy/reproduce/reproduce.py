@@ -154,7 +154,8 @@ class Session:
             return state.resumed()
         if before is not None:
             self.study_anew(job)
-        most = max(share, min(SLOW * share, self.place.seconds - self.place.spent))
+        slow = 1.0 if job.work in self.plan.rest else SLOW
+        most = max(share, min(slow * share, self.place.seconds - self.place.spent))
         return replace(state, given=state.spent + most, done=False).resumed()
 
     def study_anew(self, run: Job) -> None:

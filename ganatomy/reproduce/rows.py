@@ -59,7 +59,7 @@ def row(plan: Plan, claim: Claim) -> Row:
         for work in needs:
             if work in place.missing:
                 raise NotRun(place.missing[work])
-        if not all(map(plan.time_of, plan.parts(claim))):
+        if not plan.has_time(claim):
             raise NotRun(f"budget: {plan.lacking(claim)}")
         if claim.measure is not None:
             replaced = "; ".join(dict.fromkeys(filter(None, map(place.replaced, needs))))

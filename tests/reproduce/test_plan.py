@@ -104,14 +104,14 @@ def test_what_is_begun_is_carried_to_its_quarter_whatever_the_machine(
     assert spent(folder) <= 270 + 1e-6
 
 
-def test_what_is_saved_is_planned_anew_and_what_is_left_is_not_spent(
+def test_what_is_saved_is_planned_anew_and_what_is_left_goes_to_one_more_claim(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine, said = Machine(monkeypatch, 2.0), list[str]()
     folder = done(THREE, budget="4m30s", out=tmp_path / "r", announce=said.append)
-    assert "judged     2: claim-0, claim-1" in said and "no time    claim-2: c needs 2 min" in said
-    assert "planned    b-seed0: 2 min" in said and "planned    c-seed0: 2 min" not in said and SAVED in said
-    assert said[said.index(SAVED) - 1] == "left       30 s, too little for another claim"
+    assert "judged     2: claim-0, claim-1" in said and "in part    claim-2: c needs 2 min" in said
+    assert "planned    b-seed0: 2 min" in said and "planned    c-seed0: 30 s" in said and SAVED in said
+    assert not any(line.startswith("left ") for line in said)
     assert machine.trained == ["a-seed0", "b-seed0", "c-seed0"], "the third from what the first two saved"
     assert max(images(folder).values()) < 0.3 * IMAGES and spent(folder) < 240
     assert {row["verdict"] for row in read_json(folder / "result.json")["claims"]} == {"equal"}
@@ -132,9 +132,9 @@ def test_a_killed_reproduction_goes_on_by_the_same_plan(tmp_path: Path, monkeypa
             done(THREE, budget="5m", out=tmp_path / "killed")
     killed = done(THREE, budget="5m", out=tmp_path / "killed")
     assert images(killed) == images(whole) and spent(killed) == pytest.approx(spent(whole))
-    assert machine.trained == ["a-seed0", "a-seed0", "b-seed0", "b-seed0"]
+    assert machine.trained == ["a-seed0", "a-seed0", "b-seed0", "b-seed0", "c-seed0"]
     done(THREE, budget="5m", out=killed)
-    assert len(machine.trained) == 4, "and is not begun again"
+    assert len(machine.trained) == 5, "and is not begun again"
 
 
 def test_a_larger_budget_adds_claims_and_leaves_what_has_enough(
@@ -144,7 +144,7 @@ def test_a_larger_budget_adds_claims_and_leaves_what_has_enough(
     half = report(read(A), read(B), read(C), read(A, part=0.5))
     for budget in ("3m", "6m30s", "9m"):
         folder = done(half, budget=budget, out=tmp_path / "r")
-    assert machine.trained == ["a-seed0", "a-seed0", "b-seed0", "c-seed0"], "what lacks least comes first"
+    assert machine.trained == [f"{name}-seed0" for name in "aaabc"], "what lacks least comes first, and has the rest"
     assert images(folder)["a-seed0"] >= IMAGES / 2 > images(folder)["b-seed0"]
 
 
@@ -165,14 +165,31 @@ def test_several_seeds_share_a_budget(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_a_claim_of_no_part_takes_a_line_of_figures() -> None:
     found = place(report(read(A, part=0), read(B)), "1m")
-    assert Plan(found).shares == {"a-seed0": 15.0}
+    assert Plan(found).shares == {"a-seed0": 15.0, "b-seed0": 45.0}, "the rest is for a part of the next"
     assert Plan(found).enough(Job(A, 0)) == found.lengths[A][1]
 
 
 def test_a_number_that_is_soon_no_worse_takes_less() -> None:
     found = place(report(read(A, soon=1 / 8), read(B)), "90s")
-    assert Plan(found).shares == {"a-seed0": 60.0}
+    assert Plan(found).shares == {"a-seed0": 60.0, "b-seed0": 30.0}
     assert Plan(found).enough(Job(A, 0)) == IMAGES / 8 + found.lengths[A][1]
+
+
+def test_the_rest_is_for_all_trainings_of_one_claim_and_not_for_a_trifle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = report(read(A), read(B, C))
+    assert Plan(place(compared, "3m")).shares == pytest.approx({"a-seed0": 120, "b-seed0": 30, "c-seed0": 30})
+    assert Plan(place(compared, "2m20s")).shares == pytest.approx({"a-seed0": 120}), "a twelfth of what it lacks"
+    Machine(monkeypatch)
+    folder = done(compared, budget="3m", out=tmp_path / "r")
+    assert images(folder)["b-seed0"] == images(folder)["c-seed0"] > IMAGES // 32 and spent(folder) == pytest.approx(180)
+
+
+def test_the_rest_is_for_no_study_and_for_nothing_that_others_learn_from() -> None:
+    studying = Studying(study="modes", settings=("run={0}",), of=(B,), minutes=1.0)
+    assert Plan(place(report(read(A), Measure((studying,), lambda done: Reading(holds=True))), "4m")).rest == {}
+    assert Plan(place(report(read(A), read(replace(B, after=(C,)))), "4m")).rest == {}
 
 
 def test_what_others_learn_from_is_trained_whole() -> None:

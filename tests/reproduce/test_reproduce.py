@@ -400,7 +400,7 @@ def test_a_folder_holds_one_reproduction(done: Path, tmp_path: Path) -> None:
 def test_too_small_a_share_is_said_to_be_the_budget(tmp_path: Path) -> None:
     hungry = replace(PLAIN, name="hungry", minutes=16.0)
     report = replace(REPORT, claims=(claim("hungry", measure=score(hungry, share), better="higher"),))
-    folder = reproduce(report, budget="1m", out=tmp_path / "short")
+    folder = reproduce(report, budget="20s", out=tmp_path / "short")
     assert verdicts(folder)["hungry"] == ("not run", "budget: hungry needs 4 min")
 
 
@@ -419,9 +419,9 @@ def test_a_minute_of_a_gpu_is_worth_more(tmp_path: Path, monkeypatch: pytest.Mon
     hungry = replace(PLAIN, name="hungry", minutes=16.0)
     report = replace(REPORT, claims=(claim("hungry", measure=score(hungry, share), better="higher"),))
     place = Reproduction(report, given(report, []), "3m", (0,), tmp_path / "short")
-    assert not Plan(place).shares
+    assert not Plan(place).sufficient
     monkeypatch.setattr(reproduction, "find_device", lambda name: torch.device("cuda"))
-    assert [*Plan(place).shares] == ["hungry-seed0"]
+    assert [work.name for work in Plan(place).sufficient] == ["hungry"]
 
 
 def test_a_minute_of_one_core_is_worth_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
