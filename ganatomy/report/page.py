@@ -136,12 +136,12 @@ def of_runs(runs: Sequence[RunFolder]) -> dict[str, Any]:
 
 def section(name: str, run: RunFolder, size: int, frames: int = FRAMES) -> Section:
     """Everything of one run under a name, its pictures within `size` bytes, among them so many `frames` at most."""
-    metrics, scores, recipe = run.metrics.read(), run.scores.read(), recipe_of(run)
-    judged = scores or sorted(run.evaluations.read() or covered(run), key=lambda record: record["images"])
+    metrics, scores, evaluations, recipe = run.metrics.read(), run.scores.read(), run.evaluations.read(), recipe_of(run)
+    judged = scores or sorted(evaluations or covered(run), key=lambda record: record["images"])
     film, last = pictures(run, size, frames)
     return Section(
         name,
-        tuple(facts(recipe, [*metrics, *scores, *run.evaluations.read()])),
+        tuple(facts(recipe, [*metrics, *scores, *evaluations])),
         tuple(fitting(finding, recipe) for finding in (*failures(run), *verdict(metrics, judged))),
         tuple(charts(metrics, scores)),
         film,

@@ -163,10 +163,14 @@ class Plan:
 
     def can_end_early(self, work: Work) -> bool:
         """Whether a work is of use before its end, not a study nor what another training waits for; and not ahead."""
-        works = [one for claim in self.claims for one in self.parts(claim) if isinstance(one, Training)]
-        awaited = {self.place.own(one) for by in works for one in by.after}
         ahead = self.sufficient.get(work, 0.0) > self.begun.get(work, 0.0) + TICK / 60
-        return isinstance(work, Training) and work not in awaited and not ahead
+        return isinstance(work, Training) and work not in self.awaited and not ahead
+
+    @cached_property
+    def awaited(self) -> set[Work]:
+        """The trainings that other ones learn from."""
+        works = [work for claim in self.claims for work in self.parts(claim) if isinstance(work, Training)]
+        return {self.place.own(one) for work in works for one in work.after}
 
     def has_time(self, claim: Claim) -> bool:
         """Whether all its works have some time, if not as much as it takes."""
