@@ -1,10 +1,11 @@
 """Any recipe over any fields and seeds: every cell trained, none hidden, and whether a difference exceeds the seeds'.
 
 A cell is a run in the ablation's folder. What is trained is not trained again, so an ablation that was stopped goes on,
-and several machines can each take a shard of one folder.
+one that shall be longer goes on where its runs ended, and several machines can each take a shard of one folder.
 """
 
 import itertools
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -146,8 +147,9 @@ def ablate(
     `duration` is each run's, over all sessions. A run that fails (a loss that is not finite, no memory) is written down
     with the reason, and the others go on; without labels they are measured in random features. The next session tries
     what lacked memory again; a loss that is not finite comes again, too, so it is final while cells/NAME.json is there.
-    Any other error stops the ablation, with the results of what is done; a folder that holds other cells, or other
-    things, is refused before anything is trained.
+    Where `images` or `duration` is more than the runs of a folder had, they go on from where they are. Any other error
+    stops the ablation, with the results of what is done; a folder that holds other cells, or other things, is refused
+    before anything is trained.
     """
     out = Path(out)
     own, seconds = shard_of(cells, shard), parse_duration(duration)
@@ -161,13 +163,15 @@ def ablate(
     check_buildable(own, data)
     try:
         for number, cell in enumerate(own, start=1):
-            if not is_done(cell, out):
+            if not is_done(cell, out, seconds):
                 announce(f"{number} of {len(own)}: {cell.setting}, seed {cell.recipe.seed}")
-                how = {"duration": seconds, "content": data[cell.recipe.data].content}
+                content = data[cell.recipe.data].content
+                how = {"duration": seconds, "images": cell.recipe.images, "content": content}
                 write_json(file_of(cell, out), {**how, **trained(cell, out, seconds, device, show)})
     finally:
-        missing = [cell.name for cell in cells if not file_of(cell, out).exists()]
-        write_summary(outcomes(cells, out), out, missing)
+        there = [cell for cell in cells if is_told(cell, out, seconds)]
+        missing = [cell.name for cell in cells if cell not in there]
+        write_summary(outcomes(there, out), out, missing)
     if missing:
         announce(f"{len(missing)} of {len(cells)} cells are not trained yet; another shard has them.")
     return out
@@ -178,9 +182,18 @@ def file_of(cell: Cell, out: Path) -> Path:
     return out / "cells" / f"{cell.name}.json"
 
 
-def is_done(cell: Cell, out: Path) -> bool:
-    """Whether it is trained, or failed for good."""
-    return file_of(cell, out).exists() and not read_cell(file_of(cell, out)).get("again", False)
+def is_done(cell: Cell, out: Path, seconds: float | None) -> bool:
+    """Whether it is trained for so long, or failed for good."""
+    return is_told(cell, out, seconds) and not read_cell(file_of(cell, out)).get("again", False)
+
+
+def is_told(cell: Cell, out: Path, seconds: float | None) -> bool:
+    """Whether it is known what becomes of it in so many images and seconds."""
+    if not file_of(cell, out).exists():
+        return False
+    found = read_cell(file_of(cell, out))
+    same = found.get("images") == cell.recipe.images and found.get("duration") == seconds
+    return same or found["failed"] is not None
 
 
 def read_cell(file: Path) -> dict[str, Any]:
@@ -188,14 +201,17 @@ def read_cell(file: Path) -> dict[str, Any]:
 
 
 def check_same(cells: Sequence[Cell], out: Path, seconds: float | None) -> None:
-    """What is in the folder was trained by the same recipes for the same time; where its data lay does not matter."""
+    """What is in the folder was trained by the same recipes, for no longer; where its data lay does not matter."""
     for cell in cells:
         run, file = RunFolder(out / "runs" / cell.name), file_of(cell, out)
         if run.exists():
-            different = read_recipe(run.recipe_file).differences(cell.recipe, ignoring=DESCRIPTION | {"data.source"})
+            was = read_recipe(run.recipe_file)
+            longer = {"images"} if was.images < cell.recipe.images else set()
+            different = was.differences(cell.recipe, ignoring=DESCRIPTION | {"data.source"} | longer)
             if different:
                 raise another(out, "; ".join(different))
-        if file.exists() and (there := read_cell(file).get("duration")) != seconds:
+        there = read_cell(file).get("duration") if file.exists() else seconds
+        if (there or math.inf) > (seconds or math.inf):
             raise another(out, f"seconds of a run: {there} -> {seconds}")
 
 
@@ -241,12 +257,11 @@ def trained(cell: Cell, out: Path, seconds: float | None, device: str, show: Obs
 
 
 def outcomes(cells: Sequence[Cell], out: Path) -> Groups:
-    """What became of each setting's runs, of those that were trained here or on another machine."""
+    """What became of each setting's runs, trained here or on another machine."""
     groups: dict[str, list[Outcome]] = {}
     for cell in cells:
-        if file_of(cell, out).exists():
-            facts = read_cell(file_of(cell, out))
-            groups.setdefault(cell.setting, []).append(outcome_of(RunFolder(out / facts["run"]), facts["failed"]))
+        facts = read_cell(file_of(cell, out))
+        groups.setdefault(cell.setting, []).append(outcome_of(RunFolder(out / facts["run"]), facts["failed"]))
     return groups
 
 

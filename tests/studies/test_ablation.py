@@ -86,8 +86,8 @@ def test_cells_of_another_ablation_are_refused(cache: Path, tmp_path: Path, monk
     monkeypatch.setattr(ablation, "train", lambda *a, **k: pytest.fail("trained"))
     for words, images, duration, said in (
         ((*TINY, "batch=32"), 256, "1h", "batch: 128 -> 32|batch: 64 -> 32"),
-        (TINY, 512, "1h", "images: 256 -> 512"),
-        (TINY, 256, None, "3600.0 -> None"),
+        (TINY, 128, "1h", "images: 256 -> 128"),
+        (TINY, 256, "30m", "3600.0 -> 1800.0"),
         ((*TINY, "data.portion=0.5"), 256, "1h", "data.portion"),
     ):
         with pytest.raises(GanatomyError, match=f"holds another ablation .*({said}).*--out"):
@@ -173,6 +173,23 @@ def test_shards_merge_and_what_is_trained_stays(cache: Path, tmp_path: Path, mon
     assert (tmp_path / "result.json").read_bytes() == written
     with Image.open(tmp_path / "picture.png") as image:
         assert image.width > 1000
+
+
+def test_an_ablation_that_shall_be_longer_goes_on(cache: Path, tmp_path: Path) -> None:
+    """As one that was that long at once; what another shard has is not told as if it were."""
+    words, seeds = ("optimizers.D.lr=1e-4,1e30", *TINY), [0, 1]
+    ablate(cells_of(["digits-dcgan"], words, seeds, images=256), tmp_path / "grown", duration="1h")
+    longer, said = cells_of(["digits-dcgan"], words, seeds, images=512), list[str]()
+    ablate(longer, tmp_path / "grown", shard="2/4", announce=said.append)
+    assert said[0] == "1 of 1: optimizers.D.lr=1e-4, seed 1", "without a limit of time is longer than an hour"
+    table = read_json(tmp_path / "grown" / "result.json")
+    assert table["numbers"]["optimizers.D.lr=1e-4"]["images, last"] == [512]
+    assert table["missing"] == [longer[0].name], "what failed for good is not tried again"
+    ablate(longer, tmp_path / "grown")
+    ablate(longer, tmp_path / "whole")
+    grown, whole = (read_json(tmp_path / name / "result.json")["numbers"] for name in ("grown", "whole"))
+    for setting in whole:
+        assert grown[setting].get("x floor, last") == whole[setting].get("x floor, last")
 
 
 def test_a_picture_has_the_grid_of_every_group_up_to_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
