@@ -11,7 +11,7 @@ import numpy as np
 
 from ganatomy.core.errors import GanatomyError
 from ganatomy.metrics.scores import times_floor
-from ganatomy.report.results import deciding, newest_evaluations, recipe_of
+from ganatomy.report.results import deciding, failure_of, newest_evaluations, recipe_of
 from ganatomy.runs.folder import RunFolder
 
 COLLAPSED = 0.1  # of the real images' coverage
@@ -48,12 +48,12 @@ class Outcome:
 
 
 def outcome_of(run: RunFolder, failed: str | None = None) -> Outcome:
-    """The outcome of a run as its folder tells it."""
+    """The outcome of a run as its folder tells it, unless it is known otherwise why it failed."""
     records = {}
     for record in newest_evaluations(run):
         for which in ("last", "best") if record["which"] == "last, also best" else (record["which"],):
             records[which] = record
-    return Outcome(run, failed, records)
+    return Outcome(run, failed or failure_of(run), records)
 
 
 def in_random_features(record: Record) -> bool:

@@ -26,6 +26,7 @@ from ganatomy.report.results import (
     deciding,
     distinct,
     evaluations_of,
+    failure_of,
     judged_spread,
     measured_columns,
     newest_evaluations,
@@ -156,11 +157,8 @@ def section(name: str, run: RunFolder, size: int, frames: int = FRAMES) -> Secti
 
 def failures(run: RunFolder) -> Iterator[Finding]:
     """How the newest session ended, if it failed."""
-    try:
-        if why := read_json(run.environment_file)["sessions"][-1].get("failed"):
-            yield failure(str(why))
-    except (GanatomyError, KeyError, IndexError, TypeError, AttributeError):
-        return  # as `environment` tells
+    if why := failure_of(run):
+        yield failure(why)
 
 
 def covered(run: RunFolder) -> list[dict[str, Any]]:

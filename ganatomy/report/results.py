@@ -494,6 +494,15 @@ def recipe_of(run: RunFolder) -> Mapping[str, Any]:
     return plain if isinstance(plain, dict) else {}
 
 
+def failure_of(run: RunFolder) -> str | None:
+    """Why a run's newest session failed; None if it did not, or if its environment.json cannot be read."""
+    try:
+        why = read_json(run.environment_file)["sessions"][-1].get("failed")
+    except (GanatomyError, KeyError, IndexError, TypeError, AttributeError):
+        return None
+    return None if why is None else str(why)
+
+
 def shortened(command: str) -> str:
     """A command as one would type it: without the place of the program.
 

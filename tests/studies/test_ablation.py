@@ -218,6 +218,8 @@ def test_a_run_that_fails_is_in_the_table_and_the_others_go_on(
     assert runs["optimizers.D.lr=1e30"]["failed"] and not runs["optimizers.D.lr=1e30"]["x floor, last"]
     assert not runs["optimizers.D.lr=1e-3"]["failed"]
     assert "failed" in (tmp_path / "results.md").read_text()
+    beside = rows(compared([RunFolder(tmp_path / "runs" / cell.name) for cell in cells]))
+    assert "seed 0 failed: G/adversarial became nan in round 1" in beside[1]["remarks"], "as its folder tells"
 
 
 def test_a_killed_cell_has_what_is_left_of_its_time(
