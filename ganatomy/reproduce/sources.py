@@ -57,14 +57,23 @@ class Given:
 
 
 def given(report: Report, words: Iterable[str]) -> Given:
-    """`NAME=SOURCE`, a folder that holds data sets under their names, or the one source of a report that has one."""
-    found = {one.name: one.unasked for one in report.data if one.unasked is not None}
+    """`NAME=SOURCE`, a folder that holds data sets under their names, or the one source of a report that has one.
+
+    What is named counts before what lies in a folder, whichever is said first.
+    """
+    names, found, named_ones = [one.name for one in report.data], dict[str, str](), dict[str, str]()
     for word in words:
         name, equals, source = word.partition("=")
-        if equals and name not in [one.name for one in report.data]:
-            raise GanatomyError(f"{report.name} has no data '{name}'. {near(name, [one.name for one in report.data])}")
-        found |= {name: checked(source)} if equals else in_folder(report, word)
-    return Given(report, found)
+        if not equals:
+            found |= in_folder(report, word)
+        elif name not in names:
+            raise GanatomyError(f"{report.name} has no data '{name}'. {near(name, names)}")
+        elif name in named_ones:
+            raise GanatomyError(f"--data {word}: {name} is said before, too; it has one source.")
+        else:
+            named_ones[name] = checked(source)
+    unasked = {one.name: one.unasked for one in report.data if one.unasked is not None}
+    return Given(report, unasked | found | named_ones)
 
 
 def in_folder(report: Report, text: str) -> dict[str, str]:

@@ -422,7 +422,10 @@ def test_data_is_named_or_found_in_a_folder(tmp_path: Path) -> None:
     found = given(report, [str(tmp_path)])
     assert found.sources == {"digits": "digits", "animals": str(tmp_path / "cats")}
     assert found.in_place("animals") == "cats in the place of animals" and found.in_place("digits") == ""
-    assert given(report, ["animals=digits"]).sources["animals"] == "digits"
+    for words in (["animals=digits"], ["animals=digits", str(tmp_path)], [str(tmp_path), "animals=digits"]):
+        assert given(report, words).sources["animals"] == "digits", "what is named counts before a folder"
+    with pytest.raises(GanatomyError, match="animals=digits: animals is said before, too; it has one source"):
+        given(report, [f"animals={tmp_path}", "animals=digits"])
     assert given(report_on(animals), [str(tmp_path / "cats")]).sources == {"animals": str(tmp_path / "cats")}
 
 
