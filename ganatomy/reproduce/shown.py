@@ -3,6 +3,7 @@
 A budget gives time, by an estimate of what a recipe's images take, and not a number of images.
 """
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -61,7 +62,8 @@ def too_short(outcomes: Iterable[Outcome], part: float = ENOUGH) -> str:
         return ""
     first, others = short[0], len(short) - 1
     also = f", and {others} other{'s' if others > 1 else ''} as short" if others else ""
-    return f"too short: {first.run.name} at {shown(first):,} of {wanted(first):,} images{also}"
+    enough = math.ceil(part * wanted(first))
+    return f"too short: {first.run.name} at {shown(first):,} of the {enough:,} images that a verdict takes{also}"
 
 
 def ended_alike(groups: Iterable[Sequence[Outcome]]) -> bool:
