@@ -23,6 +23,7 @@ BRIEF = 0.25  # minutes of a training that need not be long, if all of it takes 
 KNOWN = 0.25  # of the images that a claim takes, from which on a run's own pace tells what it lacks: runs begin slowly
 ASIDE = 0.05  # of a verdict, which a number is worth that can only stand beside what was reported: verdicts come first
 WORTHWHILE = 0.1  # of what a work takes: with less of it, the rest of a budget begins nothing
+OVERRUN = 0.02  # of a budget, which works may take more than it once some are begun: ends come late, if by seconds
 TICK = 0.01  # seconds, below which a work lacks nothing
 
 
@@ -132,7 +133,7 @@ class Plan:
     def sufficient(self) -> dict[Work, float]:
         """Of those, the minutes of what claims have enough of."""
         claims = [(self.worth(claim), wanted) for claim in self.claims if (wanted := self.wanted[claim.id])]
-        return chosen(claims, self.minutes, self.begun)
+        return chosen(claims, self.minutes * (1 + OVERRUN * bool(self.begun)), self.begun)
 
     @cached_property
     def rest(self) -> dict[Work, float]:
@@ -162,9 +163,12 @@ class Plan:
         return self.seconds / 60 / len(self.seeds)
 
     def can_end_early(self, work: Work) -> bool:
-        """Whether a work is of use before its end, not a study nor what another training waits for; and not ahead."""
+        """Whether a work is of use before its end: no study, nor what one is of or another training waits for.
+
+        And whether it is not ahead, anyhow.
+        """
         ahead = self.sufficient.get(work, 0.0) > self.begun.get(work, 0.0) + TICK / 60
-        return isinstance(work, Training) and work not in self.awaited and not ahead
+        return isinstance(work, Training) and work not in self.awaited | self.looked_at and not ahead
 
     @cached_property
     def awaited(self) -> set[Work]:
@@ -175,6 +179,12 @@ class Plan:
     def has_time(self, claim: Claim) -> bool:
         """Whether all its works have some time, if not as much as it takes."""
         return all(map(self.time_of, self.parts(claim)))
+
+    @cached_property
+    def looked_at(self) -> set[Work]:
+        """The trainings that studies are of which have time: a study of a run that goes on would be done anew."""
+        studies = [work for work in self.sufficient if isinstance(work, Studying)]
+        return {self.place.own(one) for study in studies for one in study.of}
 
     @cached_property
     def shares(self) -> dict[str, float]:

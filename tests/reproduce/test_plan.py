@@ -192,6 +192,33 @@ def test_the_rest_is_for_no_study_and_for_nothing_that_others_learn_from() -> No
     assert Plan(place(report(read(A), read(replace(B, after=(C,)))), "4m")).rest == {}
 
 
+def test_the_rest_is_for_no_run_that_a_study_looks_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be done anew, and there is no time for that."""
+    machine = Machine(monkeypatch)
+
+    def carried_out(session: Session, job: Job, state: State) -> None:
+        machine.trained.append(job.name)
+        session.place.record(job, replace(state, spent=60.0, kept=60.0))
+
+    monkeypatch.setattr(Session, "studied", carried_out)
+    walk = Studying(study="interpolate", settings=("run={0}", "seed={seed}"), of=(A,), minutes=1.0)
+    walked = Measure((walk,), lambda done: Reading(holds=True), part=0)
+    done(report(walked, read(A, part=0.5), read(B, C)), budget="4m", out=tmp_path / "r")
+    assert machine.trained[:2] == ["a-seed0", "interpolate-seed0"]
+    assert sorted(machine.trained[2:]) == ["b-seed0", "c-seed0"], "and not the first again"
+
+
+def test_a_study_is_not_left_out_for_seconds(tmp_path: Path) -> None:
+    """Its run ended a little late; without a tolerance the rest of the budget began something else."""
+    walk = Studying(study="interpolate", settings=("run={0}", "seed={seed}"), of=(A,), minutes=1.0)
+    walked = Measure((walk,), lambda done: Reading(holds=True))
+    for late, left_out in ((2.0, False), (20.0, True)):
+        found = Reproduction(report(walked, read(B)), given(THREE, []), "3m", (0,), tmp_path / str(late), "cpu")
+        State(given=120.0, spent=120.0 + late, kept=120.0 + late, done=True).write(found.file(Job(A, 0)))
+        RunFolder(found.path(Job(A, 0))).metrics.append({"images": IMAGES // 4})
+        assert (walk not in Plan(found).sufficient) == left_out
+
+
 def test_what_others_learn_from_is_trained_whole() -> None:
     pupil = replace(B, after=(A,))
     found = place(report(read(pupil)), "1m")
