@@ -126,8 +126,8 @@ class Plan:
 
     @cached_property
     def taken(self) -> dict[Work, float]:
-        """The minutes of what is begun and of what follows, in its order: of each seed, on average."""
-        return self.sufficient | self.rest
+        """The minutes of what is begun and of what follows, in its order, the rest last: of each seed, on average."""
+        return {work: minutes for work, minutes in self.sufficient.items() if work not in self.rest} | self.rest
 
     @cached_property
     def sufficient(self) -> dict[Work, float]:

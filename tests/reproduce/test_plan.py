@@ -186,6 +186,13 @@ def test_the_rest_is_for_all_trainings_of_one_claim_and_not_for_a_trifle(
     assert images(folder)["b-seed0"] == images(folder)["c-seed0"] > IMAGES // 32 and spent(folder) == pytest.approx(180)
 
 
+def test_the_rest_comes_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a slower machine than was thought it is the rest that is not there, and no verdict."""
+    machine = Machine(monkeypatch)
+    done(report(read(A), read(B), read(A, part=0.75)), budget="6m", out=tmp_path / "r")
+    assert machine.trained == ["a-seed0", "b-seed0", "a-seed0"]
+
+
 def test_the_rest_is_for_no_study_and_for_nothing_that_others_learn_from() -> None:
     studying = Studying(study="modes", settings=("run={0}",), of=(B,), minutes=1.0)
     assert Plan(place(report(read(A), Measure((studying,), lambda done: Reading(holds=True))), "4m")).rest == {}
