@@ -139,7 +139,7 @@ class Session:
         """The seconds that a job which is ahead has yet; None: as long as it takes."""
         state = self.plan.state(job)
         assert state is not None
-        return self.plan.shares[job.name] if state.done else state.resumed().left
+        return self.plan.shares[job.name] if state.done else self.going_on(job, state).left
 
     def opened(self, job: Job) -> State:
         """A job's state as it is begun, or goes on.
@@ -151,12 +151,19 @@ class Session:
         if self.place.seconds is None or not self.plan.hurried or share is None or isinstance(job.work, Studying):
             return state.resumed()
         if before is not None and not before.done:
-            return state.resumed()
+            return self.going_on(job, state)
         if before is not None:
             self.study_anew(job)
         slow = 1.0 if job.work in self.plan.rest else SLOW
         most = max(share, min(slow * share, self.place.seconds - self.place.spent))
         return replace(state, given=state.spent + most, done=False).resumed()
+
+    def going_on(self, job: Job, state: State) -> State:
+        """The state of a job that was stopped: with what it was given, or what a larger budget has for it."""
+        found, share = state.resumed(), self.plan.shares.get(job.name, 0.0)
+        if found.given is None or not self.plan.hurried or isinstance(job.work, Studying):
+            return found
+        return replace(found, given=max(found.given, found.spent + share))
 
     def study_anew(self, run: Job) -> None:
         """Studies of a run that goes on."""

@@ -148,6 +148,18 @@ def test_a_larger_budget_adds_claims_and_leaves_what_has_enough(
     assert images(folder)["a-seed0"] >= IMAGES / 2 > images(folder)["b-seed0"]
 
 
+def test_what_was_stopped_has_its_part_of_a_larger_budget_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine, said, both = Machine(monkeypatch), list[str](), report(read(A), read(A, part=0.75))
+    machine.dies_at = 1
+    with pytest.raises(Killed):
+        done(both, budget="3m", out=tmp_path / "r")
+    folder = done(both, budget="7m", out=tmp_path / "r", announce=said.append)
+    assert "planned    a-seed0: 4.9 min" in said and machine.trained == ["a-seed0", "a-seed0"]
+    assert images(folder)["a-seed0"] >= 0.75 * IMAGES
+
+
 def test_an_added_seed_is_shown_as_many_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Machine(monkeypatch)
     for seeds in ((0,), (0, 1)):
